@@ -1,0 +1,33 @@
+"""Bottleneck adapters with an intent head, as a PEFT method; importing this registers it with PEFT."""
+
+from __future__ import annotations
+
+from intent_adapters.bottleneck.config import BottleneckConfig
+from intent_adapters.bottleneck.functional import NON_LINEARITIES, bottleneck_delta, cosine_logits, linear_logits
+from intent_adapters.bottleneck.head import CosineHead, IntentHead, LinearHead, find_head
+from intent_adapters.bottleneck.model import BottleneckModel
+from intent_adapters.bottleneck.registration import INTENT_BOTTLENECK, PREFIX, ExternalPeftType, register
+from intent_adapters.bottleneck.sites import LAYOUTS, SiteKind, find_sites, tensor_prefix
+
+register(BottleneckConfig, BottleneckModel)
+
+__all__ = [
+    "INTENT_BOTTLENECK",
+    "LAYOUTS",
+    "NON_LINEARITIES",
+    "PREFIX",
+    "BottleneckConfig",
+    "BottleneckModel",
+    "CosineHead",
+    "ExternalPeftType",
+    "IntentHead",
+    "LinearHead",
+    "SiteKind",
+    "bottleneck_delta",
+    "cosine_logits",
+    "find_head",
+    "find_sites",
+    "linear_logits",
+    "register",
+    "tensor_prefix",
+]

@@ -1,0 +1,171 @@
+"""`BottleneckConfig`: everything that describes one agent's adapter, as written to adapter_config.json."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from peft import PeftConfig, TaskType
+
+from intent_adapters.bottleneck.functional import NON_LINEARITIES
+from intent_adapters.bottleneck.registration import INTENT_BOTTLENECK
+from intent_adapters.bottleneck.validation import (
+    check_flag,
+    check_labels,
+    check_name,
+    check_number,
+    check_target_modules,
+    check_text,
+    check_whole,
+)
+from intent_adapters.errors import AdapterError, ConfigError
+
+Sites = Literal["houlsby", "pfeiffer", "parallel", "none"]
+HeadKind = Literal["cosine", "linear"]
+
+DEFAULT_SIZE = 16
+MAXIMUM_SIZE = 4096
+
+
+@dataclass
+class BottleneckConfig(PeftConfig):
+    """A bottleneck adapter and the intent classifier on top of it.
+
+    Each adapter is `hidden + scaling * up(act(down(hidden)))` (Houlsby et al., 2019), and the head reads the sentence
+    embedding. Every field is checked when the config is made, also when it is read from a file.
+
+    Args:
+        bottleneck_size: Rows of the down-projection, 1 to 4096. Default: 16, unless `reduction_factor` is given.
+        reduction_factor: Hidden size divided by the bottleneck size, 1 to 4096; instead of `bottleneck_size`.
+        sites: Where the adapters are. `"houlsby"`: after the attention and after the feed-forward sub-layer, before
+            residual and LayerNorm. `"pfeiffer"`: after the feed-forward sub-layer only (Pfeiffer et al., 2020).
+            `"parallel"`: beside the feed-forward sub-layer, reading its input (He et al., 2022). `"none"`: nowhere,
+            only the head is trained.
+        non_linearity: A key of `NON_LINEARITIES`.
+        scaling: Factor on what the adapter adds.
+        dropout: Probability, during training, that an element of what the adapter adds is dropped; below 1.
+        init_weights: True: the adapter starts as the identity (up-projection zero). False: random, for tests.
+        target_modules: Overrides the table of architectures: the names (or name endings) of the modules, or one
+            regular expression that a module's whole name matches. `torch.nn.Linear` modules whose output is adapted;
+            with `sites="parallel"`, whole feed-forward modules that map hidden states to hidden states.
+        labels: The names of the intents, in the order of the logits; 1 to 100,000, distinct. None: no head.
+        head: `"cosine"`: learnable scale times the cosine with one vector per intent. `"linear"`: an affine map.
+        head_scale: Initial scale of the cosine head, and of the logits of an imprinted linear head.
+        embedding_dim: Dimension of the sentence embedding. Default: the encoder's hidden size.
+        circle_margin: Margin m of the Circle loss (Sun et al., 2020) it is trained with.
+        circle_gamma: Scale gamma of the Circle loss.
+        circle_weight: Weight of the Circle loss beside the cross-entropy; 0 leaves it out.
+        label_smoothing: Label smoothing of the cross-entropy, 0 up to but excluding 1.
+        threshold: Score below which an utterance is out of scope, in the unit of the score. None: all are in scope.
+        temperature: The logits are divided by it before the softmax that makes the scores.
+        prompt: Prefix put before each text, such as `"query: "`.
+        base_fingerprint: Fingerprint of the base it was trained on.
+
+    Raises:
+        ConfigError: A field has a wrong type or a value out of its range, or fields contradict each other.
+    """
+
+    task_type: str | TaskType | None = field(default=TaskType.FEATURE_EXTRACTION)
+    bottleneck_size: int | None = None
+    reduction_factor: float | None = None
+    sites: Sites = "houlsby"
+    non_linearity: str = "gelu"
+    scaling: float = 1.0
+    dropout: float = 0.0
+    init_weights: bool = True
+    target_modules: list[str] | str | None = None
+    labels: list[str] | None = None
+    head: HeadKind = "cosine"
+    head_scale: float = 20.0
+    embedding_dim: int | None = None
+    circle_margin: float = 0.25
+    circle_gamma: float = 32.0
+    circle_weight: float = 0.05
+    label_smoothing: float = 0.1
+    threshold: float | None = None
+    temperature: float = 1.0
+    prompt: str | None = None
+    base_fingerprint: str | None = None
+
+    def __post_init__(self) -> None:
+        self._check_inherited()
+        self.peft_type = INTENT_BOTTLENECK
+        self._check_adapter()
+        self._check_head()
+        self._check_use()
+
+    def _check_inherited(self) -> None:
+        for name in ("base_model_name_or_path", "revision", "peft_version"):
+            setattr(self, name, check_text(name, getattr(self, name)))
+        check_flag("inference_mode", self.inference_mode)
+        if self.auto_mapping is not None and not isinstance(self.auto_mapping, dict):
+            raise ConfigError(f"auto_mapping must be an object or absent, got {self.auto_mapping!r}")
+        try:
+            super().__post_init__()
+        except (ValueError, TypeError) as error:
+            raise ConfigError(str(error)) from error
+
+    def _check_adapter(self) -> None:
+        if self.bottleneck_size is not None and self.reduction_factor is not None:
+            raise ConfigError(
+                f"bottleneck_size={self.bottleneck_size!r} and reduction_factor={self.reduction_factor!r} "
+                "exclude each other; give one of them"
+            )
+        if self.reduction_factor is not None:
+            self.reduction_factor = check_number("reduction_factor", self.reduction_factor, 1, MAXIMUM_SIZE)
+        else:
+            size = DEFAULT_SIZE if self.bottleneck_size is None else self.bottleneck_size
+            self.bottleneck_size = check_whole("bottleneck_size", size, 1, MAXIMUM_SIZE)
+        check_name("sites", self.sites, get_args(Sites))
+        check_name("non_linearity", self.non_linearity, NON_LINEARITIES)
+        self.scaling = check_number("scaling", self.scaling, -1e4, 1e4)
+        self.dropout = check_number("dropout", self.dropout, 0, 1, below=True)
+        check_flag("init_weights", self.init_weights)
+        self.target_modules = check_target_modules(self.target_modules)
+        if self.sites == "none" and self.target_modules is not None:
+            raise ConfigError(
+                'sites="none" has no adapters, so target_modules must be left out; '
+                'for adapters on modules of your choice take sites="houlsby"'
+            )
+
+    def _check_head(self) -> None:
+        if self.labels is not None:
+            self.labels = check_labels(self.labels)
+        elif self.sites == "none":
+            raise ConfigError('sites="none" and no labels leaves nothing to train; give labels or other sites')
+        check_name("head", self.head, get_args(HeadKind))
+        self.head_scale = check_number("head_scale", self.head_scale, 0.01, 1e4)
+        if self.embedding_dim is not None:
+            check_whole("embedding_dim", self.embedding_dim, 1, 65536)
+
+    def _check_use(self) -> None:
+        self.circle_margin = check_number("circle_margin", self.circle_margin, -1, 1)
+        self.circle_gamma = check_number("circle_gamma", self.circle_gamma, 1e-3, 1e5)
+        self.circle_weight = check_number("circle_weight", self.circle_weight, 0, 1e4)
+        self.label_smoothing = check_number("label_smoothing", self.label_smoothing, 0, 1, below=True)
+        if self.threshold is not None:
+            self.threshold = check_number("threshold", self.threshold, -1e6, 1e6)
+        self.temperature = check_number("temperature", self.temperature, 1e-4, 1e4)
+        self.prompt = check_text("prompt", self.prompt)
+        self.base_fingerprint = check_text("base_fingerprint", self.base_fingerprint)
+
+    def size_for(self, width: int) -> int:
+        """The bottleneck size at a site whose hidden states have `width` elements."""
+        if self.reduction_factor is None:
+            return self.bottleneck_size or DEFAULT_SIZE
+        return max(1, int(width / self.reduction_factor))
+
+    @classmethod
+    def from_json_file(cls, path_json_file: str, **kwargs: Any) -> dict[str, Any]:
+        """Read the attributes from a JSON file.
+
+        Raises:
+            AdapterError: The file is not JSON, or not a JSON object.
+        """
+        try:
+            attributes: Any = super().from_json_file(path_json_file, **kwargs)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise AdapterError(f"{path_json_file} is not a JSON file: {error}") from error
+        if not isinstance(attributes, dict):
+            raise AdapterError(f"{path_json_file} must hold a JSON object, got {type(attributes).__name__}")
+        return attributes

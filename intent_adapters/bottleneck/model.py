@@ -1,0 +1,171 @@
+"""`BottleneckModel`: how PEFT puts the method on an encoder."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, NoReturn
+
+import torch
+from peft.tuners.tuners_utils import BaseTuner
+from torch import nn
+
+from intent_adapters.bottleneck.config import BottleneckConfig
+from intent_adapters.bottleneck.head import IntentHead
+from intent_adapters.bottleneck.layer import (
+    BASE_ROWS,
+    UNMERGEABLE,
+    BottleneckLayer,
+    IntentTunerLayer,
+    ParallelBottleneck,
+    SequentialBottleneck,
+)
+from intent_adapters.bottleneck.registration import PREFIX
+from intent_adapters.bottleneck.sites import SiteKind, embedding_dim, find_sites, site_width, tensor_prefix
+from intent_adapters.bottleneck.slots import HEAD_SLOT, HeadSlot, ParallelSlot, add_head_slot, add_parallel_slot
+from intent_adapters.errors import ConfigError
+
+
+class BottleneckModel(BaseTuner):
+    """Bottleneck adapters and intent heads on an encoder; made by PEFT, not by hand.
+
+    Args:
+        model: The encoder.
+        peft_config: A `BottleneckConfig`, or adapter name -> `BottleneckConfig`.
+        adapter_name: Name of the adapter to inject.
+        low_cpu_mem_usage: Make its weights on the meta device; they are about to be loaded.
+        state_dict: Inject at the modules that these weights belong to.
+    """
+
+    prefix: str = PREFIX
+    tuner_layer_cls = IntentTunerLayer
+
+    def _prepare_adapter_config(self, peft_config: Any, model_config: Any) -> Any:
+        """Leave the config as it is: sites are found by name on the model, and the saved config stays portable."""
+        return peft_config
+
+    def _prepare_model(self, peft_config: Any, model: nn.Module) -> None:
+        """Find the sites and put the slots on the encoder, after all that can be checked has been."""
+        config = _checked(peft_config)
+        sites = find_sites(model, config)
+        # All that can be wrong is raised here, before the encoder is changed.
+        for path, kind in sites.items():
+            site_width(model, path, kind)
+        if config.labels is not None:
+            embedding_dim(model, config)
+        self._site_kinds: dict[str, SiteKind] = {tensor_prefix(path, kind): kind for path, kind in sites.items()}
+        for path, kind in sites.items():
+            if kind != "after":
+                add_parallel_slot(model.get_submodule(path), kind)
+        if config.labels is not None:
+            add_head_slot(model)
+
+    def _check_target_module_exists(self, peft_config: Any, key: str) -> bool:  # type: ignore[override]
+        """Whether the module `key` is a site or the head of this adapter."""
+        return key in self._site_kinds or (key == HEAD_SLOT and peft_config.labels is not None)
+
+    def _create_and_replace(
+        self,
+        peft_config: Any,
+        adapter_name: str,
+        target: nn.Module,
+        target_name: str,
+        parent: nn.Module,
+        current_key: str,
+        parameter_name: str | None = None,
+    ) -> None:
+        config = _checked(peft_config)
+        layer: IntentHead | BottleneckLayer
+        if isinstance(target, IntentHead) or (current_key == HEAD_SLOT and isinstance(target, HeadSlot)):
+            layer = target if isinstance(target, IntentHead) else IntentHead(target)
+            device, dtype = _device_and_dtype(self.model)
+            layer.update_layer(adapter_name, config, embedding_dim(self.model, config), device, dtype)
+        else:
+            layer = target if isinstance(target, BottleneckLayer) else self._new_layer(target, current_key)
+            # A slot has no weights of its own: those beside it tell where the site is.
+            device, dtype = _device_and_dtype(parent if isinstance(layer, ParallelBottleneck) else target)
+            layer.update_layer(adapter_name, config, device, dtype)
+        if layer is not target:
+            setattr(parent, target_name, layer)
+        if adapter_name not in self.active_adapters:
+            layer.set_requires_grad(adapter_name, False)
+
+    def _new_layer(self, target: nn.Module, current_key: str) -> BottleneckLayer:
+        kind = self._site_kinds.get(current_key)
+        if kind is None:
+            raise ConfigError(f"the weights have an adapter at {current_key!r}, which is no site of their config")
+        if isinstance(target, ParallelSlot):
+            return ParallelBottleneck(target, site_width(self.model, current_key, kind))
+        return SequentialBottleneck(target, site_width(self.model, current_key, kind))
+
+    def _replace_module(self, parent: nn.Module, child_name: str, new_module: nn.Module, child: nn.Module) -> None:
+        """Put a module in another's place; PEFT's own version needs modules with weights, which slots have not."""
+        setattr(parent, child_name, new_module)
+
+    @contextmanager
+    def _enable_peft_forward_hooks(self, *args: Any, **kwargs: Any) -> Iterator[None]:
+        """Hand `adapter_names` of a mixed batch to every layer; without this PEFT drops the names silently."""
+        adapter_names = kwargs.pop("adapter_names", None)
+        if adapter_names is None:
+            yield
+            return
+        self._check_adapter_names(adapter_names)
+        inject = partial(_inject_adapter_names, adapter_names=list(adapter_names))
+        layers = [module for module in self.modules() if isinstance(module, BottleneckLayer)]
+        handles = [layer.register_forward_pre_hook(inject, with_kwargs=True) for layer in layers]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _check_adapter_names(self, adapter_names: Any) -> None:
+        if self.training:
+            raise ConfigError("adapter_names is for inference; call eval() first, or train one adapter at a time")
+        if isinstance(adapter_names, str) or not all(isinstance(name, str) for name in adapter_names):
+            raise ConfigError(f"adapter_names must list one adapter name per row, got {adapter_names!r}")
+        unknown = sorted(set(adapter_names) - set(self.peft_config) - {BASE_ROWS})
+        if unknown:
+            raise ConfigError(
+                f"adapter_names has unknown adapters: {', '.join(map(repr, unknown))}; loaded are "
+                f"{', '.join(map(repr, self.peft_config))}, and {BASE_ROWS!r} is the bare encoder"
+            )
+
+    def delete_adapter(self, adapter_name: str) -> None:
+        """Delete an adapter; if it was the only active one, the first that remains is activated, with a warning.
+
+        A `PeftModel` cannot be called while no adapter is active, so PEFT's contract is kept here, for the whole
+        encoder at once. transformers and sentence-transformers can be, and leave none active.
+        """
+        super().delete_adapter(adapter_name)
+        if not self.active_adapters and self.peft_config:
+            successor = next(iter(self.peft_config))
+            warnings.warn(f"{adapter_name!r}, which was active, is deleted; {successor!r} is active now", stacklevel=2)
+            self.set_adapter(successor)
+
+    def _check_merge_allowed(self) -> NoReturn:
+        raise ConfigError(UNMERGEABLE)
+
+
+def _checked(peft_config: Any) -> BottleneckConfig:
+    if not isinstance(peft_config, BottleneckConfig):
+        raise ConfigError(f"expected a BottleneckConfig, got a {type(peft_config).__name__}")
+    return peft_config
+
+
+def _inject_adapter_names(
+    module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], adapter_names: Sequence[str]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    return args, {**kwargs, "adapter_names": adapter_names}
+
+
+def _device_and_dtype(module: nn.Module) -> tuple[torch.device, torch.dtype]:
+    """Of the first floating-point parameter; quantised weights are integers and tell only the device."""
+    device: torch.device | None = None
+    for parameter in module.parameters():
+        if parameter.is_floating_point():
+            return parameter.device, parameter.dtype
+        device = device or parameter.device
+    return device or torch.device("cpu"), torch.float32

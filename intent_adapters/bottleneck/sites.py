@@ -1,0 +1,212 @@
+"""Where the adapters go: for each architecture, the names of the modules at which a bottleneck is attached."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from peft.tuners.tuners_utils import BaseTunerLayer
+from torch import nn
+
+from intent_adapters.bottleneck.config import BottleneckConfig
+from intent_adapters.errors import ConfigError
+
+SiteKind = Literal["after", "parallel", "parallel_residual"]
+"""How a bottleneck is attached to the module at a site.
+
+- `"after"`: the module is a Linear; its output h becomes `h + delta(h)`.
+- `"parallel"`: the module is a whole feed-forward sub-layer f without its residual; `f(x)` becomes `f(x) + delta(x)`.
+- `"parallel_residual"`: the module is called as `module(h, x)` where x, the input of the feed-forward sub-layer, is
+  only the residual inside it; the call becomes `module(h, x + delta(x))`, which is the same sum.
+"""
+
+PARALLEL_SLOT = "intent_parallel"
+"""The submodule, at a parallel site, that holds the adapter: the site's module itself keeps its name and children."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Regular expressions of module names, relative to a layer of the encoder, and the kind of the parallel site."""
+
+    attention: str
+    feed_forward: str
+    parallel: str
+    parallel_kind: SiteKind
+
+
+_BERT = Layout(
+    attention=r"encoder\.layer\.\d+\.attention\.output\.dense",
+    feed_forward=r"encoder\.layer\.\d+\.output\.dense",
+    parallel=r"encoder\.layer\.\d+\.output",
+    parallel_kind="parallel_residual",
+)
+
+LAYOUTS: dict[str, Layout] = {
+    "bert": _BERT,
+    "roberta": _BERT,
+    "xlm-roberta": _BERT,
+    "camembert": _BERT,
+    "electra": _BERT,
+    "ernie": _BERT,
+    "deberta-v2": _BERT,
+    "mpnet": Layout(
+        attention=r"encoder\.layer\.\d+\.attention\.attn\.o",
+        feed_forward=r"encoder\.layer\.\d+\.output\.dense",
+        parallel=r"encoder\.layer\.\d+\.output",
+        parallel_kind="parallel_residual",
+    ),
+    "distilbert": Layout(
+        attention=r"transformer\.layer\.\d+\.attention\.out_lin",
+        feed_forward=r"transformer\.layer\.\d+\.ffn\.lin2",
+        parallel=r"transformer\.layer\.\d+\.ffn",
+        parallel_kind="parallel",
+    ),
+    "modernbert": Layout(
+        attention=r"layers\.\d+\.attn\.Wo",
+        feed_forward=r"layers\.\d+\.mlp\.Wo",
+        parallel=r"layers\.\d+\.mlp",
+        parallel_kind="parallel",
+    ),
+}
+"""The architectures known, by the `model_type` of their transformers config."""
+
+
+def find_sites(model: nn.Module, config: BottleneckConfig) -> dict[str, SiteKind]:
+    """The modules of an encoder at which the adapters of `config` are attached.
+
+    Args:
+        model: The encoder, with or without PEFT adapters on it.
+        config: Says which sites; its `target_modules`, if given, override the table of architectures.
+
+    Returns:
+        Module name -> kind of the site, in the order of `model.named_modules()`; empty for `sites="none"`.
+
+    Raises:
+        ConfigError: The architecture is unknown, no module matches, or a matching one cannot take an adapter.
+    """
+    if config.sites == "none":
+        return {}
+    if config.target_modules is not None:
+        return _chosen_sites(model, config)
+    model_type = getattr(getattr(model, "config", None), "model_type", None)
+    layout = LAYOUTS.get(str(model_type))
+    if layout is None:
+        raise ConfigError(
+            f"no adapter sites are known for the architecture model_type={model_type!r}; "
+            f"known are {', '.join(LAYOUTS)}. {_how_to_choose(model)}"
+        )
+    patterns: dict[str, SiteKind] = {layout.feed_forward: "after"}
+    if config.sites == "houlsby":
+        patterns[layout.attention] = "after"
+    elif config.sites == "parallel":
+        patterns = {layout.parallel: layout.parallel_kind}
+    # The encoder may be part of a larger model, as in BertForSequenceClassification: then its names have a prefix.
+    compiled = {re.compile(rf"(?:.*\.)?{pattern}"): kind for pattern, kind in patterns.items()}
+    sites: dict[str, SiteKind] = {
+        name: kind
+        for name, _ in model.named_modules()
+        for pattern, kind in compiled.items()
+        if pattern.fullmatch(name)
+    }
+    if not sites:
+        raise ConfigError(
+            f"this {type(model).__name__} of model_type={model_type!r} has none of the modules at which "
+            f"sites={config.sites!r} puts adapters. {_how_to_choose(model)}"
+        )
+    return sites
+
+
+def tensor_prefix(path: str, kind: SiteKind) -> str:
+    """The name below which a site's tensors are saved: `<prefix>.intent_bottleneck_down.weight` and so on.
+
+    Args:
+        path: The name of the site's module, a key of `find_sites`.
+        kind: The kind of the site.
+    """
+    return path if kind == "after" else f"{path}.{PARALLEL_SLOT}"
+
+
+def site_width(model: nn.Module, path: str, kind: SiteKind) -> int:
+    """The number of elements of a hidden state at a site.
+
+    Raises:
+        ConfigError: The site is a parallel one and the encoder's config has no hidden size.
+    """
+    if kind == "after":
+        module = model.get_submodule(path)
+        return int(_unwrapped(module).out_features)
+    width = _hidden_size(model)
+    if width is None:
+        raise ConfigError(
+            f'sites="parallel" needs the hidden size, and this {type(model).__name__} has no config.hidden_size'
+        )
+    return width
+
+
+def embedding_dim(model: nn.Module, config: BottleneckConfig) -> int:
+    """The dimension of the embeddings that the head reads.
+
+    Raises:
+        ConfigError: The adapter's config does not say, nor does the encoder's.
+    """
+    dim = config.embedding_dim or _hidden_size(model)
+    if dim is None:
+        raise ConfigError(f"the hidden size of this {type(model).__name__} is unknown; give embedding_dim")
+    return dim
+
+
+def _own_modules(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """The encoder's own modules by name: what adapters have inside them is left out."""
+    inside: tuple[str, ...] = ()
+    for name, module in model.named_modules():
+        if not name.startswith(inside):
+            yield name, module
+            if isinstance(module, BaseTunerLayer):
+                inside += (f"{name}.",)
+
+
+def _unwrapped(module: nn.Module) -> Any:
+    return module.get_base_layer() if isinstance(module, BaseTunerLayer) else module
+
+
+def _hidden_size(model: nn.Module) -> int | None:
+    size = getattr(getattr(model, "config", None), "hidden_size", None)
+    return size if isinstance(size, int) else None
+
+
+def _chosen_sites(model: nn.Module, config: BottleneckConfig) -> dict[str, SiteKind]:
+    kind: SiteKind = "parallel" if config.sites == "parallel" else "after"
+    sites: dict[str, SiteKind] = {}
+    for name, module in _own_modules(model):
+        if not _matches(config.target_modules, name):
+            continue
+        if kind == "after" and not hasattr(_unwrapped(module), "out_features"):
+            raise ConfigError(
+                f"target_modules matches {name!r}, a {type(module).__name__}, but with sites={config.sites!r} an "
+                f"adapter follows a Linear. {_how_to_choose(model)}"
+            )
+        sites[name] = kind
+    if not sites:
+        raise ConfigError(f"target_modules={config.target_modules!r} matches no module. {_how_to_choose(model)}")
+    return sites
+
+
+def _matches(target_modules: list[str] | str | None, name: str) -> bool:
+    if isinstance(target_modules, str):
+        return re.fullmatch(target_modules, name) is not None
+    return any(name == target or name.endswith(f".{target}") for target in target_modules or ())
+
+
+def _how_to_choose(model: nn.Module) -> str:
+    names = (
+        re.sub(r"\.\d+\.", ".N.", n) for n, module in _own_modules(model) if isinstance(_unwrapped(module), nn.Linear)
+    )
+    candidates = list(dict.fromkeys(names))
+    shown = ", ".join(candidates[:20]) + (", ..." if len(candidates) > 20 else "")
+    return (
+        "To choose them yourself, give target_modules the endings of the names of the Linear modules whose output is "
+        "to be adapted, usually those that end a sub-layer, or one regular expression for whole names. "
+        f"This model's Linear modules (N is a number): {shown or 'none'}."
+    )

@@ -1,0 +1,108 @@
+"""Checks of single settings: each returns the value, normalised, or raises a `ConfigError` saying what is wanted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import Any
+
+from intent_adapters.errors import ConfigError
+
+MAXIMUM_LABELS = 100_000
+MAXIMUM_TEXT = 10_000
+
+
+def shown(value: Any) -> str:
+    """`repr`, cut to a length that fits an error message."""
+    try:
+        text = repr(value)
+    except ValueError:  # an int of more digits than Python is willing to print
+        text = f"a {type(value).__name__} too long to print"
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def check_flag(name: str, value: Any) -> bool:
+    """A `bool`."""
+    if not isinstance(value, bool):
+        raise ConfigError(f"{name} must be true or false, got {shown(value)}")
+    return value
+
+
+def check_whole(name: str, value: Any, low: int, high: int) -> int:
+    """An `int` from `low` to `high`; neither a bool nor a float."""
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ConfigError(f"{name} must be a whole number from {low} to {high}, got {shown(value)}")
+    return value
+
+
+def check_number(name: str, value: Any, low: float, high: float, *, below: bool = False) -> float:
+    """A finite number from `low` to `high`; with `below`, `high` itself is excluded."""
+    wanted = f"a number from {low:g} to {'below ' if below else ''}{high:g}"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ConfigError(f"{name} must be {wanted}, got {shown(value)}")
+    if not low <= value <= high or (below and value == high):
+        raise ConfigError(f"{name} must be {wanted}, got {shown(value)}")
+    return float(value)
+
+
+def check_name(name: str, value: Any, known: Collection[str]) -> str:
+    """One of the `known` names."""
+    if not isinstance(value, str) or value not in known:
+        raise ConfigError(f"{name} must be one of {', '.join(map(repr, known))}, got {shown(value)}")
+    return value
+
+
+def check_text(name: str, value: Any) -> str | None:
+    """None, or a `str` that can be written as UTF-8, of 10,000 characters at most."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise ConfigError(f"{name} must be a string or absent, got {shown(value)}")
+    if len(value) > MAXIMUM_TEXT or not _is_utf8(value):
+        raise ConfigError(
+            f"{name} must be valid Unicode of at most {MAXIMUM_TEXT} characters, "
+            f"got {len(value)} characters: {shown(value)}"
+        )
+    return value
+
+
+def check_labels(value: Any) -> list[str]:
+    """A list of 1 to 100,000 distinct, non-empty strings."""
+    if not isinstance(value, list | tuple):
+        raise ConfigError(f"labels must be a list of intent names or absent, got {shown(value)}")
+    if not 1 <= len(value) <= MAXIMUM_LABELS:
+        raise ConfigError(f"labels must have 1 to {MAXIMUM_LABELS} intent names, got {len(value)}")
+    seen: set[str] = set()
+    for position, label in enumerate(value):
+        if not isinstance(label, str) or not label.strip() or len(label) > MAXIMUM_TEXT or not _is_utf8(label):
+            raise ConfigError(f"labels[{position}] must be a non-empty string, got {shown(label)}")
+        if label in seen:
+            raise ConfigError(f"labels[{position}] repeats {shown(label)}; each intent is named once")
+        seen.add(label)
+    return list(value)
+
+
+def check_target_modules(value: Any) -> list[str] | str | None:
+    """None, a regular expression, or a collection of non-empty module names, which is returned sorted."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        try:
+            re.compile(value)
+        except (re.error, RecursionError, OverflowError) as error:
+            raise ConfigError(f"target_modules is not a regular expression: {error}; got {shown(value)}") from error
+        if value:
+            return value
+    elif isinstance(value, list | tuple | set | frozenset) and value and all(isinstance(v, str) and v for v in value):
+        return sorted(set(value))
+    raise ConfigError(
+        f"target_modules must be a regular expression or a list of module names, not empty, got {shown(value)}"
+    )
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,38 @@
+"""Every error this package raises, so that a caller can catch them with one `except IntentAdaptersError`.
+
+Each message says what was wrong, with which value, and what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class IntentAdaptersError(Exception):
+    """Base class of all errors raised by `intent_adapters`."""
+
+
+class ConfigError(IntentAdaptersError, ValueError):
+    """A setting has a value that makes no sense, alone or together with another."""
+
+
+class DataError(IntentAdaptersError, ValueError):
+    """Training or evaluation data cannot be used; the message names the file, the line and the cure."""
+
+
+class TextError(IntentAdaptersError, ValueError):
+    """Something handed over to be encoded or predicted is not a usable text."""
+
+
+class AgentError(IntentAdaptersError, LookupError):
+    """An agent's name is unknown, already taken, or not a name we can store."""
+
+
+class BaseError(IntentAdaptersError):
+    """The base cannot be loaded, or is not a sentence encoder that adapters can stand on."""
+
+
+class AdapterError(IntentAdaptersError):
+    """An adapter's files are missing, damaged, oversized, or do not fit together."""
+
+
+class BaseMismatchError(AdapterError):
+    """An adapter was trained on another base than the one it is asked to run on."""
