@@ -1,0 +1,305 @@
+from __future__ import annotations
+
+import random
+import threading
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from intent_adapters import IntentModel
+from intent_adapters.errors import (
+    AdapterError,
+    AgentError,
+    BaseMismatchError,
+    ConfigError,
+    IntentAdaptersError,
+    TextError,
+)
+from tests.support.adapters import random_adapter
+from tests.support.shared import minilm_path
+from tests.support.tiny import ARCHITECTURES, tiny_base
+
+SITES = ["houlsby", "pfeiffer", "parallel", "none"]
+TEXTS = ["예약 취소", "cancel", "진료비 얼마예요?", "a", "how much is it to change it?", "주세요 " * 20, "0123 4567"]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    return tiny_base(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture
+def model(base):
+    """Eight agents that differ in labels, sites, size, head and prompt."""
+    model = IntentModel(base, name="tiny")
+    for index in range(8):
+        adapter = random_adapter(
+            base,
+            labels=2 + index,
+            seed=index,
+            sites=SITES[index % 4],
+            bottleneck_size=2 + index,
+            head="linear" if index % 3 == 2 else "cosine",
+            prompt="query: " if index == 5 else None,
+        )
+        model.add_agent(f"agent {index}", adapter)
+    return model
+
+
+def assert_same_answers(together, alone):
+    for one, other in zip(together, alone, strict=True):
+        assert (one.agent, one.label) == (other.agent, other.label)
+        assert one.score == pytest.approx(other.score, abs=1e-5)
+        for (label, score), (other_label, other_score) in zip(one.top_k, other.top_k, strict=True):
+            assert label == other_label
+            assert score == pytest.approx(other_score, abs=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_a_mixed_batch_answers_as_each_utterance_alone(model, seed):
+    draw = random.Random(seed)
+    count = draw.randint(1, 40)
+    texts = draw.choices(TEXTS, k=count)
+    agents = draw.choices(model.agents, k=count)
+    together = model.predict(texts, agents=agents, batch_size=draw.choice([1, 7, 64]))
+    assert_same_answers(
+        together, [model.predict(text, agents=agent) for text, agent in zip(texts, agents, strict=True)]
+    )
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_mixed_batches_on_every_architecture_and_site(tmp_path, architecture):
+    base = tiny_base(tmp_path, architecture)
+    model = IntentModel(base)
+    for index, sites in enumerate(SITES):
+        model.add_agent(sites, random_adapter(base, seed=index, sites=sites))
+    pairs = [(text, agent) for text in TEXTS for agent in SITES]
+    together = model.predict([text for text, _ in pairs], agents=[agent for _, agent in pairs])
+    assert_same_answers(together, [model.predict(text, agents=agent) for text, agent in pairs])
+    answers = {agent: model.encode(TEXTS, agents=agent) for agent in SITES}
+    assert np.allclose(answers["none"], model.encode(TEXTS), atol=1e-6)
+    for sites in SITES[:3]:
+        assert not np.allclose(answers[sites], answers["none"], atol=1e-2), f"{sites} does nothing"
+
+
+def test_the_real_base_mixes_eight_agents():
+    model = IntentModel.from_pretrained(minilm_path(), device="cpu")
+    for index in range(8):
+        adapter = random_adapter(model.base, labels=5 + index, seed=index, sites=SITES[index % 4])
+        small = {name: t * 0.1 if "up." in name else t for name, t in adapter.tensors.items()}
+        model.add_agent(str(index), type(adapter)(adapter.config, small))
+    texts = ["I lost my card", "what is the weather like in the city of London today, please?", "hi"] * 8
+    agents = [str(index % 8) for index in range(24)]
+    alone = [model.predict(text, agents=agent) for text, agent in zip(texts, agents, strict=True)]
+    assert_same_answers(model.predict(texts, agents=agents), alone)
+
+
+def test_predictions_are_probabilities_in_order(model):
+    answer = model.predict("예약 취소", agents="agent 7", top_k=100)
+    assert len(answer.top_k) == 9
+    scores = [score for _, score in answer.top_k]
+    assert sum(scores) == pytest.approx(1, abs=1e-5)
+    assert scores == sorted(scores, reverse=True)
+    assert answer.top_k[0] == (answer.label, answer.score)
+    assert {label for label, _ in answer.top_k} == set(model.labels("agent 7"))
+    assert answer.to_dict()["top_k"][0] == {"label": answer.label, "score": answer.score}
+
+
+def test_thresholds_of_the_call_and_of_the_agent(base):
+    model = IntentModel(base)
+    model.add_agent("open", random_adapter(base))
+    model.add_agent("strict", random_adapter(base, threshold=1.0))
+    assert model.predict("a", agents="open").in_scope
+    assert not model.predict("a", agents="strict").in_scope
+    assert model.predict("a", agents="strict", threshold=0.0).in_scope
+    assert not model.predict("a", agents="open", threshold=1.0).in_scope
+
+
+def test_one_agent_needs_no_name_and_shapes_follow_the_input(base):
+    model = IntentModel(base)
+    model.add_agent("only", random_adapter(base))
+    assert model.predict("a").agent == "only"
+    assert [answer.agent for answer in model.predict(["a", "b"])] == ["only", "only"]
+    assert model.predict([]) == []
+    assert model.encode("a").shape == (32,)
+    assert model.encode(["a", "b"]).shape == (2, 32)
+    assert model.encode([]).shape == (0, 32)
+    assert np.allclose(model.encode(TEXTS), base.encode(TEXTS), atol=1e-6)
+
+
+def test_save_and_load_give_the_same_answers_to_the_bit(model, tmp_path):
+    for agent in model.agents:
+        model.save_adapter(agent, tmp_path / agent)
+    folders = {agent: tmp_path / agent for agent in model.agents}
+    model.base.save_pretrained(str(tmp_path / "base"))
+    again = IntentModel.from_pretrained(tmp_path / "base", adapter=folders, device="cpu")
+    agents = [agent for agent in model.agents for _ in TEXTS]
+    assert again.predict(TEXTS * 8, agents=agents) == model.predict(TEXTS * 8, agents=agents)
+
+
+def test_an_adapter_finds_its_base(base, tmp_path):
+    base.save_pretrained(str(tmp_path / "base"))
+    adapter = random_adapter(base, base_model_name_or_path=str(tmp_path / "base"))
+    adapter.write(tmp_path / "clinic")
+    model = IntentModel.from_pretrained(adapter=tmp_path / "clinic", device="cpu")
+    assert model.agents == ("clinic",)
+    random_adapter(base).write(tmp_path / "nameless")
+    with pytest.raises(ConfigError, match="does not name its base"):
+        IntentModel.from_pretrained(adapter=tmp_path / "nameless")
+    with pytest.raises(ConfigError, match="got neither"):
+        IntentModel.from_pretrained()
+
+
+def test_an_adapter_of_another_base_is_refused_by_name(base, tmp_path):
+    adapter = random_adapter(base, base_fingerprint="0" * 64, base_model_name_or_path="org/other")
+    model = IntentModel(base, name="tiny")
+    with pytest.raises(BaseMismatchError, match=r"agent 'clinic' .*'org/other'.*not on 'tiny'.*train the agent again"):
+        model.add_agent("clinic", adapter)
+    assert model.agents == ()
+
+
+def test_an_adapter_of_another_architecture_is_refused(base, tmp_path):
+    with pytest.raises(AdapterError, match=r"do not belong together|another architecture"):
+        IntentModel(tiny_base(tmp_path, "mpnet")).add_agent("clinic", random_adapter(base))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", " ", ".", "..", "a/b", "a\\b", "../x", ".hidden", "a\nb", "a\x00b", "x" * 97, "a.", "a ", None, 3, "\ud800"],
+)
+def test_names_that_cannot_be_stored_are_refused(base, name):
+    model = IntentModel(base)
+    with pytest.raises(AgentError, match="cannot name an agent"):
+        model.add_agent(name, random_adapter(base))
+    assert model.agents == ()
+
+
+@pytest.mark.parametrize(
+    "name", ["a", "v1.2", "예약 봇", "clinic-intents", "weight", "bot", "keys", "default", "일본語_3"]
+)
+def test_names_that_trip_others_work_here(base, name, tmp_path):
+    model = IntentModel(base)
+    model.add_agent(name, random_adapter(base))
+    model.save_adapter(name, tmp_path / name)
+    again = IntentModel(base)
+    assert again.load_adapter(tmp_path / name) == name
+    assert again.predict("a") == model.predict("a")
+
+
+def test_a_taken_name_needs_replace(base):
+    model = IntentModel(base)
+    model.add_agent("clinic", random_adapter(base, labels=2))
+    with pytest.raises(AgentError, match="already"):
+        model.add_agent("clinic", random_adapter(base, labels=5))
+    assert len(model.labels("clinic")) == 2
+    model.add_agent("clinic", random_adapter(base, labels=5), replace=True)
+    assert len(model.labels("clinic")) == 5
+
+
+def test_unloading_forgets_one_agent_only(model):
+    before = model.predict("a", agents="agent 3")
+    model.unload_adapter("agent 2")
+    assert "agent 2" not in model.agents
+    assert model.predict("a", agents="agent 3") == before
+    for call in (model.unload_adapter, model.labels, model.adapter, lambda name: model.predict("a", agents=name)):
+        with pytest.raises(AgentError, match="No agent 'agent 2' in memory"):
+            call("agent 2")
+
+
+@pytest.mark.parametrize(
+    ("error", "match", "arguments"),
+    [
+        (TextError, "Text 1 is of type int", {"texts": ["a", 3]}),
+        (TextError, "Text 0 is of type NoneType", {"texts": [None]}),
+        (TextError, "Text 0 is of type bytes", {"texts": [b"a"]}),
+        (TextError, "Text 2 is empty", {"texts": ["a", "b", ""]}),
+        (TextError, "Text 0 is empty", {"texts": " \n\t"}),
+        (TextError, "a text or a list of texts", {"texts": None}),
+        (TextError, "a text or a list of texts", {"texts": 5}),
+        (TextError, "a text or a list of texts", {"texts": b"bytes"}),
+        (TextError, "a text or a list of texts", {"texts": {"text": "a"}}),
+        (AgentError, "No agent 'nobody'", {"texts": "a", "agents": "nobody"}),
+        (AgentError, "No agent 'nobody'", {"texts": ["a", "b"], "agents": ["agent 1", "nobody"]}),
+        (AgentError, "No agent None", {"texts": ["a"], "agents": [None]}),
+        (AgentError, "8 agents.*name the agent", {"texts": "a", "agents": None}),
+        (ConfigError, r"3 text\(s\) but 2 agent\(s\)", {"texts": ["a"] * 3, "agents": ["agent 1"] * 2}),
+        (ConfigError, "top_k", {"texts": "a", "top_k": 0}),
+        (ConfigError, "top_k", {"texts": "a", "top_k": 1.5}),
+        (ConfigError, "top_k", {"texts": "a", "top_k": True}),
+        (ConfigError, "batch_size", {"texts": "a", "batch_size": -1}),
+        (ConfigError, "threshold", {"texts": "a", "threshold": 1.1}),
+        (ConfigError, "threshold", {"texts": "a", "threshold": float("nan")}),
+        (ConfigError, "threshold", {"texts": "a", "threshold": "high"}),
+    ],
+)
+def test_bad_calls_name_what_is_wrong(model, error, match, arguments):
+    with pytest.raises(error, match=match):
+        model.predict(**{"agents": "agent 1", **arguments})
+
+
+@pytest.mark.parametrize(
+    "text", ["\ud800", "예약\udfff 취소", "\x00", "\u200b\ufeff?", "🙂" * 50, "a" * 100_000, "예약 " * 30_000]
+)
+def test_strange_texts_are_answered(model, text):
+    answer = model.predict(text, agents="agent 0")
+    assert 0 <= answer.score <= 1
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.text(st.characters(), max_size=60), max_size=5))
+def test_any_text_is_answered_or_refused_by_our_own_error(model, texts):
+    try:
+        answers = model.predict(texts, agents="agent 6")
+    except TextError:
+        assert any(not text.strip() for text in texts)
+    else:
+        assert len(answers) == len(texts)
+        assert all(0 <= answer.score <= 1 for answer in answers)
+
+
+def test_predictions_during_concurrent_loading_and_unloading_are_those_of_one_version(base):
+    model = IntentModel(base)
+    versions = [random_adapter(base, labels=4, seed=seed) for seed in range(4)]
+    expected = []
+    for version in versions:
+        model.add_agent("swapped", version, replace=True)
+        expected.append(model.predict(TEXTS, agents="swapped"))
+    model.add_agent("steady", random_adapter(base, seed=9))
+    steady = model.predict(TEXTS, agents="steady")
+    stop = threading.Event()
+    failures: list[str] = []
+
+    def swap():
+        index = 0
+        while not stop.is_set():
+            model.add_agent("swapped", versions[index % 4], replace=True)
+            model.add_agent("guest", versions[(index + 1) % 4], replace=True)
+            model.unload_adapter("guest")
+            index += 1
+
+    def ask():
+        torch.set_num_threads(1)
+        while not stop.is_set():
+            answers = model.predict(TEXTS + TEXTS, agents=["swapped"] * 7 + ["steady"] * 7)
+            labels = [answer.label for answer in answers]
+            if labels[7:] != [answer.label for answer in steady]:
+                failures.append("steady agent changed")
+            if labels[:7] not in [[answer.label for answer in version] for version in expected]:
+                failures.append("an answer mixes two versions")
+
+    threads = [threading.Thread(target=target) for target in (swap, ask, ask)]
+    for thread in threads:
+        thread.start()
+    stop.wait(5)
+    stop.set()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads)
+    assert failures == []
+
+
+def test_every_error_is_ours():
+    assert all(issubclass(error, IntentAdaptersError) for error in (AdapterError, AgentError, ConfigError, TextError))
