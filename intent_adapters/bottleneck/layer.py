@@ -15,9 +15,6 @@ from intent_adapters.bottleneck.config import BottleneckConfig
 from intent_adapters.bottleneck.functional import bottleneck_delta
 from intent_adapters.errors import ConfigError
 
-BASE_ROWS = "__base__"
-"""In `adapter_names`, the name of the rows that no adapter shall touch; PEFT's convention."""
-
 UNMERGEABLE = (
     "a bottleneck adapter cannot be merged into the base: between its two projections is a non-linearity, so no "
     "single weight matrix does the same. Keep the adapter attached, or take it off with unload()"

@@ -15,7 +15,6 @@ from torch import nn
 from intent_adapters.bottleneck.config import BottleneckConfig
 from intent_adapters.bottleneck.head import IntentHead
 from intent_adapters.bottleneck.layer import (
-    BASE_ROWS,
     UNMERGEABLE,
     BottleneckLayer,
     IntentTunerLayer,
@@ -25,6 +24,7 @@ from intent_adapters.bottleneck.layer import (
 from intent_adapters.bottleneck.registration import PREFIX
 from intent_adapters.bottleneck.sites import SiteKind, embedding_dim, find_sites, site_width, tensor_prefix
 from intent_adapters.bottleneck.slots import HEAD_SLOT, HeadSlot, ParallelSlot, add_head_slot, add_parallel_slot
+from intent_adapters.bottleneck.validation import BASE_ROWS, check_adapter_name
 from intent_adapters.errors import ConfigError
 
 
@@ -41,6 +41,11 @@ class BottleneckModel(BaseTuner):
 
     prefix: str = PREFIX
     tuner_layer_cls = IntentTunerLayer
+
+    def inject_adapter(self, model: nn.Module, adapter_name: str, *args: Any, **kwargs: Any) -> None:
+        """Inject an adapter, if it can have that name; see PEFT's `BaseTuner.inject_adapter`."""
+        check_adapter_name(adapter_name)
+        super().inject_adapter(model, adapter_name, *args, **kwargs)
 
     def _prepare_adapter_config(self, peft_config: Any, model_config: Any) -> Any:
         """Leave the config as it is: sites are found by name on the model, and the saved config stays portable."""

@@ -6,10 +6,16 @@ import re
 from collections.abc import Collection
 from typing import Any
 
+from torch import nn
+
 from intent_adapters.errors import ConfigError
+
+BASE_ROWS = "__base__"
+"""In `adapter_names`, the name of the rows that no adapter shall touch; PEFT's convention."""
 
 MAXIMUM_LABELS = 100_000
 MAXIMUM_TEXT = 10_000
+MAXIMUM_TARGETS = 1_000
 
 
 def shown(value: Any) -> str:
@@ -86,6 +92,11 @@ def check_target_modules(value: Any) -> list[str] | str | None:
     """None, a regular expression, or a collection of non-empty module names, which is returned sorted."""
     if value is None:
         return None
+    if isinstance(value, str | list | tuple | set | frozenset) and len(value) > MAXIMUM_TARGETS:
+        raise ConfigError(
+            f"target_modules must have at most {MAXIMUM_TARGETS} names, or characters if it is a regular expression, "
+            f"got {len(value)}"
+        )
     if isinstance(value, str):
         try:
             re.compile(value)
@@ -98,6 +109,15 @@ def check_target_modules(value: Any) -> list[str] | str | None:
     raise ConfigError(
         f"target_modules must be a regular expression or a list of module names, not empty, got {shown(value)}"
     )
+
+
+def check_adapter_name(name: Any) -> None:
+    """A name under which `torch.nn.ModuleDict` and PEFT can keep an adapter."""
+    if not isinstance(name, str) or not name or "." in name or name == BASE_ROWS or hasattr(nn.ModuleDict(), name):
+        raise ConfigError(
+            f"an adapter cannot be named {shown(name)}: a name must be a non-empty string without dots, and neither "
+            f"{BASE_ROWS!r} nor an attribute of torch.nn.ModuleDict, such as 'keys'"
+        )
 
 
 def _is_utf8(text: str) -> bool:

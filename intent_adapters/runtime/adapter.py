@@ -19,6 +19,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from intent_adapters.bottleneck import INTENT_BOTTLENECK, BottleneckConfig, SiteKind, find_sites, tensor_prefix
+from intent_adapters.bottleneck.sites import embedding_dim, site_width
 from intent_adapters.bottleneck.slots import HEAD_SLOT
 from intent_adapters.errors import AdapterError, ConfigError
 from intent_adapters.runtime.files import replaced_folder
@@ -53,12 +54,11 @@ def expected_shapes(encoder: PreTrainedModel, config: BottleneckConfig) -> dict[
     """
     shapes: dict[str, tuple[int, ...]] = {}
     for path, kind in find_sites(encoder, config).items():
-        linear: Any = encoder.get_submodule(path)
-        width = int(linear.out_features if kind == "after" else encoder.config.hidden_size)
+        width = site_width(encoder, path, kind)
         size = config.size_for(width)
         shapes |= zip(site_tensors(path, kind), [(size, width), (size,), (width, size), (width,)], strict=True)
     if config.labels:
-        shapes[f"{HEAD}.weight"] = (len(config.labels), config.embedding_dim or encoder.config.hidden_size)
+        shapes[f"{HEAD}.weight"] = (len(config.labels), embedding_dim(encoder, config))
         shapes |= {f"{HEAD}.scale": (1,)} if config.head == "cosine" else {f"{HEAD}.bias": (len(config.labels),)}
     return shapes
 

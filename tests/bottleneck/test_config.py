@@ -168,6 +168,8 @@ HOSTILE = [
     {"labels": [str(i) for i in range(100_001)]},
     *({"target_modules": value} for value in (3, "", [], [""], ["a", 1], {"a": 1}, "(", "a{99999999999}", True)),
     *({name: 3} for name in ("prompt", "base_fingerprint", "base_model_name_or_path", "revision", "peft_version")),
+    {"target_modules": "a" * 1_001},
+    {"target_modules": [str(i) for i in range(1_001)]},
     {"prompt": "p" * 10_001},
     {"prompt": "\udfff"},
     {"base_fingerprint": ["x"]},

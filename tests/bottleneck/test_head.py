@@ -122,6 +122,13 @@ def test_embeddings_of_a_wrong_rank(shape):
         heads(a=("cosine", "xyz"))(torch.zeros(shape))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_logits_keep_their_precision_under_autocast(kind):
+    head = heads(a=(kind, "xyz"))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(head(embeddings()), heads(a=(kind, "xyz"))(embeddings()))
+
+
 def test_embeddings_of_a_wrong_dimension():
     with pytest.raises(ConfigError, match="dimension 6, got 5"):
         heads(a=("cosine", "xyz"))(torch.zeros(2, 5))

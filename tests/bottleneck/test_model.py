@@ -8,7 +8,7 @@ import pickle
 
 import pytest
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model, inject_adapter_in_model
 from safetensors.torch import load_file
 from torch.nn import functional as F
 
@@ -412,3 +412,42 @@ def test_the_config_given_is_not_changed():
     before = copy.deepcopy(given)
     get_peft_model(tiny_encoder(), given)
     assert {**vars(given), "base_model_name_or_path": None} == {**vars(before), "base_model_name_or_path": None}
+
+
+@pytest.mark.parametrize("name", ["", "a.b", "keys", "update", "type", "training", "__base__"])
+def test_names_that_cannot_be_kept_are_refused_before_anything_changes(name):
+    model = adapted()
+    before = hidden(model), list(model.state_dict()), list(model.peft_config)
+    with pytest.raises(ConfigError, match=f"an adapter cannot be named '{name}'"):
+        model.add_adapter(name, config(labels="xy"))
+    assert torch.equal(hidden(model), before[0])
+    assert (list(model.state_dict()), list(model.peft_config)) == before[1:]
+
+
+@pytest.mark.parametrize("sites", SITES)
+def test_injected_where_the_weights_say(tmp_path, sites):
+    adapted(sites=sites).save_pretrained(tmp_path)
+    tensors = load_file(tmp_path / "adapter_model.safetensors")
+    weights = {name.removeprefix("base_model.model."): tensor for name, tensor in tensors.items()}
+    model = inject_adapter_in_model(config(sites=sites), tiny_encoder(), state_dict=weights)
+    assert {n.replace(".default", "") for n in trainable(model)} == set(weights)
+
+
+@pytest.mark.filterwarnings("ignore:While injecting")
+def test_weights_at_other_sites_than_their_config_says():
+    weights = {"encoder.layer.0.attention.output.dense.intent_bottleneck_down.weight": torch.zeros(4, HIDDEN)}
+    with pytest.raises(
+        ConfigError, match=r"an adapter at 'encoder\.layer\.0\.attention\.output\.dense', which is no site"
+    ):
+        inject_adapter_in_model(config(sites="pfeiffer"), tiny_encoder(), state_dict=weights)
+
+
+def test_status_as_peft_reports_it():
+    model = crowd()
+    status = model.get_model_status()
+    assert status.available_adapters == sorted(CROWD)
+    assert status.active_adapters == ["A"]
+    assert status.trainable_params == sum(p.numel() for p in alone("bert", "A").parameters() if p.requires_grad)
+    assert {layer.name for layer in model.get_layer_status()} >= {"model.intent_head"}
+    model.set_requires_grad("B")
+    assert {name.split(".")[-2] for name in trainable(model)} == {"A", "B"}
