@@ -150,7 +150,7 @@ class IntentModel:
         """
         name = Path(adapter).resolve().name if name is None and Path(adapter).is_dir() else name
         name = str(adapter).rpartition("/")[2] if name is None else name
-        self._check_new_name(name, replace)
+        self.check_new_name(name, replace=replace)
         self.add_agent(name, Adapter.read(adapter_folder(adapter, **hub)), replace=replace)
         return name
 
@@ -167,7 +167,7 @@ class IntentModel:
             BaseMismatchError: It was trained on another base.
             AgentError: The name is taken or cannot be used.
         """
-        self._check_new_name(name, replace)
+        self.check_new_name(name, replace=replace)
         trained_on = adapter.config.base_fingerprint
         if trained_on is not None and trained_on != self.fingerprint:
             raise BaseMismatchError(
@@ -178,8 +178,26 @@ class IntentModel:
             )
         resident = self._runtime.admit(adapter)
         with self._lock:
-            self._check_new_name(name, replace)
+            self.check_new_name(name, replace=replace)
             self._agents = {**self._agents, name: resident}
+
+    def check_new_name(self, name: str, *, replace: bool = False) -> None:
+        """See whether a name is free for a new agent.
+
+        Args:
+            name: Letters of any script, digits, space, `_ . + -`, at most 96 characters.
+            replace: An agent of that name may be there.
+
+        Raises:
+            AgentError: The name is taken or cannot be used.
+        """
+        if not isinstance(name, str) or not AGENT_NAME.fullmatch(name):
+            raise AgentError(
+                f"{name!r} cannot name an agent. Use 1 to 96 letters (of any script), digits, spaces, '_', '.', '+' "
+                "or '-', beginning with a letter or digit; pass another with `name=`."
+            )
+        if name in self._agents and not replace:
+            raise AgentError(f"There is an agent {name!r} already: pass `replace=True` or another name.")
 
     def unload_adapter(self, agent: str) -> None:
         """Forget an agent; calls under way still finish with it.
@@ -320,15 +338,6 @@ class IntentModel:
             known = ", ".join(agents) if agents else "none"
             raise AgentError(f"No agent {name!r} in memory (there: {known}). Load it with load_adapter.")
         return agents[name]
-
-    def _check_new_name(self, name: str, replace: bool) -> None:
-        if not isinstance(name, str) or not AGENT_NAME.fullmatch(name):
-            raise AgentError(
-                f"{name!r} cannot name an agent. Use 1 to 96 letters (of any script), digits, spaces, '_', '.', '+' "
-                "or '-', beginning with a letter or digit; pass another with `name=`."
-            )
-        if name in self._agents and not replace:
-            raise AgentError(f"There is an agent {name!r} already: pass `replace=True` or another name.")
 
 
 def _base_of(source: str | Path, **hub: Unpack[HubOptions]) -> tuple[str, str | None]:

@@ -1,0 +1,26 @@
+"""The command `intent-adapters`: one file a command, each a thin layer over the library."""
+
+from __future__ import annotations
+
+try:
+    import typer
+except ModuleNotFoundError as error:
+    raise SystemExit("The command needs its extra: pip install 'intent-adapters[cli]'") from error
+
+from intent_adapters.cli import compare, evaluate, info, predict, train
+from intent_adapters.cli.console import ErrorGroup
+
+app = typer.Typer(
+    cls=ErrorGroup,
+    help="Intent classifiers for many chatbots on one small frozen encoder.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,
+)
+app.command("train", epilog=train.EXAMPLES)(train.train_command)
+app.command("predict", epilog=predict.EXAMPLES)(predict.predict_command)
+app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate_command)
+app.command("compare", epilog=compare.EXAMPLES)(compare.compare_command)
+app.command("info", epilog=info.EXAMPLES)(info.info_command)
+
+__all__ = ["app"]

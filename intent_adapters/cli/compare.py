@@ -1,0 +1,88 @@
+"""`intent-adapters compare`."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from intent_adapters.cli.console import add_row, err, examples, new_table, out, percent, print_json
+from intent_adapters.cli.loading import open_model
+from intent_adapters.cli.options import Data, Device, Encoding, Json, LabelColumn, RequiredBase, TextColumn
+from intent_adapters.data import read_intents
+from intent_adapters.evaluation import SYSTEMS, ComparedSystem, compare
+
+Test = Annotated[str, typer.Argument(metavar="TEST", help="Utterances to measure on, as DATA.", show_default=False)]
+Systems = Annotated[str, typer.Option("--systems", help=f"Any of {', '.join(SYSTEMS)}, separated by commas.")]
+Seeds = Annotated[str, typer.Option("--seeds", help="Whole numbers, separated by commas: one training run each.")]
+Markdown = Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")]
+
+ALL_SYSTEMS = ",".join(SYSTEMS)
+
+EXAMPLES = examples(
+    "intent-adapters compare train.csv test.csv --base sentence-transformers/all-MiniLM-L6-v2",
+    "intent-adapters compare train.csv test.csv -b BASE --systems probe,adapter --seeds 0 --json",
+)
+
+
+def compare_command(
+    data: Data,
+    test: Test,
+    base: RequiredBase,
+    systems: Systems = ALL_SYSTEMS,
+    seeds: Seeds = "0,1,2",
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
+    encoding: Encoding = None,
+    device: Device = None,
+    markdown: Markdown = False,
+    json: Json = False,
+) -> None:
+    """Train an agent in several ways on the same utterances, and measure each on the same test utterances.
+
+    Shows what the adapter brings over logistic regression on the frozen encoder, which is free, and how it stands
+    against fine-tuning the whole encoder.
+    """
+    try:
+        numbers = [int(seed) for seed in seeds.split(",")]
+    except ValueError:
+        raise typer.BadParameter(f"{seeds!r} is no list of whole numbers", param_hint="--seeds") from None
+    read = partial(read_intents, text_column=text_column, label_column=label_column, encoding=encoding)
+    rows, test_rows = read(data), read(test, purpose="evaluation")
+    compared = compare(
+        open_model(base, [], device),
+        rows,
+        test_rows,
+        [system.strip() for system in systems.split(",")],
+        numbers,
+        on_run=lambda system, seed, accuracy: err.print(f"{system}, seed {seed}: {percent(accuracy)}"),
+    )
+    if json:
+        print_json([system.to_dict() for system in compared])
+    elif markdown:
+        typer.echo(_markdown(compared))
+    else:
+        table = new_table(*_COLUMNS, numbers=_COLUMNS[1:])
+        for system in compared:
+            add_row(table, *_cells(system))
+        out.print(table)
+
+
+_COLUMNS = ("system", "accuracy", "training", "an agent on disk")
+
+
+def _cells(system: ComparedSystem) -> tuple[str, ...]:
+    spread = f" ± {100 * system.spread:.2f}" if len(system.accuracies) > 1 else ""
+    seconds = sum(system.seconds) / len(system.seconds)
+    return (
+        system.title,
+        f"{100 * system.mean:.2f}{spread}",
+        f"{seconds:.1f} s",
+        f"{system.agent_bytes / 1e6:.2f} MB",
+    )
+
+
+def _markdown(compared: list[ComparedSystem]) -> str:
+    lines = [_COLUMNS, ("---", *["---:"] * 3), *(_cells(system) for system in compared)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,84 @@
+"""What the commands share in talking to people and to other programs.
+
+Results go to standard output, everything else to standard error, so that a pipe carries results alone.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from transformers.utils import logging as transformers_logging
+from typer.core import TyperGroup
+
+from intent_adapters.errors import IntentAdaptersError
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+class ErrorGroup(TyperGroup):
+    """Turns errors of this package into one red message and exit code 1; any other exception is a bug and shows."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command."""
+        try:
+            return super().invoke(ctx)
+        except IntentAdaptersError as error:
+            err.print(Text(f"Error: {error}", style="red"), soft_wrap=True)
+            raise typer.Exit(1) from error
+
+
+def examples(*commands: str) -> str:
+    """The end of a command's help: one example a line."""
+    return "\n\n".join(["Examples:", *(f"  {command}" for command in commands)])
+
+
+@contextmanager
+def working(message: str) -> Iterator[None]:
+    """Shows a spinner on a terminal, and keeps the loading bars of the libraries below off the screen."""
+    transformers_logging.disable_progress_bar()
+    with err.status(message):
+        yield
+
+
+def print_json(value: object) -> None:
+    """Writes one value as one line of JSON, escaped where standard output cannot hold all of Unicode."""
+    unicode = "utf" in (sys.stdout.encoding or "").lower()
+    typer.echo(json.dumps(value, ensure_ascii=not unicode))
+
+
+def new_table(*columns: str, numbers: tuple[str, ...] = (), title: str | None = None) -> Table:
+    """A table whose columns in `numbers` are right-aligned."""
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+    return table
+
+
+def add_row(table: Table, *cells: object) -> None:
+    """Adds a row, in which square brackets are text and no markup."""
+    table.add_row(*(Text(str(cell)) for cell in cells))
+
+
+def percent(share: float) -> str:
+    """A share as a percentage with one decimal."""
+    return f"{100 * share:.1f} %"
+
+
+def facts_table(facts: dict[str, object], title: str) -> Table:
+    """A table of names and values; entries without a value are left out."""
+    table = new_table("", "", title=title)
+    table.show_header = False
+    for name, value in facts.items():
+        if value is not None:
+            shown = f"{value:,}" if isinstance(value, int) else value
+            add_row(table, name.replace("_", " "), shown)
+    return table

@@ -1,0 +1,84 @@
+"""`intent-adapters info`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from peft.utils import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
+
+from intent_adapters.base import encoder_of, fingerprint, load_base
+from intent_adapters.cli.console import add_row, examples, facts_table, new_table, out, print_json, working
+from intent_adapters.cli.options import Json
+from intent_adapters.fetch import adapter_folder
+from intent_adapters.runtime import Adapter
+
+Source = Annotated[
+    str,
+    typer.Argument(metavar="ADAPTER_OR_BASE", help="Hub id or folder of an adapter or a base.", show_default=False),
+]
+
+EXAMPLES = examples(
+    "intent-adapters info agents/clinic",
+    "intent-adapters info sentence-transformers/all-MiniLM-L6-v2 --json",
+)
+
+
+def info_command(source: Source, json: Json = False) -> None:
+    """Show what is inside an adapter or a base.
+
+    Of an adapter its intents, sizes, sites and the base that it stands on; of a base its architecture, size and
+    fingerprint.
+    """
+    with working("reading"):
+        folder = adapter_folder(source)
+        is_adapter = (folder / CONFIG_NAME).is_file()
+        facts = _adapter_facts(folder) if is_adapter else _base_facts(source)
+    if json:
+        print_json({"kind": "adapter" if is_adapter else "base", **facts})
+        return
+    labels = facts.pop("labels", None)
+    out.print(facts_table(facts, title=f"{'adapter' if is_adapter else 'base'} {source}"))
+    if labels:
+        table = new_table("intents")
+        for label in labels:
+            add_row(table, label)
+        out.print(table)
+
+
+def _adapter_facts(folder: Path) -> dict[str, Any]:
+    adapter = Adapter.read(folder)
+    config = adapter.config
+    return {
+        "base": config.base_model_name_or_path,
+        "base_revision": config.revision,
+        "base_fingerprint": config.base_fingerprint,
+        "sites": config.sites,
+        "bottleneck_size": config.bottleneck_size,
+        "reduction_factor": config.reduction_factor,
+        "non_linearity": config.non_linearity,
+        "head": config.head,
+        "intents": len(adapter.labels),
+        "threshold": config.threshold,
+        "temperature": config.temperature,
+        "prompt": config.prompt,
+        "parameters": adapter.num_parameters,
+        "bytes": sum((folder / name).stat().st_size for name in (CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME)),
+        "labels": adapter.labels,
+    }
+
+
+def _base_facts(source: str) -> dict[str, Any]:
+    model = load_base(source, device="cpu")
+    config = encoder_of(model).config
+    return {
+        "architecture": config.model_type,
+        "layers": config.num_hidden_layers,
+        "hidden_size": config.hidden_size,
+        "embedding_dimension": model.get_embedding_dimension(),
+        "maximum_tokens": model.max_seq_length,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "bytes": sum(tensor.numel() * tensor.element_size() for tensor in model.parameters()),
+        "fingerprint": fingerprint(model),
+    }

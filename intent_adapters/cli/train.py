@@ -1,0 +1,114 @@
+"""`intent-adapters train`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from peft.utils import CONFIG_NAME
+
+from intent_adapters.cli.console import err, examples, facts_table, out, print_json, working
+from intent_adapters.cli.evaluate import print_scores
+from intent_adapters.cli.loading import open_model
+from intent_adapters.cli.options import Data, Device, Encoding, Json, LabelColumn, RequiredBase, Split, TextColumn
+from intent_adapters.data import label_counts, read_intents
+from intent_adapters.evaluation import evaluate
+from intent_adapters.runtime import Adapter
+from intent_adapters.training.agent import Method, TrainingResult, train_agent
+
+Output = Annotated[
+    Path,
+    typer.Option(
+        "--output", "-o", help="Folder for the adapter; one that is there already is replaced.", show_default=False
+    ),
+]
+Name = Annotated[str | None, typer.Option("--name", help="The agent's name.", show_default="that of the folder")]
+MethodOption = Annotated[
+    Method,
+    typer.Option(
+        "--method",
+        help="adapter: bottlenecks and head; full: every weight of the encoder, which is saved too; probe: the head "
+        "alone.",
+    ),
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="The same data, seed and machine give the same adapter.")]
+Epochs = Annotated[
+    int | None, typer.Option("--epochs", min=1, help="Passes over the data.", show_default="by the size of the data")
+]
+Test = Annotated[
+    str | None, typer.Option("--test", help="Utterances to measure the trained agent on, as DATA.", show_default=False)
+]
+TestSplit = Annotated[
+    str | None, typer.Option("--test-split", help="As --split, for --test.", show_default="the only one")
+]
+
+EXAMPLES = examples(
+    "intent-adapters train clinic.csv --base sentence-transformers/all-MiniLM-L6-v2 --output agents/clinic",
+    "intent-adapters train nlu.yml -b BASE -o agents/it --name it --test heldout.csv",
+    "intent-adapters train data/ --split train --test data/ --test-split test -b BASE -o agents/clinic --json",
+)
+
+
+def train_command(
+    data: Data,
+    base: RequiredBase,
+    output: Output,
+    name: Name = None,
+    method: MethodOption = "adapter",
+    seed: Seed = 0,
+    epochs: Epochs = None,
+    test: Test = None,
+    split: Split = None,
+    test_split: TestSplit = None,
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
+    encoding: Encoding = None,
+    device: Device = None,
+    json: Json = False,
+) -> None:
+    """Train an agent from labelled utterances and save its adapter."""
+    if output.is_file() or (output.is_dir() and any(output.iterdir()) and not (output / CONFIG_NAME).exists()):
+        raise typer.BadParameter(f"{str(output)!r} holds other things; name a new folder", param_hint="--output")
+    read = partial(read_intents, text_column=text_column, label_column=label_column, encoding=encoding)
+    rows = read(data, split=split)
+    test_rows = read(test, split=test_split, purpose="evaluation") if test else None
+    agent = name or output.resolve().name
+    model = open_model(base, [], device)
+    result = train_agent(model, agent, rows, seed=seed, method=method, epochs=epochs, progress=err.is_terminal)
+    _save(result, output)
+    facts: dict[str, Any] = {
+        "agent": agent,
+        "folder": str(output),
+        "method": method,
+        "utterances": len(rows),
+        "intents": len(label_counts(rows)),
+        "epochs": result.epochs,
+        "parameters": result.model.adapter(agent).num_parameters,
+        "bytes": sum(path.stat().st_size for path in output.rglob("*") if path.is_file()),
+        "seconds": round(result.seconds, 1),
+    }
+    scores = None
+    if test_rows is not None:
+        with working("evaluating"):
+            scores = evaluate(result.model, test_rows, agent)
+    if json:
+        print_json({**facts, "test": scores.to_dict() if scores else None})
+        return
+    out.print(facts_table(facts, title=f"trained {agent}"))
+    if scores:
+        print_scores(scores, worst=5)
+
+
+def _save(result: TrainingResult, output: Path) -> None:
+    """Saves the adapter, and beside it the encoder where that was trained too."""
+    if result.method != "full":
+        result.model.save_adapter(result.agent, output)
+        return
+    encoder = output.resolve() / "base"
+    adapter = result.model.adapter(result.agent)
+    config = replace(adapter.config, base_model_name_or_path=str(encoder), revision=None)
+    Adapter(config, adapter.tensors).write(output)
+    result.model.base.save_pretrained(str(encoder))

@@ -1,0 +1,72 @@
+"""Which column is the text and which is the label."""
+
+from __future__ import annotations
+
+from intent_adapters.data.problems import data_error, shorten
+from intent_adapters.data.table import Example, Table
+
+TEXT_NAMES = (
+    "text",
+    "utterance",
+    "utt",
+    "sentence",
+    "query",
+    "question",
+    "example",
+    "input",
+    "message",
+    "문장",
+    "발화",
+    "질문",
+    "텍스트",
+)
+LABEL_NAMES = ("label", "intent", "category", "class", "target", "의도", "라벨", "레이블")
+# Data sets that number their classes often carry the names in a column beside the numbers.
+SPELT_LABEL_NAMES = ("label_text", "label_name", "intent_name", "intent_text", "category_name", "class_name")
+
+
+def find_columns(
+    origin: str, columns: list[str], text_column: str | None = None, label_column: str | None = None
+) -> tuple[str, str]:
+    """Finds the text column and the label column.
+
+    A column that the caller names is taken as it is. Otherwise names are compared without case and surrounding
+    spaces: `text` and `label` win, then the one column whose name is usual for its role.
+
+    Raises:
+        DataError: if a named column is not there, or none or several columns could be meant.
+    """
+    text = _find(origin, columns, "text", text_column, [("text",), TEXT_NAMES])
+    label = _find(origin, columns, "label", label_column, [SPELT_LABEL_NAMES, ("label",), LABEL_NAMES])
+    if text == label:
+        raise data_error(origin, f"text and label would both be the column {text!r}", "name two different columns")
+    return text, label
+
+
+def pick_examples(table: Table, text_column: str | None = None, label_column: str | None = None) -> list[Example]:
+    """Reduces a table to text and label; a row without one of the columns gets None there.
+
+    Raises:
+        DataError: as `find_columns`.
+    """
+    text, label = find_columns(table.origin, table.columns, text_column, label_column)
+    return [Example(row.place, row.values.get(text), row.values.get(label)) for row in table.records]
+
+
+def _find(origin: str, columns: list[str], role: str, named: str | None, groups: list[tuple[str, ...]]) -> str:
+    found = ", ".join(map(shorten, columns[:20])) or "none"
+    if named is not None:
+        if named in columns:
+            return named
+        raise data_error(origin, f"there is no column {named!r}", f"the columns are: {found}")
+    for names in groups:
+        matches = [column for column in columns if column.strip().casefold() in names]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            several = ", ".join(map(shorten, matches))
+            raise data_error(
+                origin, f"several columns could be the {role}: {several}", f"choose one with {role}_column="
+            )
+    cure = f"name it with {role}_column=, or call it {role!r} (a table needs its column names in the first line)"
+    raise data_error(origin, f"no column looks like the {role}; the columns are: {found}", cure)

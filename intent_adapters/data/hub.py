@@ -1,0 +1,58 @@
+"""Data sets that the `datasets` library loads: from the Hub, and from folders that `save_to_disk` wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from datasets import Dataset, DatasetDict, load_dataset, load_from_disk
+
+from intent_adapters.data.problems import data_error
+from intent_adapters.data.readers import is_data_file
+
+
+def load_hub(
+    name: str,
+    *,
+    subset: str | None = None,
+    revision: str | None = None,
+    token: str | bool | None = None,
+    cache_dir: str | None = None,
+) -> DatasetDict:
+    """Loads all splits of a Hub data set; never runs code that comes with it.
+
+    Raises:
+        DataError: if the name is that of a path, or the Hub does not give the data set.
+    """
+    looks_like_path = name.startswith((".", "/", "~")) or "\\" in name or name.count("/") > 1
+    if looks_like_path or is_data_file(Path(name)):
+        raise data_error(name, "there is no such file or folder", "check the path and the working directory")
+    try:
+        return load_dataset(name, subset, revision=revision, token=token, cache_dir=cache_dir)
+    # The Hub, its client and every format that it stores raise errors of their own.
+    except Exception as error:
+        cure = "check the name (ORG/NAME), subset=, token= and the network; for a file, check its path"
+        what = f"no such file, and the Hub data set cannot be loaded ({_reason(error)})"
+        raise data_error(name, what, cure) from error
+
+
+def is_saved_dataset(path: Path) -> bool:
+    """Whether `save_to_disk` wrote this folder."""
+    return (path / "state.json").is_file() or (path / "dataset_dict.json").is_file()
+
+
+def load_saved(path: Path) -> Dataset | DatasetDict:
+    """Loads a folder that `save_to_disk` wrote.
+
+    Raises:
+        DataError: if it is damaged.
+    """
+    try:
+        return load_from_disk(str(path))
+    # Damaged Arrow, JSON and feature descriptions each raise errors of their own.
+    except Exception as error:
+        what = f"the saved data set cannot be loaded ({_reason(error)})"
+        raise data_error(str(path), what, "save it again with save_to_disk") from error
+
+
+def _reason(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

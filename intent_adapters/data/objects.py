@@ -1,0 +1,83 @@
+"""Rows that are already in memory: `datasets` objects and lists of dicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from datasets import ClassLabel, Dataset, DatasetDict, IterableDataset, IterableDatasetDict
+
+from intent_adapters.data.columns import find_columns
+from intent_adapters.data.problems import data_error, shorten
+from intent_adapters.data.table import Record, Table, unique
+
+
+def table_of_object(
+    rows: object, origin: str = "rows", text_column: str | None = None, label_column: str | None = None
+) -> Table:
+    """The rows of a `datasets.Dataset` or of a list of dicts; ClassLabel numbers become their names.
+
+    Of a dataset only the columns of the text and the label are read: others may hold sound or images.
+
+    Raises:
+        DataError: if `rows` is neither, or a row is not a dict.
+    """
+    if isinstance(rows, Dataset):
+        columns = find_columns(origin, rows.column_names, text_column, label_column)
+        return _table_of_dataset(rows.select_columns(list(columns)), origin)
+    if isinstance(rows, (IterableDataset, IterableDatasetDict)):
+        raise data_error(origin, "the dataset is streamed", "load it without streaming=True: training needs all rows")
+    if isinstance(rows, DatasetDict):
+        splits = ", ".join(map(repr, rows))
+        raise data_error(origin, f"this is a DatasetDict with the splits {splits}", "hand over one of them")
+    if isinstance(rows, Sequence) and not isinstance(rows, (str, bytes)):
+        return _table_of_dicts(rows, origin)
+    cure = "give a datasets.Dataset or a list of dicts such as {'text': 'hello', 'label': 'greet'}"
+    raise data_error(origin, f"cannot read rows from {type(rows).__name__} {shorten(rows)}", cure)
+
+
+def choose_split(origin: str, splits: list[str], split: str | None) -> str:
+    """The split to read: the one asked for, or the only one there is.
+
+    Raises:
+        DataError: if the split is not there, or there are several and none was asked for.
+    """
+    names = ", ".join(map(repr, splits))
+    if not splits:
+        raise data_error(origin, "there are no splits", "add one, such as 'train'")
+    if split is None:
+        if len(splits) == 1:
+            return splits[0]
+        raise data_error(origin, f"there are several splits: {names}", "choose one with split=")
+    if split not in splits:
+        raise data_error(origin, f"there is no split {split!r}", f"choose among: {names}")
+    return split
+
+
+def _table_of_dataset(dataset: Dataset, origin: str) -> Table:
+    dataset = dataset.with_format(None)
+    columns: dict[str, list[object]] = {}
+    for name, feature in dataset.features.items():
+        values: list[object] = dataset[name][:]
+        columns[name] = [_class_name(feature, v) for v in values] if isinstance(feature, ClassLabel) else values
+    names = list(columns)
+    rows = zip(*columns.values(), strict=True)
+    records = [Record(f"{origin}[{i}]", dict(zip(names, row, strict=True))) for i, row in enumerate(rows)]
+    return Table(origin, names, records)
+
+
+def _class_name(feature: ClassLabel, value: object) -> object:
+    """The name of a class number; -1, the Hub's mark for unlabelled test rows, counts as missing."""
+    if isinstance(value, int) and 0 <= value < len(feature.names):
+        return feature.names[value]
+    return None
+
+
+def _table_of_dicts(rows: Sequence[object], origin: str) -> Table:
+    records = []
+    for i, row in enumerate(rows):
+        if not isinstance(row, Mapping):
+            what = f"the row is not a dict but {type(row).__name__} {shorten(row)}"
+            raise data_error(f"{origin}[{i}]", what, "write it as {'text': ..., 'label': ...}")
+        records.append(Record(f"{origin}[{i}]", row))
+    columns = unique(key for record in records for key in record.values if isinstance(key, str))
+    return Table(origin, columns, records) if records else Table(origin, ["text", "label"])

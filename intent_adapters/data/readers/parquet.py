@@ -1,0 +1,55 @@
+"""Parquet files, such as the Hub's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from intent_adapters.data.problems import Problems, data_error
+from intent_adapters.data.table import Record, Table
+
+
+def read_parquet(path: Path, problems: Problems, encoding: str | None = None) -> Table:
+    """Reads a parquet file; places are row numbers, counted from 1. ClassLabel numbers become their names.
+
+    Raises:
+        DataError: if it is not a parquet file or damaged, or an encoding is given.
+    """
+    if encoding is not None:
+        raise data_error(str(path), "parquet files have no encoding to choose", "leave encoding= out")
+    try:
+        # ParquetFile and not read_table: the latter also opens folders and remote addresses.
+        with pq.ParquetFile(path) as file:
+            table = file.read()
+        columns: dict[str, list[object]] = {name: table.column(name).to_pylist() for name in table.column_names}
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        cure = "write it again, for example with Dataset.to_parquet"
+        raise data_error(str(path), f"not a readable parquet file ({reason})", cure) from error
+    for name, classes in _class_names(table.schema).items():
+        if name in columns:
+            columns[name] = [_class_name(classes, value) for value in columns[name]]
+    rows = zip(*columns.values(), strict=True)
+    names = list(columns)
+    records = [Record(f"{path}:row {i}", dict(zip(names, row, strict=True))) for i, row in enumerate(rows, start=1)]
+    return Table(str(path), names, records)
+
+
+def _class_names(schema: pa.Schema) -> dict[str, list[str]]:
+    """The class names that `datasets` notes in the file's metadata, by column."""
+    try:
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        return {
+            name: [str(label) for label in feature["names"]]
+            for name, feature in features.items()
+            if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
+        }
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}
+
+
+def _class_name(classes: list[str], value: object) -> object:
+    return classes[value] if isinstance(value, int) and 0 <= value < len(classes) else None

@@ -1,0 +1,115 @@
+"""`read_intents`: labelled utterances from wherever they are kept."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from datasets import Dataset, DatasetDict
+
+from intent_adapters.data.columns import pick_examples
+from intent_adapters.data.folder import read_folder
+from intent_adapters.data.hub import is_saved_dataset, load_hub, load_saved
+from intent_adapters.data.objects import choose_split, table_of_object
+from intent_adapters.data.problems import Problems, data_error
+from intent_adapters.data.readers import reader_for
+from intent_adapters.data.table import Example, Table
+from intent_adapters.data.validation import Purpose, check_examples
+from intent_adapters.errors import DataError
+
+Source: TypeAlias = str | os.PathLike[str] | Dataset | DatasetDict | Sequence[Mapping[str, object]]
+
+
+def read_intents(
+    source: Source,
+    *,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    split: str | None = None,
+    purpose: Purpose = "training",
+    encoding: str | None = None,
+    subset: str | None = None,
+    revision: str | None = None,
+    token: str | bool | None = None,
+    cache_dir: str | None = None,
+) -> Dataset:
+    """Reads labelled utterances and checks them.
+
+    Args:
+        source: a `datasets.Dataset` or `DatasetDict`, a list of dicts, the path of a file (csv, tsv, jsonl, json,
+            parquet, Rasa nlu.yml; all but parquet also with .gz) or of a folder (see `read_folder`; also one that
+            `save_to_disk` wrote), or the name of a data set on the Hub. A path that exists wins over a Hub name.
+        text_column: the column of the utterances; found by its name if None.
+        label_column: the column of the intents; found by its name if None. ClassLabel numbers become their names.
+        split: which part of a folder, `DatasetDict` or Hub data set to read; may be None if there is only one.
+        purpose: "training" (at least two intents, no text with two of them, repeated rows dropped) or "evaluation"
+            (rows as they are); see `validate_rows`.
+        encoding: of text files; UTF-8 if None.
+        subset: the configuration of a Hub data set.
+        revision: branch, tag or commit of a Hub data set.
+        token: as in `datasets.load_dataset`.
+        cache_dir: as in `datasets.load_dataset`.
+
+    Returns:
+        A dataset with exactly the string columns `text` and `label`, rows in their order.
+
+    Raises:
+        DataError: naming file, line and cure of up to ten problems; see `validate_rows` for what is checked.
+    """
+    problems = Problems()
+    columns = (text_column, label_column)
+    origin = "rows"
+    if not isinstance(source, (str, os.PathLike)):
+        tables = [_table_of_rows(source, origin, split, *columns)]
+    else:
+        path, origin = Path(source), os.fspath(source)
+        if not origin.strip():
+            raise data_error("source", "the path is empty", "give a file, a folder or the name of a data set")
+        if not _exists(path):
+            loaded = load_hub(origin, subset=subset, revision=revision, token=token, cache_dir=cache_dir)
+            tables = [_table_of_rows(loaded, origin, split, *columns)]
+        elif is_saved_dataset(path):
+            tables = [_table_of_rows(load_saved(path), origin, split, *columns)]
+        elif path.is_dir():
+            tables = read_folder(path, split, problems, encoding)
+        else:
+            tables = [_read_file(path, split, problems, encoding)]
+    examples = _pick(tables, *columns, problems)
+    return check_examples(tables[0].origin if len(tables) == 1 else origin, examples, problems, purpose)
+
+
+def _table_of_rows(
+    rows: object, origin: str, split: str | None, text_column: str | None, label_column: str | None
+) -> Table:
+    if isinstance(rows, DatasetDict):
+        split = choose_split(origin, list(rows), split)
+        return table_of_object(rows[split], f"{origin}/{split}", text_column, label_column)
+    if split is not None:
+        raise data_error(origin, f"a {type(rows).__name__} has no splits to choose from", "leave split= out")
+    return table_of_object(rows, origin, text_column, label_column)
+
+
+def _read_file(path: Path, split: str | None, problems: Problems, encoding: str | None) -> Table:
+    if not path.is_file():
+        raise data_error(str(path), "this is neither a file nor a folder", "copy its content into a file")
+    if split is not None:
+        raise data_error(str(path), f"one file has no split {split!r}", "leave split= out, or give its folder")
+    return reader_for(path)(path, problems, encoding)
+
+
+def _pick(tables: list[Table], text_column: str | None, label_column: str | None, problems: Problems) -> list[Example]:
+    try:
+        return [example for table in tables for example in pick_examples(table, text_column, label_column)]
+    except DataError:
+        # A file so broken that its columns were not found is described better by its broken lines.
+        problems.raise_if_any()
+        raise
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,48 @@
+"""What every reader hands on: rows that still know where they were written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row: its place as `file:line` (or `rows[3]`, or `file.parquet:row 4`) and its values by column name."""
+
+    place: str
+    values: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One row after the two columns were found; the values are still unchecked."""
+
+    place: str
+    text: object
+    label: object
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The rows of one source.
+
+    Attributes:
+        origin: the file, Hub name or argument that error messages name.
+        columns: column names in the order of the source.
+        records: the rows.
+    """
+
+    origin: str
+    columns: list[str]
+    records: list[Record] = field(default_factory=list)
+
+    @classmethod
+    def of_records(cls, origin: str, records: list[Record]) -> Table:
+        """A table whose columns are all keys of its rows, in order of first appearance."""
+        return cls(origin, unique(key for record in records for key in record.values), records)
+
+
+def unique(names: Iterable[str]) -> list[str]:
+    """The distinct names in order of first appearance."""
+    return list(dict.fromkeys(names))

@@ -1,0 +1,171 @@
+"""Checks rows before anything is trained on them, and says every mistake with its place."""
+
+from __future__ import annotations
+
+import logging
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
+
+from datasets import Dataset, Features, Value
+
+from intent_adapters.data.columns import pick_examples
+from intent_adapters.data.objects import table_of_object
+from intent_adapters.data.problems import Problems, shorten
+from intent_adapters.data.table import Example
+from intent_adapters.errors import ConfigError
+
+MAX_TEXT_CHARACTERS = 10_000
+MAX_LABEL_CHARACTERS = 200
+
+Purpose = Literal["training", "evaluation"]
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
+_logger = logging.getLogger(__name__)
+
+
+def validate_rows(
+    rows: Dataset | Sequence[Mapping[str, object]],
+    *,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    purpose: Purpose = "training",
+) -> Dataset:
+    """Checks rows that are already in memory and brings them into the form that training takes.
+
+    Texts and labels lose surrounding white space; labels are composed (NFC), so that Hangul typed on a Mac and on
+    Windows is one label; a whole number as label becomes its digits. For training, rows that repeat a text under the
+    same label are dropped with a logged warning; for evaluation every row counts and one label is enough.
+
+    Args:
+        rows: a `datasets.Dataset` or a list of dicts.
+        text_column: the column of the utterances; found by its name if None.
+        label_column: the column of the intents; found by its name if None. ClassLabel numbers become their names.
+        purpose: "training" or "evaluation".
+
+    Returns:
+        A dataset with exactly the string columns `text` and `label`, rows in their order.
+
+    Raises:
+        DataError: naming up to ten problems with their rows: text or label missing, empty, not a string, with a NUL
+            character or half a surrogate pair, a text over 10,000 or a label over 200 characters; for training also a
+            text with two labels, and fewer than two labels.
+        ConfigError: if `purpose` is another word.
+    """
+    table = table_of_object(rows, text_column=text_column, label_column=label_column)
+    return check_examples(table.origin, pick_examples(table, text_column, label_column), Problems(), purpose)
+
+
+def check_examples(origin: str, examples: list[Example], problems: Problems, purpose: Purpose) -> Dataset:
+    """Checks examples that know their places; problems found while reading are raised together with those here.
+
+    Raises:
+        DataError: as `validate_rows`.
+    """
+    if purpose not in get_args(Purpose):
+        raise ConfigError(f"purpose must be one of {', '.join(map(repr, get_args(Purpose)))}, not {purpose!r}")
+    checked: list[tuple[str, str, str]] = []
+    for example in examples:
+        text, label = example.text, _spelt(example.label)
+        faults = [fault for fault in (_text_fault(text), _label_fault(label)) if fault]
+        for what, cure in faults:
+            problems.add(example.place, what, cure)
+        if not faults:
+            checked.append((example.place, str(text).strip(), unicodedata.normalize("NFC", str(label).strip())))
+    if purpose == "training":
+        checked = _without_repetitions(checked, problems)
+    problems.raise_if_any()
+    _check_amount(origin, {label for _, _, label in checked}, purpose)
+    columns = {"text": [text for _, text, _ in checked], "label": [label for _, _, label in checked]}
+    return Dataset.from_dict(columns, features=Features({"text": Value("string"), "label": Value("string")}))
+
+
+def _text_fault(text: object) -> tuple[str, str] | None:
+    """What is wrong with a text and what to do, or None."""
+    shown = shorten(text)
+    if _is_missing(text):
+        return f"the text is missing ({shown})", "write an utterance or delete the row"
+    if not isinstance(text, str):
+        what = f"the text is not a string but {type(text).__name__} {shown}"
+        return what, "write it as text, or name another column with text_column="
+    if not _is_visible(text):
+        return f"the text is empty: {shown}", "write an utterance or delete the row"
+    if len(text) > MAX_TEXT_CHARACTERS:
+        what = f"the text has {len(text):,} characters, over {MAX_TEXT_CHARACTERS:,}: {shown}"
+        return what, "cut it to one utterance (is a quotation mark missing before it?)"
+    if _SURROGATE.search(text):
+        return f"the text holds half of a surrogate pair: {shown}", "save the character whole, as UTF-8"
+    if "\0" in text:
+        return (
+            f"the text holds a NUL character: {shown}",
+            "delete it (a UTF-16 file needs encoding='utf-16')",
+        )
+    return None
+
+
+def _label_fault(label: object) -> tuple[str, str] | None:
+    """What is wrong with a label and what to do, or None."""
+    shown = shorten(label)
+    if _is_missing(label):
+        return f"the label is missing ({shown})", "write the intent or delete the row"
+    if not isinstance(label, str):
+        what = f"the label is not a string but {type(label).__name__} {shown}"
+        return what, "write the intent's name, or name another column with label_column="
+    if not _is_visible(label):
+        return f"the label is empty: {shown}", "write the intent or delete the row"
+    if len(label) > MAX_LABEL_CHARACTERS:
+        what = f"the label has {len(label):,} characters, over {MAX_LABEL_CHARACTERS}: {shown}"
+        return what, "shorten it (are the text and label columns swapped?)"
+    if _SURROGATE.search(label) or _CONTROL.search(label.strip()):
+        what = f"the label holds a control character or half of a surrogate pair: {shown}"
+        return what, "write it in one line of plain characters"
+    return None
+
+
+def _without_repetitions(rows: list[tuple[str, str, str]], problems: Problems) -> list[tuple[str, str, str]]:
+    first: dict[str, tuple[str, str]] = {}
+    kept: list[tuple[str, str, str]] = []
+    dropped: list[tuple[str, str]] = []
+    for place, text, label in rows:
+        key = " ".join(unicodedata.normalize("NFC", text).split())
+        earlier_place, earlier_label = first.setdefault(key, (place, label))
+        if earlier_place == place:
+            kept.append((place, text, label))
+        elif earlier_label == label:
+            dropped.append((place, earlier_place))
+        else:
+            what = (
+                f"the text {shorten(text)} has the label {shorten(label)} here "
+                f"and {shorten(earlier_label)} at {earlier_place}"
+            )
+            problems.add(place, what, "keep one of the two rows")
+    if dropped:
+        _logger.warning("dropped %d repeated rows; the first, %s, repeats %s", len(dropped), *dropped[0])
+    return kept
+
+
+def _check_amount(origin: str, labels: set[str], purpose: Purpose) -> None:
+    problems = Problems()
+    if not labels:
+        problems.add(origin, "there are no rows", "add one row for each utterance, with its text and its label")
+    elif len(labels) == 1 and purpose == "training":
+        what = f"every row has the same label, {shorten(*labels)}"
+        problems.add(origin, what, "add utterances of at least one other intent: there is nothing to tell apart")
+    problems.raise_if_any()
+
+
+def _spelt(label: object) -> object:
+    """A whole number as its digits, anything else as it is."""
+    small_int = isinstance(label, int) and not isinstance(label, bool) and abs(label) < 10**18
+    return str(label) if small_int else label
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or (isinstance(value, float) and value != value)
+
+
+def _is_visible(text: str) -> bool:
+    """Whether anything in the text shows: white space, control characters and zero-width joiners do not."""
+    return any(unicodedata.category(c) not in ("Cc", "Cf", "Zs", "Zl", "Zp") for c in text)

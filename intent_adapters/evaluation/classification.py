@@ -1,0 +1,136 @@
+"""How well an agent tells its intents apart on labelled rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from datasets import Dataset
+from sklearn.metrics import accuracy_score, precision_recall_fscore_support
+
+from intent_adapters.data import validate_rows
+from intent_adapters.errors import AgentError, DataError
+from intent_adapters.model import IntentModel
+
+
+@dataclass(frozen=True, slots=True)
+class IntentScore:
+    """One intent's figures.
+
+    Attributes:
+        label: the intent.
+        precision: share of its predictions that were right; 0 if it was never predicted.
+        recall: share of its rows that were found.
+        f1: harmonic mean of the two.
+        support: how many rows it has.
+    """
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """An intent taken for another.
+
+    Attributes:
+        label: the intent of the rows.
+        predicted: the intent that was predicted.
+        count: how many rows.
+    """
+
+    label: str
+    predicted: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClassificationScores:
+    """Accuracy and macro F1, with the intents and confusions behind them.
+
+    Attributes:
+        rows: how many rows were classified.
+        accuracy: share of them that were right.
+        macro_f1: mean of the intents' F1, each intent counting alike; intents that occur as label or prediction.
+        intents: the intents, lowest F1 first.
+        confusions: pairs that were confused, most often first.
+    """
+
+    rows: int
+    accuracy: float
+    macro_f1: float
+    intents: tuple[IntentScore, ...]
+    confusions: tuple[Confusion, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The scores as values that JSON can hold."""
+        return asdict(self)
+
+
+def score_labels(labels: Sequence[str], predictions: Sequence[str]) -> ClassificationScores:
+    """Compares predicted with true labels.
+
+    Args:
+        labels: the true labels, at least one.
+        predictions: the predicted labels, in the same order.
+
+    Raises:
+        DataError: if there are no labels, or not as many predictions.
+    """
+    if not labels or len(labels) != len(predictions):
+        raise DataError(f"{len(labels)} labels and {len(predictions)} predictions; give one prediction for each label")
+    names = sorted({*labels, *predictions})
+    precision, recall, f1, support = precision_recall_fscore_support(
+        labels, predictions, labels=names, average=None, zero_division=0
+    )
+    columns = (names, precision.tolist(), recall.tolist(), f1.tolist(), support.tolist())
+    intents = [IntentScore(*values) for values in zip(*columns, strict=True)]
+    wrong = Counter((true, guess) for true, guess in zip(labels, predictions, strict=True) if true != guess)
+    confusions = [Confusion(true, guess, count) for (true, guess), count in wrong.items()]
+    return ClassificationScores(
+        rows=len(labels),
+        accuracy=float(accuracy_score(labels, predictions)),
+        macro_f1=float(f1.mean()),
+        intents=tuple(sorted(intents, key=lambda intent: (intent.f1, intent.label))),
+        confusions=tuple(sorted(confusions, key=lambda pair: (-pair.count, pair.label, pair.predicted))),
+    )
+
+
+def evaluate(
+    model: IntentModel,
+    rows: Dataset | Sequence[Mapping[str, object]],
+    agent: str | None = None,
+    *,
+    batch_size: int = 64,
+) -> ClassificationScores:
+    """Lets an agent classify labelled rows and scores what it says; its threshold plays no part.
+
+    Args:
+        model: the model.
+        rows: `text` and `label`; see `intent_adapters.data.validate_rows`.
+        agent: the agent's name; may be left out if the model has just one.
+        batch_size: texts in one pass of the encoder, at most.
+
+    Raises:
+        DataError: if the rows cannot be used, or hold labels that the agent does not know.
+        AgentError: if the agent is not in memory, or none is named where there are several.
+    """
+    rows = validate_rows(rows, purpose="evaluation")
+    if agent is None:
+        if len(model.agents) != 1:
+            raise AgentError(f"The model has the agents {', '.join(model.agents) or 'none'}; name one to evaluate.")
+        agent = model.agents[0]
+    labels: list[str] = rows["label"][:]
+    unknown = sorted(set(labels) - set(model.labels(agent)))
+    if unknown:
+        raise DataError(
+            f"{len(unknown)} labels of the rows are no intents of agent {agent!r}, such as {unknown[0]!r}; "
+            "correct them, leave these rows out, or evaluate the agent that they belong to"
+        )
+    predictions = model.predict(rows["text"][:], agents=agent, top_k=1, batch_size=batch_size)
+    return score_labels(labels, [prediction.label for prediction in predictions])

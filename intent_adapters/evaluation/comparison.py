@@ -1,0 +1,140 @@
+"""Ways to train one agent, side by side on the same data: what the adapter brings over the free alternatives."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+
+from intent_adapters.errors import ConfigError
+from intent_adapters.evaluation.classification import evaluate
+from intent_adapters.model import IntentModel
+from intent_adapters.training import Method, train_agent
+
+AGENT = "compared"
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """One way to train an agent.
+
+    Attributes:
+        title: What it is called in a table.
+        method: What is trained.
+        circle_weight: Weight of the Circle loss; `None` leaves it to the recipe.
+    """
+
+    title: str
+    method: Method
+    circle_weight: float | None = None
+
+
+SYSTEMS: Mapping[str, System] = {
+    "probe": System("logistic regression on the frozen encoder", "probe"),
+    "adapter-ce": System("adapter, cross-entropy", "adapter", circle_weight=0.0),
+    "adapter": System("adapter, cross-entropy + Circle loss", "adapter"),
+    "full": System("fine-tuned, cross-entropy + Circle loss", "full"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedSystem:
+    """What one system reached.
+
+    Attributes:
+        name: Its key in `SYSTEMS`.
+        title: Its name in words.
+        accuracies: Share of the test rows that were right, one per seed.
+        seconds: Training time, one per seed.
+        agent_bytes: What one agent takes on disk: the adapter, and for full fine-tuning the whole encoder too.
+    """
+
+    name: str
+    title: str
+    accuracies: tuple[float, ...]
+    seconds: tuple[float, ...]
+    agent_bytes: int
+
+    @property
+    def mean(self) -> float:
+        """Mean accuracy over the seeds."""
+        return statistics.fmean(self.accuracies)
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of the accuracy over the seeds; 0 for one seed."""
+        return statistics.stdev(self.accuracies) if len(self.accuracies) > 1 else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as values that JSON can hold."""
+        return {**asdict(self), "mean": self.mean, "spread": self.spread}
+
+
+def compare(
+    model: IntentModel,
+    train: Dataset,
+    test: Dataset,
+    systems: Sequence[str] = tuple(SYSTEMS),
+    seeds: Sequence[int] = (0, 1, 2),
+    on_run: Callable[[str, int, float], None] | None = None,
+) -> list[ComparedSystem]:
+    """Train an agent in several ways from the same rows and measure each on the same test rows.
+
+    Args:
+        model: The base to train on; it is left without the compared agents.
+        train: Rows with `text` and `label`.
+        test: Rows with `text` and `label`, never seen in training.
+        systems: Keys of `SYSTEMS`.
+        seeds: One training run per seed; a probe is the same for every seed.
+        on_run: Called after every run with the system, the seed and the accuracy.
+
+    Returns:
+        The figures of each system, in the order of `systems`.
+
+    Raises:
+        ConfigError: A system is unknown, or there is no seed.
+        DataError: The rows cannot be used.
+    """
+    unknown = [name for name in systems if name not in SYSTEMS]
+    if unknown or not systems or not seeds:
+        raise ConfigError(
+            f"Cannot compare the systems {list(systems)} over the seeds {list(seeds)}: name at least one seed and "
+            f"systems among {', '.join(SYSTEMS)}."
+        )
+    return [_run(model, name, train, test, seeds, on_run) for name in systems]
+
+
+def _run(
+    model: IntentModel,
+    name: str,
+    train: Dataset,
+    test: Dataset,
+    seeds: Sequence[int],
+    on_run: Callable[[str, int, float], None] | None,
+) -> ComparedSystem:
+    system = SYSTEMS[name]
+    accuracies, seconds, size = [], [], 0
+    for seed in seeds:
+        fresh = IntentModel(model.base, name=model.base_name, revision=model.base_revision)
+        result = train_agent(
+            fresh, AGENT, train, seed=seed, method=system.method, circle_weight=system.circle_weight, progress=False
+        )
+        accuracies.append(evaluate(result.model, test, AGENT).accuracy)
+        seconds.append(result.seconds)
+        size = size or _agent_bytes(result.model, shared_base=system.method != "full")
+        if on_run is not None:
+            on_run(name, seed, accuracies[-1])
+    return ComparedSystem(name, system.title, tuple(accuracies), tuple(seconds), size)
+
+
+def _agent_bytes(model: IntentModel, *, shared_base: bool) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_adapter(AGENT, Path(folder, "adapter"))
+        if not shared_base:
+            model.base.save_pretrained(str(Path(folder, "base")))
+        return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())

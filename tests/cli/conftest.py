@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from intent_adapters import IntentModel
+from intent_adapters.cli import app
+from tests.support.adapters import random_adapter
+from tests.support.tiny import tiny_base
+
+
+@dataclass(frozen=True)
+class Agents:
+    """A tiny base on disk, and two agents for it that know their base."""
+
+    base: Path
+    it: Path
+    hr: Path
+
+
+@pytest.fixture(scope="session")
+def agents(tmp_path_factory: pytest.TempPathFactory) -> Agents:
+    folder = tmp_path_factory.mktemp("cli")
+    tiny_base(folder).save(str(folder / "base"))
+    model = IntentModel.from_pretrained(folder / "base", device="cpu")
+    for seed, name in enumerate(("it", "hr")):
+        adapter = random_adapter(
+            model.base,
+            labels=4,
+            seed=seed,
+            base_model_name_or_path=str(folder / "base"),
+            base_fingerprint=model.fingerprint,
+        )
+        adapter.write(folder / name)
+    return Agents(folder / "base", folder / "it", folder / "hr")
+
+
+def run(*arguments: object, stdin: str | bytes | None = None) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin)

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from intent_adapters import IntentModel
+from tests.cli.conftest import Agents, run
+
+
+def test_json_of_an_adapter(agents: Agents):
+    result = run("info", agents.it, "--json")
+    assert result.exit_code == 0
+    facts = json.loads(result.stdout)
+    model = IntentModel.from_pretrained(agents.base, adapter=agents.it, device="cpu")
+    assert facts["kind"] == "adapter"
+    assert facts["labels"] == model.labels("it")
+    assert facts["base"] == str(agents.base)
+    assert facts["base_fingerprint"] == model.fingerprint
+    assert facts["parameters"] == model.adapter("it").num_parameters
+    assert facts["bytes"] == sum(path.stat().st_size for path in agents.it.iterdir() if "adapter_" in path.name)
+    assert (facts["sites"], facts["bottleneck_size"], facts["head"]) == ("houlsby", 4, "cosine")
+
+
+def test_json_of_a_base(agents: Agents):
+    result = run("info", agents.base, "--json")
+    assert result.exit_code == 0
+    facts = json.loads(result.stdout)
+    assert facts["kind"] == "base"
+    assert (facts["architecture"], facts["layers"], facts["hidden_size"]) == ("bert", 2, 32)
+    assert facts["bytes"] == 4 * facts["parameters"]
+    assert facts["fingerprint"] == IntentModel.from_pretrained(agents.base, device="cpu").fingerprint
+
+
+def test_tables(agents: Agents, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    shown = run("info", agents.it).stdout
+    for expected in (f"adapter {agents.it}", "bottleneck size", "houlsby", "intent 3"):
+        assert expected in shown
+    shown = run("info", agents.base).stdout
+    assert f"base {agents.base}" in shown
+    assert "fingerprint" in shown
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"peft_type": "LORA"}'])
+def test_damaged_adapters_are_errors_of_ours(tmp_path: Path, content: str):
+    (tmp_path / "adapter_config.json").write_text(content)
+    result = run("info", tmp_path)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: ")
+
+
+def test_nothing_there(tmp_path: Path):
+    for source in (tmp_path, tmp_path / "nowhere"):
+        result = run("info", source)
+        assert result.exit_code == 1
+        assert str(source) in result.stderr.replace("\n", "")

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from tests.cli.conftest import Agents, run
+
+ROWS = [
+    "예약 취소,cancel",
+    "취소 해주세요,cancel",
+    "cancel it,cancel",
+    "진료비 얼마,price",
+    "how much,price",
+    "얼마,price",
+]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    path = tmp_path / "clinic.csv"
+    path.write_text("\n".join(["text,label", *ROWS]), encoding="utf-8")
+    return path
+
+
+def test_train_then_predict(agents: Agents, data: Path, tmp_path: Path):
+    output = tmp_path / "agents" / "clinic"
+    result = run("train", data, "--base", agents.base, "--output", output, "--epochs", 2, "--test", data, "--json")
+    assert result.exit_code == 0, result.stderr
+    facts = json.loads(result.stdout)
+    assert (facts["agent"], facts["intents"], facts["utterances"]) == ("clinic", 2, len(ROWS))
+    assert facts["test"]["rows"] == len(ROWS)
+    result = run("predict", "예약 취소", "-a", output, "--json")
+    assert result.exit_code == 0, result.stderr
+    prediction = json.loads(result.stdout)
+    assert prediction["agent"] == "clinic"
+    assert prediction["label"] in ("cancel", "price")
+
+
+def test_the_same_seed_gives_the_same_adapter(agents: Agents, data: Path, tmp_path: Path):
+    weights = []
+    for name, seed in [("a", 1), ("b", 1), ("c", 2)]:
+        result = run("train", data, "-b", agents.base, "-o", tmp_path / name, "--epochs", 1, "--seed", seed)
+        assert result.exit_code == 0, result.stderr
+        tensors = load_file(tmp_path / name / "adapter_model.safetensors")
+        weights.append({key: tensor.tolist() for key, tensor in tensors.items()})
+    assert weights[0] == weights[1] != weights[2]
+
+
+def test_tables_and_a_name_of_its_own(agents: Agents, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    result = run(
+        "train", data, "-b", agents.base, "-o", tmp_path / "x", "--name", "my agent", "--epochs", 1, "--test", data
+    )
+    assert result.exit_code == 0, result.stderr
+    assert "trained my agent" in result.stdout
+    assert "accuracy" in result.stdout
+
+
+@pytest.mark.parametrize("method", ["probe", "full"])
+def test_other_methods_give_agents_that_answer_too(agents: Agents, data: Path, tmp_path: Path, method: str):
+    output = tmp_path / method
+    result = run(
+        "train", data, "-b", agents.base, "-o", output, "--method", method, "--epochs", 2, "--test", data, "--json"
+    )
+    assert result.exit_code == 0, result.stderr
+    trained = json.loads(result.stdout)
+    assert trained["method"] == method
+    result = run("evaluate", data, "-a", output, "--json")
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout) == trained["test"]
+
+
+def test_nothing_is_trained_on_bad_data(agents: Agents, data: Path, tmp_path: Path):
+    data.write_text("text,label\nhi,greet\nhi,leave\n")
+    result = run("train", data, "-b", agents.base, "-o", tmp_path / "x")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "clinic.csv:3: the text 'hi' has the label 'leave' here and 'greet'" in result.stderr
+    assert not (tmp_path / "x").exists()
+
+
+def test_other_things_are_never_overwritten(agents: Agents, data: Path, tmp_path: Path):
+    result = run("train", data, "-b", agents.base, "-o", tmp_path)
+    assert result.exit_code == 2
+    assert data.exists()
+    assert run("train", data, "-b", agents.base, "-o", data).exit_code == 2
+
+
+@pytest.mark.parametrize("arguments", [["--method", "magic"], ["--epochs", "0"], ["--seed", "-1"]])
+def test_wrong_usage_is_code_2(agents: Agents, data: Path, tmp_path: Path, arguments: list[str]):
+    assert run("train", data, "-b", agents.base, "-o", tmp_path / "x", *arguments).exit_code == 2
