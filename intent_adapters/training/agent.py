@@ -1,0 +1,255 @@
+"""Stage 3: train one agent's adapter on its few labelled utterances."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import Literal, get_args
+
+import torch
+from peft import get_peft_model_state_dict
+from sentence_transformers import SentenceTransformer
+from sklearn.linear_model import LogisticRegression
+from torch.nn import functional as F
+
+from intent_adapters.base import encoder_of, structural_copy
+from intent_adapters.bottleneck import BottleneckConfig, find_head
+from intent_adapters.errors import ConfigError
+from intent_adapters.model import IntentModel
+from intent_adapters.runtime.adapter import HEAD, PREFIX, Adapter
+from intent_adapters.training.loop import Run, run_training
+from intent_adapters.training.prototypes import class_means, embed, fitting_scale
+from intent_adapters.training.randomness import own_randomness
+from intent_adapters.training.recipe import circle_weight_for, recipe_for
+from intent_adapters.training.task import Rows, Task, prepare_task
+
+Method = Literal["adapter", "full", "probe"]
+
+INTERNAL_NAME = "default"
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingResult:
+    """What `train_agent` did.
+
+    Attributes:
+        model: The model that has the agent: the one handed in, or for full fine-tuning a new one on its own base.
+        agent: Its name there.
+        method: How it was trained.
+        config: The adapter's config.
+        texts: How many utterances it was trained on.
+        label_names: Whether the readable names of the intents were used as one more utterance each.
+        epochs: Passes over the utterances; 0 for the probe.
+        losses: Mean over the last epoch of each term of the loss, and their sum "loss"; empty for the probe.
+        validation_accuracy: Between 0 and 1, of the weights that were kept; None without validation rows.
+        seconds: What it took.
+    """
+
+    model: IntentModel
+    agent: str
+    method: Method
+    config: BottleneckConfig
+    texts: int
+    label_names: bool
+    epochs: int
+    losses: dict[str, float]
+    validation_accuracy: float | None
+    seconds: float
+
+
+def train_agent(
+    model: IntentModel,
+    name: str,
+    rows: Rows,
+    *,
+    seed: int = 0,
+    method: Method = "adapter",
+    config: BottleneckConfig | None = None,
+    validation: Rows | None = None,
+    label_names: bool | None = None,
+    circle_weight: float | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    progress: bool = True,
+    replace: bool = False,
+) -> TrainingResult:
+    """Train an agent from labelled utterances and add it to the model, which answers for it at once.
+
+    The base is never changed, and until training has succeeded neither is the model. The same data, settings, seed
+    and machine give the same weights, to the bit; the caller's random numbers are left alone.
+
+    Args:
+        model: The base to stand on.
+        name: The agent's name.
+        rows: A `datasets.Dataset` or a list of `{"text", "label"}`; two intents at least.
+        seed: Of initialisation, batches and dropout.
+        method: `"adapter"`: bottlenecks and head on the frozen base. `"full"`: fine-tune a copy of the whole base
+            with the same head and loss. `"probe"`: logistic regression on the frozen embeddings, in a second.
+        config: The adapter's shape and loss. None: bottlenecks of 16 after attention and feed-forward, and a cosine
+            head and Circle loss suited to the data. Its labels, if it has any, fix their order.
+        validation: Rows to stop early on: the epoch with the best accuracy on them is kept. None: a fixed number of
+            epochs, which needs no data set aside.
+        label_names: Whether the readable name of each intent ("card arrival") is one more utterance of it. None: if
+            the base finds that the names say what the intents mean.
+        circle_weight: Weight of the Circle loss; 0 trains with cross-entropy alone. None: that of `config`, or by the
+            number of utterances per intent.
+        epochs: Passes over the utterances. None: by the number of utterances, as `recipe_for` says.
+        batch_size: Utterances in a step, at least 3. None: likewise.
+        learning_rate: Peak rate of the bottlenecks (of the encoder, for `"full"`). None: likewise.
+        progress: Show a progress bar.
+        replace: Let the agent take the place of one with the same name.
+
+    Returns:
+        What was done. Its `model` is the one handed in, except for `"full"`.
+
+    Raises:
+        DataError: The rows cannot be trained on, or a validation row has an intent that no training row has.
+        ConfigError: A setting is out of range, or `config.labels` are not the intents of the rows.
+        AgentError: The name is taken or cannot be used.
+
+    Example:
+        ```python
+        train_agent(model, "clinic", [{"text": "I need to cancel", "label": "cancel"}, ...])
+        model.predict("please cancel my visit", "clinic").label
+        ```
+    """
+    started = time.perf_counter()
+    if method not in get_args(Method):
+        raise ConfigError(f"method must be one of {', '.join(get_args(Method))}, but it is {method!r}")
+    model.check_new_name(name, replace=replace)
+    recipe_for(1, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
+    with own_randomness(seed):
+        task = prepare_task(
+            model.base,
+            rows,
+            config=config,
+            validation=validation,
+            label_names=False if method == "probe" else label_names,
+        )
+        config = _complete(config, task, model, method)
+        if circle_weight is not None:
+            config = _changed(config, circle_weight=circle_weight)
+        if method == "probe":
+            owner, adapter, run = model, _fit_probe(task, config, seed), Run(0, {}, None)
+        else:
+            full = method == "full"
+            recipe = recipe_for(
+                len(task.texts), full=full, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate
+            )
+            trained = _with_head(model.base, config, task, full=full)
+            bar = f"training {name!r}" if progress else None
+            run = run_training(
+                trained,
+                [task.prompt + text for text in task.texts],
+                task.labels.tolist(),
+                config,
+                recipe,
+                seed=seed,
+                progress=bar,
+                score=_accuracy_on(trained, task) if task.validation else None,
+            )
+            adapter = _extract(trained, config)
+            owner = model
+            if full:
+                owner = IntentModel(_without_head(trained, model.base))
+                adapter = Adapter(_changed(config, base_fingerprint=owner.fingerprint), adapter.tensors)
+    owner.add_agent(name, adapter, replace=replace)
+    return TrainingResult(
+        model=owner,
+        agent=name,
+        method=method,
+        config=adapter.config,
+        texts=len(task.texts),
+        label_names=task.label_names,
+        epochs=run.epochs,
+        losses=run.losses,
+        validation_accuracy=run.validation_score,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _complete(config: BottleneckConfig | None, task: Task, model: IntentModel, method: Method) -> BottleneckConfig:
+    """The config with labels and base filled in; where there is none, one that suits the data."""
+    intents = len(task.intents)
+    if config is None:
+        config = BottleneckConfig(
+            labels=task.intents,
+            head_scale=fitting_scale(task.embeddings, task.labels, intents),
+            circle_weight=circle_weight_for(len(task.texts) - intents * task.label_names, intents),
+            circle_gamma=16.0,
+            label_smoothing=0.05,
+        )
+    config = _changed(
+        config,
+        labels=task.intents,
+        embedding_dim=task.embeddings.shape[1],
+        base_model_name_or_path=model.base_name,
+        revision=model.base_revision,
+        base_fingerprint=model.fingerprint,
+    )
+    if method == "adapter":
+        return config
+    return _changed(config, sites="none", target_modules=None, head="linear" if method == "probe" else config.head)
+
+
+def _changed(config: BottleneckConfig, **settings: object) -> BottleneckConfig:
+    return dataclasses.replace(config, **settings)  # type: ignore[arg-type]
+
+
+def _fit_probe(task: Task, config: BottleneckConfig, seed: int) -> Adapter:
+    """Logistic regression, C = 10, as a linear head."""
+    fitted = LogisticRegression(C=10, max_iter=1000, random_state=seed).fit(task.embeddings.numpy(), task.labels)
+    weight = torch.from_numpy(fitted.coef_).float()
+    bias = torch.from_numpy(fitted.intercept_).float()
+    if len(task.intents) == 2:  # scikit-learn gives the logit of the second class alone
+        weight, bias = torch.cat([-weight, weight]) / 2, torch.cat([-bias, bias]) / 2
+    return Adapter(config, {f"{HEAD}.weight": weight, f"{HEAD}.bias": bias})
+
+
+def _with_head(base: SentenceTransformer, config: BottleneckConfig, task: Task, *, full: bool) -> SentenceTransformer:
+    """A copy of the base that carries an untrained adapter, its head imprinted from the class means."""
+    copied = copy.deepcopy(base) if full else structural_copy(base)
+    encoder = encoder_of(copied)
+    # PEFT writes the path that the base was loaded from into the config it is given.
+    encoder.add_adapter(copy.deepcopy(config), adapter_name=INTERNAL_NAME)
+    if full:
+        copied.requires_grad_(True)
+    # Only the cosine head ignores how long an embedding is.
+    embeddings = F.normalize(task.embeddings, dim=-1) if config.head == "cosine" else task.embeddings
+    find_head(copied).imprint(INTERNAL_NAME, class_means(embeddings, task.labels, len(task.intents)))
+    return copied
+
+
+def _accuracy_on(trained: SentenceTransformer, task: Task) -> Callable[[], float]:
+    """Computes the accuracy of the weights as they are on the validation rows."""
+    assert task.validation is not None
+    texts, labels = task.validation
+    prompted = [task.prompt + text for text in texts]
+
+    def accuracy() -> float:
+        head = find_head(trained)
+        with torch.no_grad():
+            logits = head(embed(trained, prompted).to(trained.device))
+        return float((logits.argmax(dim=-1).cpu() == labels).float().mean())
+
+    return accuracy
+
+
+def _extract(trained: SentenceTransformer, config: BottleneckConfig) -> Adapter:
+    state = get_peft_model_state_dict(encoder_of(trained), adapter_name=INTERNAL_NAME)
+    tensors = {
+        name.removeprefix(PREFIX): tensor.detach().to("cpu", torch.float32, copy=True).contiguous()
+        for name, tensor in state.items()
+    }
+    return Adapter(config, tensors)
+
+
+def _without_head(trained: SentenceTransformer, base: SentenceTransformer) -> SentenceTransformer:
+    """A copy of the base with the fine-tuned weights, free of PEFT."""
+    tuned = copy.deepcopy(base)
+    names = tuned.state_dict().keys()
+    tuned.load_state_dict({name: tensor for name, tensor in trained.state_dict().items() if name in names})
+    return tuned

@@ -1,0 +1,118 @@
+"""What an agent has to learn, as numbers: texts, intents, and what the frozen base makes of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import torch
+from datasets import Dataset
+from sentence_transformers import SentenceTransformer
+from torch import Tensor
+
+from intent_adapters.bottleneck import BottleneckConfig
+from intent_adapters.data import validate_rows
+from intent_adapters.errors import ConfigError, DataError
+from intent_adapters.training.prototypes import class_means, embed, names_are_telling, new_names
+
+Rows: TypeAlias = Dataset | Sequence[Mapping[str, object]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """The training data of one agent.
+
+    Attributes:
+        texts: The utterances, without prompt.
+        labels: The number of each text's intent, shape (texts,).
+        intents: The intents' names, by number.
+        prompt: What is put before each text.
+        embeddings: The frozen base's sentence embeddings of the texts, shape (texts, dim).
+        label_names: Whether the last texts are the readable names of the intents.
+        validation: Texts and the numbers of their intents, to stop early on.
+    """
+
+    texts: list[str]
+    labels: Tensor
+    intents: list[str]
+    prompt: str
+    embeddings: Tensor
+    label_names: bool = False
+    validation: tuple[list[str], Tensor] | None = None
+
+
+def prepare_task(
+    base: SentenceTransformer,
+    rows: Rows,
+    *,
+    config: BottleneckConfig | None = None,
+    validation: Rows | None = None,
+    label_names: bool | None = None,
+) -> Task:
+    """Validate the rows, number the intents and embed the texts.
+
+    Args:
+        base: The frozen encoder.
+        rows: The training data.
+        config: Its labels, if any, fix the order of the intents; its prompt is put before each text.
+        validation: Data to stop early on.
+        label_names: Whether the intents' readable names become texts too. None: if they are telling.
+
+    Raises:
+        DataError: The rows cannot be trained on, or a validation row has an intent that no training row has.
+        ConfigError: `config.labels` are not the intents of the rows.
+    """
+    examples = validate_rows(rows)
+    texts, of_text = list(examples["text"]), list(examples["label"])
+    intents = _order_intents(set(of_text), config)
+    number = {intent: index for index, intent in enumerate(intents)}
+    prompt = (config.prompt if config is not None else None) or ""
+    labels = torch.tensor([number[intent] for intent in of_text])
+    task = Task(texts, labels, intents, prompt, embed(base, [prompt + text for text in texts]))
+    if validation is not None:
+        task = dataclasses.replace(task, validation=_number_validation(validation, number))
+    return task if label_names is False else _with_label_names(base, task, insist=label_names is True)
+
+
+def _order_intents(intents: set[str], config: BottleneckConfig | None) -> list[str]:
+    if config is None or config.labels is None:
+        return sorted(intents)
+    different = intents.symmetric_difference(config.labels)
+    if different:
+        raise ConfigError(
+            f"config.labels and the intents of the rows differ, for one in {min(different)!r}: leave config.labels "
+            "out, or give each of its labels a training text"
+        )
+    return list(config.labels)
+
+
+def _number_validation(rows: Rows, number: Mapping[str, int]) -> tuple[list[str], Tensor]:
+    examples = validate_rows(rows, purpose="evaluation")
+    unknown = sorted(set(examples["label"]) - number.keys())
+    if unknown:
+        raise DataError(
+            f"The validation rows have {len(unknown)} intent(s) that no training row has, the first is "
+            f"{unknown[0]!r}: add training texts for it, or leave its validation rows out"
+        )
+    return list(examples["text"]), torch.tensor([number[label] for label in examples["label"]])
+
+
+def _with_label_names(base: SentenceTransformer, task: Task, *, insist: bool) -> Task:
+    """The task with each intent's name as one more text, if that is wanted or the names are telling."""
+    named = list(new_names(task.intents, task.texts))
+    if not named:
+        return task
+    numbers = torch.tensor([number for number, _ in named])
+    names = [name for _, name in named]
+    embeddings = embed(base, [task.prompt + name for name in names])
+    means = class_means(task.embeddings, task.labels, len(task.intents))
+    if not insist and not names_are_telling(embeddings, numbers, means):
+        return task
+    return dataclasses.replace(
+        task,
+        texts=task.texts + names,
+        labels=torch.cat([task.labels, numbers]),
+        embeddings=torch.cat([task.embeddings, embeddings]),
+        label_names=True,
+    )

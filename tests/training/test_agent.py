@@ -1,0 +1,270 @@
+"""`train_agent` on a tiny random base: what it learns, what it leaves alone, and what it refuses."""
+
+from __future__ import annotations
+
+import random
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+
+from intent_adapters import BottleneckConfig, IntentModel
+from intent_adapters.errors import AgentError, BaseMismatchError, ConfigError, DataError
+from intent_adapters.training import train_agent
+from tests.support.tiny import tiny_base
+
+TEXTS = {
+    "card_arrival": ["where is my card", "my card is not here", "card still missing", "no card yet", "card?"],
+    "cancel_visit": ["cancel my visit", "please cancel", "예약 취소 해주세요", "취소", "i want to cancel it"],
+    "price": ["how much is it", "what does it cost", "진료비 얼마", "price please", "is it 100 or 200"],
+}
+ROWS = [{"text": text, "label": label} for label, texts in TEXTS.items() for text in texts]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("base")
+
+
+@pytest.fixture
+def model(folder):
+    return IntentModel(tiny_base(folder), name="org/tiny", revision="abc")
+
+
+def train(model, rows=ROWS, name="bank", **settings):
+    return train_agent(model, name, rows, **{"progress": False, **settings})
+
+
+def right(model, rows=ROWS, agent="bank"):
+    answers = model.predict([row["text"] for row in rows], agent)
+    return np.mean([answer.label == row["label"] for answer, row in zip(answers, rows, strict=True)])
+
+
+def same_bits(one, other):
+    assert one.tensors.keys() == other.tensors.keys()
+    return all(torch.equal(one.tensors[name], other.tensors[name]) for name in one.tensors)
+
+
+@pytest.mark.parametrize("method", ["adapter", "full", "probe"])
+def test_every_method_learns_its_training_texts(model, method):
+    result = train(model, method=method, learning_rate=5e-3, epochs=60)
+    assert result.method == method
+    assert right(result.model) > 0.9
+
+
+def test_the_adapter_says_what_it_was_trained_on_and_survives_saving(model, tmp_path):
+    result = train(model)
+    config = model.adapter("bank").config
+    assert config == result.config
+    assert config.labels == sorted(TEXTS)
+    assert (config.base_model_name_or_path, config.revision) == ("org/tiny", "abc")
+    assert config.base_fingerprint == model.fingerprint
+    model.save_adapter("bank", tmp_path / "bank")
+    model.load_adapter(tmp_path / "bank", name="again")
+    first, second = (model.predict("where is my card", name) for name in ("bank", "again"))
+    assert first.top_k == second.top_k
+
+
+def test_training_moves_every_tensor(model):
+    trained = train(model, epochs=3).model.adapter("bank").tensors
+    assert len(trained) == 2 * 2 * 4 + 2  # layers, sites, tensors of a bottleneck; head
+    for name, tensor in trained.items():
+        if ".intent_bottleneck_up." in name or name.endswith("down.bias"):
+            assert tensor.abs().sum() > 0, name  # they start at zero
+        assert tensor.isfinite().all(), name
+
+
+def test_base_and_other_agents_are_left_alone(model):
+    train(model, name="first", epochs=1)
+    before = {name: tensor.clone() for name, tensor in model.base.state_dict().items()}
+    answer = model.predict("cancel", "first").top_k
+    train(model, name="second", epochs=2)
+    assert model.agents == ("first", "second")
+    after = model.base.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert not any(parameter.requires_grad or parameter.grad is not None for parameter in model.base.parameters())
+    assert not model.base.training
+    assert model.predict("cancel", "first").top_k == answer
+
+
+@pytest.mark.parametrize("method", ["adapter", "full", "probe"])
+def test_the_same_seed_gives_the_same_bits(model, method):
+    results = [train(model, name=name, method=method, seed=3, epochs=2) for name in ("a", "b")]
+    assert same_bits(*(result.model.adapter(result.agent) for result in results))
+
+
+def test_another_seed_gives_other_weights(model):
+    for seed in (1, 2):
+        train(model, name=f"seed {seed}", seed=seed, epochs=1)
+    assert not same_bits(model.adapter("seed 1"), model.adapter("seed 2"))
+
+
+def test_the_callers_random_numbers_are_left_alone(model):
+    def draw():
+        return random.random(), np.random.random(), torch.rand(1).item()  # noqa: NPY002
+
+    def seed_all():
+        random.seed(5), np.random.seed(5), torch.manual_seed(5)  # noqa: NPY002
+
+    seed_all()
+    expected = draw()
+    seed_all()
+    train(model, epochs=1)
+    assert draw() == expected
+
+
+def test_nothing_is_printed_warned_or_left_behind(model, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        train(model, epochs=2)
+    assert capfd.readouterr() == ("", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_progress_bar_is_one_bar_on_stderr(model, capfd):
+    train(model, epochs=2, progress=True)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert {line.split(":")[0].strip() for line in err.replace("\r", "\n").split("\n") if line.strip()} == {
+        "training 'bank'"
+    }
+    assert "100%" in err and "loss=" in err
+
+
+def test_the_probe_is_logistic_regression(model):
+    train(model, method="probe")
+    embeddings = model.encode([row["text"] for row in ROWS])
+    expected = LogisticRegression(C=10, max_iter=1000).fit(embeddings, [row["label"] for row in ROWS])
+    answer = model.predict("where is my visit", "bank", top_k=3)
+    scores = dict(zip(expected.classes_, expected.predict_proba(model.encode(["where is my visit"]))[0], strict=True))
+    assert dict(answer.top_k) == pytest.approx(scores, abs=1e-3)
+
+
+def test_the_probe_of_two_intents_has_two_rows(model):
+    rows = [row for row in ROWS if row["label"] != "price"]
+    train(model, rows, method="probe")
+    embeddings = model.encode([row["text"] for row in rows])
+    expected = LogisticRegression(C=10, max_iter=1000).fit(embeddings, [row["label"] for row in rows])
+    answer = model.predict("card", "bank", top_k=2)
+    scores = dict(zip(expected.classes_, expected.predict_proba(model.encode(["card"]))[0], strict=True))
+    assert dict(answer.top_k) == pytest.approx(scores, abs=1e-3)
+
+
+def test_fine_tuning_gives_a_new_model_on_a_base_of_its_own(model):
+    result = train(model, method="full", epochs=2)
+    assert result.model is not model
+    assert model.agents == ()
+    assert result.model.agents == ("bank",)
+    assert result.model.fingerprint != model.fingerprint
+    assert result.config.base_fingerprint == result.model.fingerprint
+    tuned, original = result.model.base.state_dict(), model.base.state_dict()
+    assert tuned.keys() == original.keys()
+    assert not torch.equal(tuned[name := next(n for n in tuned if "query.weight" in n)], original[name])
+    with pytest.raises(BaseMismatchError):
+        model.add_agent("stray", result.model.adapter("bank"))
+
+
+def test_with_validation_the_best_epoch_is_kept(model):
+    held_out = [{"text": "where is it, my card", "label": "card_arrival"}, {"text": "cancel", "label": "cancel_visit"}]
+    result = train(model, validation=held_out, epochs=4)
+    assert 1 <= result.epochs <= 4
+    assert result.validation_accuracy == right(model, held_out)
+
+
+@pytest.mark.parametrize("head", ["cosine", "linear"])
+@pytest.mark.parametrize("sites", ["houlsby", "pfeiffer", "parallel", "none"])
+def test_validation_accuracy_during_training_is_that_of_the_finished_agent(model, head, sites):
+    config = BottleneckConfig(labels=sorted(TEXTS), sites=sites, head=head, prompt="ask: ")
+    result = train(model, config=config, validation=ROWS, epochs=1)
+    assert result.validation_accuracy == pytest.approx(right(model))
+    assert (result.config.head, result.config.sites, result.config.prompt) == (head, sites, "ask: ")
+
+
+def test_dropout_of_the_adapter_is_active_in_training(model):
+    for dropout in (0.0, 0.5):
+        train(model, name=f"dropout {dropout}", config=BottleneckConfig(dropout=dropout), epochs=1)
+    assert not same_bits(model.adapter("dropout 0.0"), model.adapter("dropout 0.5"))
+
+
+def test_without_circle_loss_only_cross_entropy_is_left(model):
+    both, alone = train(model, epochs=1), train(model, name="alone", circle_weight=0.0, epochs=1)
+    assert both.losses.keys() == {"loss", "cross_entropy", "circle"}
+    assert alone.losses.keys() == {"loss", "cross_entropy"}
+    assert alone.config.circle_weight == 0
+
+
+def test_label_names_become_utterances_on_request_only(model):
+    plain = train(model, label_names=False, epochs=1)
+    named = train(model, name="named", label_names=True, epochs=1)
+    assert (plain.label_names, plain.texts) == (False, 15)
+    assert (named.label_names, named.texts) == (True, 18)
+
+
+def test_the_order_of_given_labels_is_kept(model):
+    order = ["price", "card_arrival", "cancel_visit"]
+    train(model, config=BottleneckConfig(labels=order), epochs=1)
+    assert model.labels("bank") == order
+
+
+def test_the_given_config_is_not_changed(model):
+    config = BottleneckConfig(bottleneck_size=4)
+    train(model, config=config, epochs=1)
+    assert config == BottleneckConfig(bottleneck_size=4)
+
+
+UNBALANCED = [{"text": "x" * n, "label": "often"} for n in range(1, 40)] + [{"text": "예약", "label": "once"}]
+ONCE_EACH = [{"text": f"text {n}", "label": f"intent {n}"} for n in range(9)]
+ODD = [{"text": f"{label} {n}", "label": label} for label in "ab" for n in range(17)]
+MANY = [{"text": f"{label} {n}", "label": str(label)} for label in range(1000) for n in range(2)]
+
+
+@pytest.mark.parametrize(
+    "rows", [UNBALANCED, ONCE_EACH, ODD, MANY, ROWS[:1] + ROWS[-1:]], ids=["unbalanced", "once", "odd", "many", "two"]
+)
+def test_data_of_any_shape_train(model, rows):
+    result = train(model, rows, epochs=1, batch_size=64)
+    assert set(model.labels("bank")) == {row["label"] for row in rows}
+    assert all(np.isfinite(list(result.losses.values())))
+
+
+def test_the_order_of_the_rows_does_not_order_the_labels(model):
+    train(model, ROWS[::-1], epochs=1)
+    assert model.labels("bank") == sorted(TEXTS)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"method": "lora"}, ConfigError, "adapter, full, probe"),
+        ({"seed": -1}, ConfigError, "seed must be"),
+        ({"seed": 1.5}, ConfigError, "seed must be"),
+        ({"epochs": 0}, ConfigError, "epochs must be"),
+        ({"batch_size": 1}, ConfigError, "batch_size must be"),
+        ({"learning_rate": -1.0}, ConfigError, "learning_rate must be"),
+        ({"circle_weight": -1.0}, ConfigError, "circle_weight"),
+        ({"config": BottleneckConfig(labels=["price", "other"])}, ConfigError, "differ, for one in 'cancel_visit'"),
+        ({"validation": [{"text": "hello", "label": "greeting"}]}, DataError, "'greeting'"),
+        ({"rows": []}, DataError, "no rows"),
+        ({"rows": ROWS[:5]}, DataError, "intent|label"),
+        ({"rows": [{"text": "", "label": "a"}, {"text": "b", "label": "b"}]}, DataError, "empty"),
+        ({"name": "no/slash"}, AgentError, "cannot name"),
+        ({"name": "taken"}, AgentError, "already"),
+    ],
+)
+def test_wrong_arguments_are_refused_and_leave_the_model_as_it_was(model, settings, error, message):
+    train(model, name="taken", method="probe")
+    agent = model.adapter("taken")
+    with pytest.raises(error, match=message):
+        train(model, **settings)
+    assert model.agents == ("taken",)
+    assert model.adapter("taken") is agent
+
+
+def test_an_agent_is_replaced_on_request(model):
+    train(model, epochs=1, seed=0)
+    train(model, epochs=1, seed=1, replace=True)
+    assert model.agents == ("bank",)

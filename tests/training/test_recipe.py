@@ -1,0 +1,56 @@
+"""The defaults that depend on the size of the data."""
+
+from __future__ import annotations
+
+import pytest
+
+from intent_adapters.errors import ConfigError
+from intent_adapters.training.recipe import TEXTS_IN_TOTAL, circle_weight_for, recipe_for
+
+
+def test_few_shot_data_get_the_full_number_of_epochs():
+    assert recipe_for(30).epochs == recipe_for(1_000).epochs == 16
+
+
+@pytest.mark.parametrize("texts", [1_001, 1_996, 5_000])
+def test_time_is_bounded_on_larger_data(texts):
+    epochs = recipe_for(texts).epochs
+    assert epochs * texts <= TEXTS_IN_TOTAL < (epochs + 1) * texts
+
+
+def test_a_large_data_set_is_still_seen_more_than_once():
+    assert recipe_for(1_000_000).epochs == 3
+
+
+def test_what_the_caller_wants_wins():
+    recipe = recipe_for(100, epochs=2, batch_size=8, learning_rate=3e-4)
+    assert (recipe.epochs, recipe.batch_size, recipe.learning_rate) == (2, 8, 3e-4)
+
+
+def test_fine_tuning_takes_smaller_steps_for_the_encoder_only():
+    adapter, full = recipe_for(100), recipe_for(100, full=True)
+    assert full.learning_rate < adapter.learning_rate / 5
+    assert full.head_learning_rate == adapter.head_learning_rate
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("epochs", 0),
+        ("epochs", 1.5),
+        ("epochs", True),
+        ("batch_size", 2),
+        ("batch_size", "16"),
+        ("learning_rate", 0.0),
+        ("learning_rate", 1.0),
+        ("learning_rate", float("nan")),
+        ("learning_rate", "fast"),
+    ],
+)
+def test_settings_out_of_range_are_named(setting, value):
+    with pytest.raises(ConfigError, match=rf"{setting} must be .*{value!r}"):
+        recipe_for(100, **{setting: value})
+
+
+def test_circle_loss_weighs_more_with_two_texts_per_intent():
+    assert circle_weight_for(texts=200, intents=100) > circle_weight_for(texts=500, intents=100) > 0
