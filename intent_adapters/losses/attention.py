@@ -1,0 +1,92 @@
+"""Queries, keys and values of a chosen attention layer, seen from outside through forward hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from torch import Tensor, nn
+
+from intent_adapters.errors import ConfigError
+
+# model_type -> path of the layers, path of the attention inside a layer, names of its query, key and value layers.
+_BERT_LAYOUT = ("encoder.layer", "attention.self", ("query", "key", "value"))
+LAYOUTS = {
+    "bert": _BERT_LAYOUT,
+    "roberta": _BERT_LAYOUT,
+    "xlm-roberta": _BERT_LAYOUT,
+    "electra": _BERT_LAYOUT,
+    "mpnet": ("encoder.layer", "attention.attn", ("q", "k", "v")),
+}
+
+
+def unwrap(model: nn.Module) -> nn.Module:
+    """The model inside a `DistributedDataParallel` wrapper, or the model itself."""
+    inner = getattr(model, "module", None)
+    return inner if isinstance(inner, nn.Module) else model
+
+
+def transformer_of(model: nn.Module) -> nn.Module:
+    """The transformers encoder of a `SentenceTransformer`.
+
+    Raises:
+        ConfigError: The model does not start with a transformer.
+    """
+    encoder = getattr(next(iter(unwrap(model).children()), None), "auto_model", None)
+    if not isinstance(encoder, nn.Module):
+        raise ConfigError(f"the model must start with a Transformer module, but it is {unwrap(model)!r}")
+    return encoder
+
+
+def attention_projections(encoder: nn.Module, layer: int) -> tuple[nn.Module, nn.Module, nn.Module]:
+    """The query, key and value projections of one attention layer.
+
+    Args:
+        encoder: A transformers encoder of one of the `LAYOUTS`.
+        layer: Which layer; negative numbers count from the last.
+
+    Raises:
+        ConfigError: An architecture without a layout, or no such layer.
+    """
+    model_type = getattr(getattr(encoder, "config", None), "model_type", None)
+    if model_type not in LAYOUTS:
+        raise ConfigError(
+            f"do not know where a {model_type!r} encoder keeps its queries, keys and values; use one of: "
+            f"{', '.join(sorted(LAYOUTS))}"
+        )
+    layers_path, attention_path, names = LAYOUTS[model_type]
+    layers = encoder.get_submodule(layers_path)
+    count = len(list(layers.children()))
+    if not -count <= layer < count:
+        raise ConfigError(
+            f"layer {layer} was asked for, but the {model_type} encoder has {count}: choose 0 .. {count - 1}"
+        )
+    attention = layers.get_submodule(str(layer % count)).get_submodule(attention_path)
+    query, key, value = (attention.get_submodule(name) for name in names)
+    return query, key, value
+
+
+@contextmanager
+def captured_outputs(modules: tuple[nn.Module, ...]) -> Iterator[list[Tensor]]:
+    """Collects the outputs of `modules` while the block runs, in their order.
+
+    The hooks live only inside the block: a forward pass elsewhere (an evaluator's, a model card's) must not replace
+    what was captured. The list is complete after one forward pass.
+    """
+    outputs: dict[int, Tensor] = {}
+    collected: list[Tensor] = []
+
+    def hook(position: int) -> object:
+        def keep(_module: nn.Module, _arguments: object, output: Tensor) -> None:
+            outputs[position] = output
+            if len(outputs) == len(modules):
+                collected[:] = [outputs[index] for index in range(len(modules))]
+
+        return keep
+
+    handles = [module.register_forward_hook(hook(position)) for position, module in enumerate(modules)]  # type: ignore[arg-type]
+    try:
+        yield collected
+    finally:
+        for handle in handles:
+            handle.remove()
