@@ -38,6 +38,7 @@ QUESTIONS = [
 
 def main() -> None:
     console = Console()
+    console.width = max(console.width, 100) if not console.is_terminal else console.width
     started = time.perf_counter()
     model = IntentModel.from_pretrained(BASE, device="cpu")
     millions = sum(parameter.numel() for parameter in model.base.parameters()) / 1e6
@@ -46,8 +47,8 @@ def main() -> None:
         f"loaded in {time.perf_counter() - started:.1f} s.\n"
     )
     table = Table(title="Agents, each trained on the CPU from ten utterances per intent", title_justify="left")
-    for column in ("agent", "intents", "utterances", "training", "on disk", "held-out accuracy"):
-        table.add_column(column, justify="left" if column == "agent" else "right")
+    for column in ("agent", "intents", "utterances", "training", "on disk", "test accuracy"):
+        table.add_column(column, justify="left" if column == "agent" else "right", no_wrap=True)
     for agent in AGENTS:
         folder = ROOT / "examples" / "agents" / agent
         rows, test = read_intents(folder / "train.jsonl"), read_intents(folder / "test.jsonl")
@@ -61,7 +62,7 @@ def main() -> None:
             str(len(rows)),
             f"{result.seconds:.0f} s",
             f"{size / 1000:.0f} KB",
-            f"{evaluate(model, test, name).accuracy:.1%} of {len(test)}",
+            f"{evaluate(model, test, name).accuracy:.1%}",
         )
     console.print(table)
 
@@ -73,18 +74,16 @@ def main() -> None:
     milliseconds = 1000 * (time.perf_counter() - started)
     title = f"\n{len(texts)} utterances for {len(set(agents))} agents, one pass of the encoder: {milliseconds:.0f} ms"
     table = Table(title=title, title_justify="left")
-    for column in ("asked", "utterance", "intent", "probability"):
-        table.add_column(column, justify="right" if column == "probability" else "left")
+    for column in ("agent", "utterance", "intent", ""):
+        table.add_column(column, justify="left" if column else "right", no_wrap=column != "utterance", overflow="fold")
     for text, answer in zip(texts, answers, strict=True):
         table.add_row(answer.agent, text, answer.label, f"{answer.score:.2f}")
     console.print(table)
 
-    same = model.predict(texts[0], agents=agents[0])
-    console.print(
-        f"\nAsked alone, {agents[0]} says the same: {same.label} ({same.score:.2f}). The same words sent to another "
-        f"agent get that agent's intents:\n  en-it_helpdesk on {texts[1]!r}: "
-        f"{model.predict(texts[1], agents='en-it_helpdesk').label}"
-    )
+    alone = [model.predict(text, agents=agent) for text, agent in zip(texts, agents, strict=True)]
+    same = sum(one.label == other.label for one, other in zip(answers, alone, strict=True))
+    apart = max(abs(one.score - other.score) for one, other in zip(answers, alone, strict=True))
+    console.print(f"\nAsked one by one, {same} of {len(texts)} say the same, to within {apart:.0e} in probability.")
     console.print(f"\nThe adapters are in {os.path.relpath(OUTPUT)}/. Ask one yourself:")
     console.print(
         f"  .venv/bin/intent-adapters predict '주차장 있나요?' --adapter {os.path.relpath(OUTPUT)}/ko-clinic",

@@ -7,7 +7,7 @@ try:
 except ModuleNotFoundError as error:
     raise SystemExit("The command needs its extra: pip install 'intent-adapters[cli]'") from error
 
-from intent_adapters.cli import compare, evaluate, info, predict, train
+from intent_adapters.cli import compare, distill, evaluate, info, predict, train, train_encoder
 from intent_adapters.cli.console import ErrorGroup
 
 app = typer.Typer(
@@ -22,5 +22,7 @@ app.command("predict", epilog=predict.EXAMPLES)(predict.predict_command)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate_command)
 app.command("compare", epilog=compare.EXAMPLES)(compare.compare_command)
 app.command("info", epilog=info.EXAMPLES)(info.info_command)
+app.command("train-encoder", epilog=train_encoder.EXAMPLES)(train_encoder.train_encoder_command)
+app.command("distill", epilog=distill.EXAMPLES)(distill.distill_command)
 
 __all__ = ["app"]

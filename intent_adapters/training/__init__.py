@@ -1,8 +1,10 @@
-"""Training: stage 3, an agent's adapter on a frozen base."""
+"""The three stages of training: a sentence encoder, a small one distilled from it, an agent's adapter on top."""
 
 from __future__ import annotations
 
 from intent_adapters.training.agent import Method, TrainingResult, train_agent
+from intent_adapters.training.distillation import distill
+from intent_adapters.training.encoder import train_encoder
 from intent_adapters.training.sampler import IntentBatchSampler
 
-__all__ = ["IntentBatchSampler", "Method", "TrainingResult", "train_agent"]
+__all__ = ["IntentBatchSampler", "Method", "TrainingResult", "distill", "train_agent", "train_encoder"]

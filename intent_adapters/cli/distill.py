@@ -1,0 +1,86 @@
+"""`intent-adapters distill`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from sentence_transformers import SentenceTransformer
+
+from intent_adapters.cli.console import err, examples, working
+from intent_adapters.cli.pair_options import (
+    Every,
+    Kinds,
+    LeaveOut,
+    Output,
+    PairBatch,
+    Pairs,
+    Report,
+    Resume,
+    Seed,
+    Steps,
+    Sts,
+    pair_sources,
+    pair_training,
+)
+from intent_adapters.data.pairs import read_pairs
+from intent_adapters.training.distillation import distill
+from intent_adapters.training.sts import sts_evaluator
+from intent_adapters.training.student import student_from_layers, student_from_shape
+from intent_adapters.training.vocabulary import trim_vocabulary
+
+EXAMPLES = examples(
+    "intent-adapters distill pairs.jsonl.gz --teacher large-encoder -o small-encoder --matching-weight 5",
+    "intent-adapters distill ko.jsonl.gz en.jsonl.gz --teacher TEACHER -o out --random --trim --sts korsts_dev.tsv",
+)
+
+
+def distill_command(
+    pairs: Pairs,
+    teacher: Annotated[str, typer.Option("--teacher", "-t", help="Sentence encoder: Hub id or folder.")],
+    output: Output,
+    layers: Annotated[int, typer.Option("--layers", min=1, help="How many of the teacher's layers to keep.")] = 6,
+    random: Annotated[
+        bool, typer.Option("--random", help="Start from random weights: 6 layers, 384 wide, instead of layers.")
+    ] = False,
+    trim: Annotated[
+        bool, typer.Option("--trim", help="Keep only the pieces of the vocabulary that PAIRS use.")
+    ] = False,
+    kinds: Kinds = None,
+    leave_out: LeaveOut = None,
+    steps: Steps = 10_000,
+    batch_size: PairBatch = 256,
+    learning_rate: Annotated[float, typer.Option("--learning-rate", help="Peak rate.")] = 4e-4,
+    temperature: Annotated[float, typer.Option("--temperature", help="Of the contrastive part.")] = 0.05,
+    relation_weight: Annotated[float, typer.Option("--relation-weight", min=0, help="Of the MiniLMv2 part.")] = 1.0,
+    matching_weight: Annotated[
+        float, typer.Option("--matching-weight", min=0, help="Of the embedding-matching part.")
+    ] = 0.0,
+    relation_heads: Annotated[int, typer.Option("--relation-heads", min=1, help="Of the MiniLMv2 part.")] = 12,
+    sts: Sts = None,
+    every: Every = 2000,
+    seed: Seed = 0,
+    resume: Resume = False,
+    report_to: Report = "none",
+) -> None:
+    """Stage 2: distil a sentence encoder into a small one."""
+    with working("reading"):
+        data = read_pairs(pair_sources(pairs, kinds, leave_out), seed=seed)
+        large = SentenceTransformer(teacher)
+        if trim:
+            large = trim_vocabulary(large, (text for column in ("anchor", "positive") for text in data[column][:]))
+        student = student_from_shape(large, seed=seed) if random else student_from_layers(large, layers)
+    distill(
+        large,
+        student,
+        data,
+        output,
+        relation_weight=relation_weight,
+        matching_weight=matching_weight,
+        temperature=temperature,
+        num_relation_heads=relation_heads,
+        training=pair_training(steps, batch_size, learning_rate, every, seed, report_to),
+        evaluator=None if sts is None else sts_evaluator(sts),
+        resume=resume,
+    )
+    err.print(f"The student is in {output}.")

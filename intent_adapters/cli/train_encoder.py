@@ -1,0 +1,59 @@
+"""`intent-adapters train-encoder`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from sentence_transformers import SentenceTransformer
+
+from intent_adapters.cli.console import err, examples, working
+from intent_adapters.cli.pair_options import (
+    Every,
+    Kinds,
+    LeaveOut,
+    Output,
+    PairBatch,
+    Pairs,
+    Report,
+    Resume,
+    Seed,
+    Steps,
+    Sts,
+    pair_sources,
+    pair_training,
+)
+from intent_adapters.data.pairs import read_pairs
+from intent_adapters.training.encoder import train_encoder
+from intent_adapters.training.sts import sts_evaluator
+
+EXAMPLES = examples(
+    "intent-adapters train-encoder pairs.jsonl.gz -b klue/roberta-base -o large-encoder --kind paraphrase",
+    "intent-adapters train-encoder ko.jsonl.gz en.jsonl.gz=0.5 -b BASE -o out --sts korsts_dev.tsv --resume",
+)
+
+
+def train_encoder_command(
+    pairs: Pairs,
+    base: Annotated[str, typer.Option("--base", "-b", help="Language model or encoder: Hub id or folder.")],
+    output: Output,
+    kinds: Kinds = None,
+    leave_out: LeaveOut = None,
+    steps: Steps = 1000,
+    batch_size: PairBatch = 256,
+    learning_rate: Annotated[float, typer.Option("--learning-rate", help="Peak rate.")] = 2e-5,
+    temperature: Annotated[float, typer.Option("--temperature", help="Of the contrastive loss.")] = 0.02,
+    sts: Sts = None,
+    every: Every = 500,
+    seed: Seed = 0,
+    resume: Resume = False,
+    report_to: Report = "none",
+) -> None:
+    """Stage 1: train a sentence encoder on pairs of texts that share their meaning."""
+    with working("reading"):
+        data = read_pairs(pair_sources(pairs, kinds, leave_out), seed=seed)
+        model = SentenceTransformer(base)
+    training = pair_training(steps, batch_size, learning_rate, every, seed, report_to)
+    evaluator = None if sts is None else sts_evaluator(sts)
+    train_encoder(model, data, output, temperature=temperature, training=training, evaluator=evaluator, resume=resume)
+    err.print(f"The encoder is in {output}.")

@@ -1,0 +1,167 @@
+"""`read_pairs`: pairs of texts that share their meaning, from several sources, for stages 1 and 2."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from datasets import Dataset
+from numpy.typing import NDArray
+
+from intent_adapters.data.hub import load_hub
+from intent_adapters.data.objects import choose_split
+from intent_adapters.data.problems import Problems, data_error, shorten
+from intent_adapters.data.readers import reader_for
+from intent_adapters.errors import ConfigError
+
+Rows: TypeAlias = str | os.PathLike[str] | Dataset | Sequence[Mapping[str, object]]
+
+
+@dataclasses.dataclass(frozen=True)
+class PairSource:
+    """One source of pairs, and how much of it to take.
+
+    Attributes:
+        rows: A file (csv, tsv, jsonl, json, parquet; all but parquet also with .gz), the name of a Hub data set, a
+            `datasets.Dataset` or a list of dicts. The columns of the pair are `anchor` and `positive`; a column `kind`
+            and a column `source` may stand beside them.
+        weight: Which share of the pairs to draw, in (0, 1].
+        kinds: Take only these values of `kind`; None takes all.
+        leave_out: Leave out these values of `source`, for their licence or their noise.
+        split: Of a Hub data set with several.
+    """
+
+    rows: Rows
+    weight: float = 1.0
+    kinds: Collection[str] | None = None
+    leave_out: Collection[str] = ()
+    split: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.weight <= 1:
+            raise ConfigError(f"the weight of a pair source must be in (0, 1], but it is {self.weight!r}")
+        for name in ("kinds", "leave_out"):
+            if isinstance(getattr(self, name), str):
+                raise ConfigError(f"{name} must be a list of names, but it is the text {getattr(self, name)!r}")
+
+
+def read_pairs(sources: Rows | PairSource | Sequence[PairSource], *, seed: int = 0) -> Dataset:
+    """Reads pairs from one source or several, and checks them.
+
+    Pairs of a text with itself and pairs that came before, in either direction, are dropped.
+
+    Args:
+        sources: Where the pairs are; see `PairSource`. A bare file, name or dataset is taken whole.
+        seed: Of the draw from sources with a weight below 1.
+
+    Returns:
+        A dataset with the string columns `anchor` and `positive`, source by source.
+
+    Raises:
+        DataError: A source cannot be read, lacks a column, or has rows that are no pair of texts (ten are named).
+        ConfigError: A setting of a source makes no sense.
+    """
+    pairs: dict[tuple[str, str], None] = {}
+    problems = Problems()
+    for number, source in enumerate(_as_sources(sources)):
+        found = list(_pairs_of(source, problems))
+        if source.weight < 1:
+            order = np.random.default_rng([seed, number]).permutation(len(found))
+            found = [found[index] for index in np.sort(order[: round(source.weight * len(found))])]
+        for anchor, positive in found:
+            if anchor != positive and (positive, anchor) not in pairs:
+                pairs[anchor, positive] = None
+    problems.raise_if_any()
+    if not pairs:
+        raise data_error("sources", "no pair is left to train on", "check the files, kinds= and leave_out=")
+    anchors, positives = zip(*pairs, strict=True)
+    return Dataset.from_dict({"anchor": list(anchors), "positive": list(positives)})
+
+
+def meaning_groups(anchors: Sequence[str], positives: Sequence[str]) -> NDArray[np.int64]:
+    """Which pairs say the same: two pairs that share a text are of one group, and so on along the chain.
+
+    In a batch of in-batch negatives no two pairs of a group may meet, or a paraphrase would be a negative.
+
+    Args:
+        anchors: One text of each pair.
+        positives: The other one.
+
+    Returns:
+        The number of each pair's group (pairs,), from 0, in order of first appearance.
+    """
+    parent: dict[str, str] = {}
+
+    def root(text: str) -> str:
+        top = text
+        while (above := parent.setdefault(top, top)) != top:
+            top = above
+        while parent[text] != top:  # the chain is short next time
+            parent[text], text = top, parent[text]
+        return top
+
+    for anchor, positive in zip(anchors, positives, strict=True):
+        parent[root(anchor)] = root(positive)
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(root(anchor), len(numbers)) for anchor in anchors], dtype=np.int64)
+
+
+def _as_sources(sources: Rows | PairSource | Sequence[PairSource]) -> list[PairSource]:
+    if isinstance(sources, PairSource):
+        return [sources]
+    if isinstance(sources, Sequence) and not isinstance(sources, str) and sources:
+        given = [source for source in sources if isinstance(source, PairSource)]
+        if len(given) == len(sources):
+            return given
+        if given:
+            raise ConfigError("the sources are partly PairSource and partly rows: make each a PairSource")
+    return [PairSource(sources)]
+
+
+def _pairs_of(source: PairSource, problems: Problems) -> Iterable[tuple[str, str]]:
+    for place, row in _rows_of(source, problems):
+        if source.kinds is not None and row.get("kind") not in source.kinds:
+            continue
+        if source.leave_out and row.get("source") in source.leave_out:
+            continue
+        texts = [row.get("anchor"), row.get("positive")]
+        bad = [text for text in texts if not isinstance(text, str) or not text.strip()]
+        if bad:
+            problems.add(place, f"{shorten(bad[0])} is no text", "give every row an anchor and a positive")
+        else:
+            yield str(texts[0]).strip(), str(texts[1]).strip()
+
+
+def _rows_of(source: PairSource, problems: Problems) -> Iterable[tuple[str, Mapping[str, object]]]:
+    rows = source.rows
+    if isinstance(rows, str | os.PathLike):
+        path = Path(rows)
+        if path.is_file():
+            table = reader_for(path)(path, problems, None)
+            _check_columns(table.origin, table.columns, source)
+            yield from ((record.place, record.values) for record in table.records)
+            return
+        splits = load_hub(os.fspath(rows))
+        rows = splits[choose_split(os.fspath(source.rows), list(splits), source.split)]  # type: ignore[arg-type]
+    if isinstance(rows, Dataset):
+        _check_columns("rows", rows.column_names, source)
+        names = [name for name in ("anchor", "positive", "kind", "source") if name in rows.column_names]
+        rows = rows.with_format(None).select_columns(names)
+    elif not isinstance(rows, Sequence) or not all(isinstance(row, Mapping) for row in rows):
+        cure = "give a file, a Hub data set, a datasets.Dataset or a list of {'anchor': ..., 'positive': ...}"
+        raise data_error("sources", f"cannot read pairs from {type(rows).__name__} {shorten(rows)}", cure)
+    yield from ((f"rows[{index}]", row) for index, row in enumerate(rows))
+
+
+def _check_columns(origin: str, columns: Sequence[str], source: PairSource) -> None:
+    needed = ["anchor", "positive"]
+    needed += ["kind"] if source.kinds is not None else []
+    needed += ["source"] if source.leave_out else []
+    missing = [name for name in needed if name not in columns]
+    if missing:
+        found = ", ".join(map(shorten, columns[:20])) or "none"
+        raise data_error(origin, f"there is no column {missing[0]!r}", f"the columns are: {found}; rename one")

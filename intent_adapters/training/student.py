@@ -1,0 +1,82 @@
+"""The student of stage 2: chosen layers of the teacher, or a shape with random weights."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
+from torch import nn
+from transformers import AutoModel
+
+from intent_adapters.errors import ConfigError
+from intent_adapters.losses.attention import LAYOUTS, transformer_of
+
+SMALL_SHAPE: Mapping[str, int] = {
+    "num_hidden_layers": 6,
+    "hidden_size": 384,
+    "intermediate_size": 1536,
+    "num_attention_heads": 12,
+}
+
+
+def student_from_layers(teacher: SentenceTransformer, layers: int | Sequence[int] = 6) -> SentenceTransformer:
+    """A copy of the teacher that keeps only some of its layers, with their weights.
+
+    Args:
+        teacher: The teacher, which stays as it is.
+        layers: Which layers to keep, in order, from 0; or how many, evenly spread and with the last one.
+
+    Raises:
+        ConfigError: An unknown architecture, or layers that the teacher does not have.
+    """
+    encoder = transformer_of(teacher)
+    config: Any = encoder.config
+    if config.model_type not in LAYOUTS:
+        raise ConfigError(f"do not know where a {config.model_type!r} encoder keeps its layers; use {sorted(LAYOUTS)}")
+    count = int(config.num_hidden_layers)
+    if isinstance(layers, int):
+        if not 1 <= layers <= count:
+            raise ConfigError(f"layers must be in 1 .. {count}, the layers of the teacher, but it is {layers}")
+        layers = [(index + 1) * count // layers - 1 for index in range(layers)]
+    if not layers or not all(0 <= index < count for index in layers):
+        raise ConfigError(f"layers must be numbers in 0 .. {count - 1}, but they are {list(layers)}")
+    student = copy.deepcopy(teacher)
+    path, _, name = LAYOUTS[config.model_type][0].rpartition(".")
+    parent = transformer_of(student).get_submodule(path)
+    kept = parent.get_submodule(name)
+    setattr(parent, name, nn.ModuleList(copy.deepcopy(kept.get_submodule(str(index))) for index in layers))
+    student_config: Any = transformer_of(student).config
+    student_config.num_hidden_layers = len(layers)
+    return student.requires_grad_(True)
+
+
+def student_from_shape(
+    teacher: SentenceTransformer, shape: Mapping[str, int] = SMALL_SHAPE, *, seed: int = 0
+) -> SentenceTransformer:
+    """An encoder of the teacher's architecture and tokenizer, of another shape, with random weights and mean pooling.
+
+    Args:
+        teacher: Gives architecture, tokenizer and the length of texts.
+        shape: Settings of the architecture's config to change; by default 6 layers, hidden size 384, feed-forward size
+            1536, 12 heads.
+        seed: Of the weights.
+
+    Raises:
+        ConfigError: A setting that the architecture's config does not have.
+    """
+    config: Any = copy.deepcopy(transformer_of(teacher).config)
+    for name, value in shape.items():
+        if not hasattr(config, name):
+            raise ConfigError(f"a {config.model_type} config has no setting {name!r}")
+        setattr(config, name, value)
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        encoder = AutoModel.from_config(config)
+    transformer: Any = copy.deepcopy(next(iter(teacher.children())))
+    transformer.model = encoder.float()
+    modules = [transformer, Pooling(encoder.config.hidden_size, pooling_mode="mean"), Normalize()]
+    return SentenceTransformer(modules=modules, device=str(teacher.device)).requires_grad_(True)

@@ -1,0 +1,59 @@
+"""Stages 1 and 2 from the command line, on tiny models."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from sentence_transformers import SentenceTransformer
+
+from tests.cli.conftest import run
+from tests.support.tiny import tiny_base
+
+WORDS = ["abc", "예약", "hello", "취소", "진료", "얼마"]
+
+
+@pytest.fixture
+def base(tmp_path):
+    tiny_base(tmp_path).save_pretrained(str(tmp_path / "base"))
+    return tmp_path / "base"
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    path = tmp_path / "pairs.jsonl"
+    rows = [{"anchor": f"{w} a", "positive": f"b {w}", "source": "one", "kind": "qa"} for w in WORDS]
+    rows.append({"anchor": "z", "positive": "q", "source": "two", "kind": "next"})
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def test_one_stage_after_the_other(tmp_path, base, pairs):
+    sts = tmp_path / "sts.tsv"
+    sts.write_text("sentence1\tsentence2\tscore\nabc\tabc a\t5\nhello\t예약\t0\n취소\t얼마\t1\n", encoding="utf-8")
+    common = ("--steps", 4, "--batch-size", 3, "--every", 2, "--sts", sts)
+    result = run("train-encoder", pairs, "-b", base, "-o", tmp_path / "large", "--kind", "qa", *common)
+    assert result.exit_code == 0, result.output
+    result = run(
+        "distill", f"{pairs}=1.0", "-t", tmp_path / "large", "-o", tmp_path / "small", "--layers", 1, "--trim",
+        "--relation-heads", 4, "--matching-weight", 5, *common,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    large, small = (SentenceTransformer(str(tmp_path / name), device="cpu") for name in ("large", "small"))
+    assert small[0].auto_model.config.num_hidden_layers == 1
+    assert small.encode(["abc"]).shape == large.encode(["abc"]).shape
+    assert (tmp_path / "small" / "checkpoints" / "checkpoint-4" / "projection.safetensors").is_file()
+    again = run("train-encoder", pairs, "-b", base, "-o", tmp_path / "large", *common)
+    assert again.exit_code == 1
+    assert "holds a run that was cut off" in " ".join(again.output.split())
+
+
+def test_filters_and_weights(base, pairs, tmp_path):
+    result = run("train-encoder", pairs, "-b", base, "-o", tmp_path / "out", "--leave-out", "one")
+    assert result.exit_code == 1
+    assert "there are 1" in result.output
+    result = run("train-encoder", f"{pairs}=much", "-b", base, "-o", tmp_path / "out")
+    assert result.exit_code == 2
+    result = run("train-encoder", f"{pairs}=1.5", "-b", base, "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "weight of a pair source" in " ".join(result.output.split())

@@ -1,0 +1,158 @@
+"""Stages 1 and 2 on tiny models: they learn, repeat themselves, resume, and leave a plain model behind."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+
+import pytest
+import torch
+from datasets import Dataset
+from safetensors.torch import load_file
+from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
+from sentence_transformers.base.evaluation import BaseEvaluator
+from transformers import TrainerCallback
+
+from intent_adapters.errors import ConfigError
+from intent_adapters.training import pair_training
+from intent_adapters.training.distillation import distill
+from intent_adapters.training.encoder import train_encoder
+from intent_adapters.training.pair_training import PairTraining
+from intent_adapters.training.student import student_from_layers
+from tests.support.tiny import tiny_base
+
+WORDS = ["abc", "예약", "hello", "취소", "진료", "얼마", "x1", "y2", "z3", "주세요", "변경", "q9"]
+PAIRS = Dataset.from_dict({"anchor": [f"{w} a" for w in WORDS], "positive": [f"b {w}" for w in WORDS]})
+SHORT = PairTraining(
+    steps=8, batch_size=4, learning_rate=3e-3, warmup_steps=1, save_every=4, log_every=1, evaluate_every=4
+)
+
+
+def weights(model):
+    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
+def losses(history):
+    return [entry["loss"] for entry in history if "loss" in entry]
+
+
+def test_stage_1_learns_and_repeats_itself(tmp_path):
+    runs = []
+    for folder in ("one", "two"):
+        model = tiny_base(tmp_path)
+        history = train_encoder(model, PAIRS, tmp_path / folder, temperature=0.1, training=SHORT)
+        runs.append((weights(model), losses(history)))
+    assert torch.equal(runs[0][0], runs[1][0])
+    assert runs[0][1] == runs[1][1]
+    assert len(runs[0][1]) == 8
+    assert sum(runs[0][1][-2:]) < sum(runs[0][1][:2])
+
+
+def test_what_is_left_is_a_plain_model(tmp_path):
+    model = tiny_base(tmp_path)
+    train_encoder(model, PAIRS, tmp_path / "out", training=SHORT, mini_batch_size=2)
+    loaded = SentenceTransformer(str(tmp_path / "out"), device="cpu")
+    assert torch.equal(weights(loaded), weights(model))
+    assert (tmp_path / "out" / "README.md").is_file()
+
+
+def test_stage_2_logs_its_parts_and_comes_near_the_teacher(tmp_path):
+    teacher, student = tiny_base(tmp_path, seed=0), tiny_base(tmp_path, seed=1)
+
+    def likeness():
+        embeddings = [model.eval().encode(PAIRS["anchor"][:], convert_to_tensor=True) for model in (teacher, student)]
+        return torch.cosine_similarity(*embeddings).mean().item()
+
+    before = likeness()
+    history = distill(
+        teacher,
+        student,
+        PAIRS,
+        tmp_path / "out",
+        matching_weight=5.0,
+        projection=False,
+        num_relation_heads=4,
+        training=dataclasses.replace(SHORT, steps=40),
+    )
+    first = next(entry for entry in history if "loss" in entry)
+    parts = ("contrastive", "relation", "matching")
+    assert first["loss"] == pytest.approx(sum(first[part] for part in parts), rel=1e-3)
+    assert likeness() > before + 0.3
+
+
+class Stop(Exception):
+    """The power going off."""
+
+
+class StopAt(TrainerCallback):
+    def __init__(self, step):
+        self.step = step
+
+    def on_step_end(self, args, state, control, **_):
+        if state.global_step == self.step:
+            raise Stop
+
+
+def test_a_run_that_was_cut_off_goes_on_to_the_same_end(tmp_path, monkeypatch):
+    teacher = tiny_base(tmp_path)
+
+    def run(folder, **settings):
+        student = student_from_layers(teacher, 1).train()
+        history = distill(teacher, student, PAIRS, tmp_path / folder, num_relation_heads=4, training=SHORT, **settings)
+        projection = load_file(tmp_path / folder / "checkpoints" / "checkpoint-8" / "projection.safetensors")["weight"]
+        return weights(student), losses(history), projection
+
+    whole = run("whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(pair_training, "SentenceTransformerTrainer", stopping_trainer(6))
+        with pytest.raises(Stop):
+            run("cut")
+    with pytest.raises(ConfigError, match="holds a run that was cut off"):
+        run("cut")
+    resumed = run("cut", resume=True)
+    assert torch.equal(whole[0], resumed[0])
+    assert torch.equal(whole[2], resumed[2])
+    assert not torch.equal(whole[2], torch.eye(32))
+    assert resumed[1] == whole[1]
+
+
+def stopping_trainer(step):
+    def make(*arguments, **settings):
+        trainer = SentenceTransformerTrainer(*arguments, **settings)
+        trainer.add_callback(StopAt(step))
+        return trainer
+
+    return make
+
+
+def test_resuming_without_a_checkpoint_starts(tmp_path):
+    model = tiny_base(tmp_path)
+    assert len(losses(train_encoder(model, PAIRS, tmp_path / "out", training=SHORT, resume=True))) == 8
+    shutil.rmtree(tmp_path / "out" / "checkpoints")
+    assert len(losses(train_encoder(model, PAIRS, tmp_path / "out", training=SHORT, resume=True))) == 8
+
+
+class Score(BaseEvaluator):
+    primary_metric = "score"
+
+    def __call__(self, model, output_path=None, epoch=-1, steps=-1):
+        return {"score": 0.5}
+
+
+def test_evaluation_during_the_training(tmp_path):
+    history = train_encoder(tiny_base(tmp_path), PAIRS, tmp_path / "out", training=SHORT, evaluator=Score())
+    assert [entry["eval_score"] for entry in history if "eval_score" in entry] == [0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"steps": 0}, "steps must be at least 1"),
+        ({"warmup_steps": 8, "steps": 8}, r"warmup_steps must be in \[0, 8\)"),
+        ({"learning_rate": 0.0}, "learning_rate must be above 0"),
+        ({"save_every": 0}, "save_every"),
+    ],
+)
+def test_settings_that_make_no_sense(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        PairTraining(**settings)
