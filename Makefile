@@ -15,8 +15,9 @@ $(STAMP): pyproject.toml
 demo: $(STAMP)  ## train the example agents and ask them
 	HF_HUB_OFFLINE=1 $(BIN)/python examples/demo.py
 
+# One thread a worker: two threads each on two cores would wait for each other most of the time.
 test: $(STAMP)  ## the plain suite
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 test-slow: $(STAMP)  ## minutes of CPU more
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m slow

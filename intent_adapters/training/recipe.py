@@ -9,6 +9,7 @@ from intent_adapters.errors import ConfigError
 FEW_SHOT_EPOCHS = 16
 TEXTS_IN_TOTAL = 16_000
 FEWEST_EPOCHS = 3
+BATCH_SIZE = 32
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def recipe_for(
     default_epochs = min(FEW_SHOT_EPOCHS, max(FEWEST_EPOCHS, TEXTS_IN_TOTAL // max(texts, 1)))
     return Recipe(
         epochs=default_epochs if epochs is None else epochs,
-        batch_size=(16 if texts <= 1_000 else 32) if batch_size is None else batch_size,
+        batch_size=BATCH_SIZE if batch_size is None else batch_size,
         learning_rate=(1e-4 if full else 1.5e-3) if learning_rate is None else learning_rate,
         head_learning_rate=6e-4,
     )

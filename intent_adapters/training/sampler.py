@@ -74,7 +74,7 @@ class IntentBatchSampler(DefaultBatchSampler):
         generator: torch.Generator | None = None,
         seed: int = 0,
         samples_per_intent: int = 2,
-        length_jitter: float = 0.2,
+        length_jitter: float = 0.1,
     ) -> None:
         _check_integer("batch_size", batch_size, 2)
         _check_integer("samples_per_intent", samples_per_intent, 2)

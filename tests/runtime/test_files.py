@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -63,10 +62,12 @@ def test_an_error_inside_leaves_the_old_folder_and_no_litter(tmp_path):
     assert siblings(target) == []
 
 
+# Runs the file itself: the package around it would import torch for seconds.
 WRITER = """
+import runpy
 import sys
 from pathlib import Path
-from intent_adapters.runtime.files import replaced_folder
+replaced_folder = runpy.run_path(sys.argv[2])["replaced_folder"]
 print("ready", flush=True)
 for number in range(100_000):
     with replaced_folder(Path(sys.argv[1])) as staging:
@@ -78,13 +79,8 @@ for number in range(100_000):
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the atomic exchange is Linux's")
 def test_a_killed_writer_leaves_one_version_whole(tmp_path):
     target = tmp_path / "agent"
-    root = Path(__file__).parents[2]
     for delay in (0.05, 0.11, 0.17, 0.23):
-        process = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(target)],
-            stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(root)},
-        )
+        process = subprocess.Popen([sys.executable, "-c", WRITER, str(target), files.__file__], stdout=subprocess.PIPE)
         assert process.stdout is not None
         process.stdout.readline()
         time.sleep(delay)

@@ -206,7 +206,7 @@ def test_data_that_cannot_be_sampled_is_refused(columns, message):
 
 
 @pytest.mark.parametrize(
-    ("batch_sampler", "jitter"), [(IntentBatchSampler, 0.2), (partial(IntentBatchSampler, length_jitter=0.0), 0.0)]
+    ("batch_sampler", "jitter"), [(IntentBatchSampler, 0.1), (partial(IntentBatchSampler, length_jitter=0.0), 0.0)]
 )
 def test_the_trainer_takes_it_and_advances_its_epochs(tmp_path, batch_sampler, jitter):
     model = tiny_base(tmp_path)
