@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Unpack, overload
 
@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
 from intent_adapters.base import fingerprint, load_base
-from intent_adapters.errors import AgentError, BaseMismatchError, ConfigError, TextError
+from intent_adapters.errors import AgentError, BaseMismatchError, ConfigError
 from intent_adapters.fetch import HubOptions, adapter_folder
+from intent_adapters.inputs import check_range, check_texts
 from intent_adapters.prediction import Prediction
 from intent_adapters.runtime import Adapter, TorchRuntime
 from intent_adapters.runtime.resident import Resident
 
 # A name becomes a folder name and a column of a table: no separators, nothing hidden, nothing invisible.
 AGENT_NAME = re.compile(r"\w[\w .+-]{0,94}(?<![ .])")
-SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 
 class IntentModel:
@@ -274,12 +274,12 @@ class IntentModel:
             AgentError: An agent is not in memory, or none is named where there are several.
             ConfigError: `top_k`, `threshold` or `batch_size` out of range, or not as many agents as texts.
         """
-        _check_range("top_k", top_k, 1)
-        _check_range("batch_size", batch_size, 1)
+        check_range("top_k", top_k, 1)
+        check_range("batch_size", batch_size, 1)
         if threshold is not None and not (isinstance(threshold, (int, float)) and 0 <= threshold <= 1):
             raise ConfigError(f"threshold is a probability between 0 and 1, not {threshold!r}.")
         single = isinstance(texts, str)
-        rows = _check_texts([texts] if isinstance(texts, str) else texts)
+        rows = check_texts([texts] if isinstance(texts, str) else texts)
         names, residents = self._route(agents, len(rows))
         if not rows:
             return []
@@ -307,9 +307,9 @@ class IntentModel:
             AgentError: An agent is not in memory.
             ConfigError: `batch_size` out of range, or not as many agents as texts.
         """
-        _check_range("batch_size", batch_size, 1)
+        check_range("batch_size", batch_size, 1)
         single = isinstance(texts, str)
-        rows = _check_texts([texts] if isinstance(texts, str) else texts)
+        rows = check_texts([texts] if isinstance(texts, str) else texts)
         residents: Sequence[Resident | None] = [None] * len(rows)
         if agents is not None:
             residents = self._route(agents, len(rows))[1]
@@ -346,23 +346,6 @@ def _base_of(source: str | Path, **hub: Unpack[HubOptions]) -> tuple[str, str | 
     if not config.base_model_name_or_path:
         raise ConfigError(f"The adapter {str(source)!r} does not name its base: pass it as the first argument.")
     return config.base_model_name_or_path, config.revision
-
-
-def _check_texts(texts: Sequence[str]) -> list[str]:
-    if isinstance(texts, (bytes, Mapping)) or not isinstance(texts, Iterable):
-        raise TextError(f"Give a text or a list of texts, not {type(texts).__name__}: {texts!r:.80}.")
-    rows = list(texts)
-    for index, text in enumerate(rows):
-        if not isinstance(text, str):
-            raise TextError(f"Text {index} is of type {type(text).__name__}, not a string: {text!r:.80}.")
-        if not text.strip():
-            raise TextError(f"Text {index} is empty: {text!r:.80}. Leave empty messages out.")
-    return [SURROGATES.sub("\ufffd", text) for text in rows]
-
-
-def _check_range(name: str, value: int, low: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < low:
-        raise ConfigError(f"{name} is a whole number of at least {low}, not {value!r}.")
 
 
 def _prediction(

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from intent_adapters.errors import ConfigError
 
-FEW_SHOT_EPOCHS = 16
-TEXTS_IN_TOTAL = 16_000
+FEW_SHOT_EPOCHS = 14
+TEXTS_IN_TOTAL = 14_000
 FEWEST_EPOCHS = 3
 BATCH_SIZE = 32
 
@@ -55,8 +55,8 @@ def recipe_for(
 ) -> Recipe:
     """The default settings for data of this size, with what the caller wants otherwise.
 
-    They were chosen on validation data: few-shot draws of two English data sets and one Korean. Up to 1,000 texts 16
-    epochs; beyond, as many as see about 16,000 texts, so that the time stays bounded.
+    They were chosen on validation data: few-shot draws of two English data sets and one Korean. Up to 1,000 texts 14
+    epochs; beyond, as many as see about 14,000 texts, so that the time stays bounded.
 
     Args:
         texts: How many training texts there are.

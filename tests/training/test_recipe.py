@@ -9,7 +9,7 @@ from intent_adapters.training.recipe import TEXTS_IN_TOTAL, circle_weight_for, r
 
 
 def test_few_shot_data_get_the_full_number_of_epochs():
-    assert recipe_for(30).epochs == recipe_for(1_000).epochs == 16
+    assert recipe_for(30).epochs == recipe_for(1_000).epochs == 14
 
 
 @pytest.mark.parametrize("texts", [1_001, 1_996, 5_000])

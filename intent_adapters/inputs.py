@@ -1,0 +1,37 @@
+"""What callers hand to `IntentModel`: checked here, so that nothing strange reaches the tokenizer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from intent_adapters.errors import ConfigError, TextError
+
+SURROGATES = re.compile(r"[\ud800-\udfff]")
+
+
+def check_texts(texts: Sequence[str]) -> list[str]:
+    """Texts that a tokenizer can take: lone surrogates, which are half characters, become U+FFFD.
+
+    Raises:
+        TextError: They are no collection of texts, or one of them is no string, or is empty.
+    """
+    if isinstance(texts, (bytes, Mapping)) or not isinstance(texts, Iterable):
+        raise TextError(f"Give a text or a list of texts, not {type(texts).__name__}: {texts!r:.80}.")
+    rows = list(texts)
+    for index, text in enumerate(rows):
+        if not isinstance(text, str):
+            raise TextError(f"Text {index} is of type {type(text).__name__}, not a string: {text!r:.80}.")
+        if not text.strip():
+            raise TextError(f"Text {index} is empty: {text!r:.80}. Leave empty messages out.")
+    return [SURROGATES.sub("\ufffd", text) for text in rows]
+
+
+def check_range(name: str, value: int, low: int) -> None:
+    """Let whole numbers from `low` upwards pass.
+
+    Raises:
+        ConfigError: `value` is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < low:
+        raise ConfigError(f"{name} is a whole number of at least {low}, not {value!r}.")
