@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml  # type: ignore[import-untyped, unused-ignore]
 
@@ -20,7 +21,7 @@ _CURE = "see Rasa's format: `nlu:`, below it `- intent: greet` and `examples: |`
 class _Loader(yaml.SafeLoader):  # type: ignore[misc, unused-ignore]
     """Composes nodes that know their lines; nothing is constructed from them, so tags have no effect."""
 
-    def compose_node(self, parent: object, index: object) -> object:
+    def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.events.AliasEvent):
             event = self.peek_event()
             raise yaml.composer.ComposerError(None, None, f"alias *{event.anchor} is not allowed", event.start_mark)
@@ -64,7 +65,7 @@ def has_nlu_section(path: Path, encoding: str | None = None) -> bool:
     return _get(_compose(path, read_text(path, encoding)), "nlu") is not None
 
 
-def _compose(path: Path, text: str) -> yaml.Node:
+def _compose(path: Path, text: str) -> Any:
     loader = None
     try:
         loader = _Loader(text)
