@@ -25,7 +25,7 @@ AGENTS = ["ko/clinic", "ko/public_office", "ko/it_helpdesk", "en/clinic", "en/pu
 OUTPUT = ROOT / "demo_agents"
 
 QUESTIONS = [
-    ("ko/clinic", "다음 주 화요일 진료 못 갈 것 같아요"),
+    ("ko/clinic", "다음 주 화요일 예약은 취소할게요"),
     ("en/clinic", "something came up, I can't make it on Tuesday"),
     ("ko/it_helpdesk", "비번을 다섯 번 틀려서 계정이 잠겼대요"),
     ("en/it_helpdesk", "locked out after typing my password wrong five times"),
