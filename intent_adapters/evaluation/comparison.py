@@ -106,7 +106,9 @@ def compare(
             f"Cannot compare the systems {list(systems)} over the seeds {list(seeds)}: name at least one seed and "
             f"systems among {', '.join(SYSTEMS)}."
         )
-    return [_run(model, name, train, test, seeds, on_run) for name in systems]
+    # One model of our own for all runs: the caller's keeps its agents, and the base is fingerprinted once.
+    own = IntentModel(model.base, name=model.base_name, revision=model.base_revision)
+    return [_run(own, name, train, test, seeds, on_run) for name in systems]
 
 
 def _run(
@@ -120,9 +122,15 @@ def _run(
     system = SYSTEMS[name]
     accuracies, seconds, size = [], [], 0
     for seed in seeds:
-        fresh = IntentModel(model.base, name=model.base_name, revision=model.base_revision)
         result = train_agent(
-            fresh, AGENT, train, seed=seed, method=system.method, circle_weight=system.circle_weight, progress=False
+            model,
+            AGENT,
+            train,
+            seed=seed,
+            method=system.method,
+            circle_weight=system.circle_weight,
+            progress=False,
+            replace=True,
         )
         accuracies.append(evaluate(result.model, test, AGENT).accuracy)
         seconds.append(result.seconds)

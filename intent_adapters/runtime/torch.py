@@ -91,8 +91,10 @@ class TorchRuntime:
             The index of a text and its probabilities, (labels of its agent,), on the CPU; grouped by agent.
         """
         embeddings = self.embed(texts, residents, batch_size)
-        for resident in dict.fromkeys(residents):
-            rows = [row for row, candidate in enumerate(residents) if candidate is resident]
+        rows_of: dict[Resident, list[int]] = {}
+        for row, resident in enumerate(residents):
+            rows_of.setdefault(resident, []).append(row)
+        for resident, rows in rows_of.items():
             yield from zip(rows, resident.probabilities(embeddings[rows]).cpu(), strict=True)
 
 
