@@ -283,10 +283,15 @@ class IntentModel:
         names, residents = self._route(agents, len(rows))
         if not rows:
             return []
-        predictions: list[Prediction | None] = [None] * len(rows)
-        for row, probabilities in self._runtime.probabilities(rows, residents, batch_size):
-            predictions[row] = _prediction(names[row], residents[row], probabilities, top_k, threshold)
-        answers = [prediction for prediction in predictions if prediction is not None]
+        embeddings = self._runtime.embed(rows, residents, batch_size)
+        rows_of: dict[str, list[int]] = {}
+        for row, name in enumerate(names):
+            rows_of.setdefault(name, []).append(row)
+        by_row: dict[int, Prediction] = {}
+        for name, own in rows_of.items():
+            head = residents[own[0]].head
+            by_row |= zip(own, head.answer(name, embeddings[own], top_k, threshold), strict=True)
+        answers = [by_row[row] for row in range(len(rows))]
         return answers[0] if single else answers
 
     def encode(
@@ -346,15 +351,3 @@ def _base_of(source: str | Path, **hub: Unpack[HubOptions]) -> tuple[str, str | 
     if not config.base_model_name_or_path:
         raise ConfigError(f"The adapter {str(source)!r} does not name its base: pass it as the first argument.")
     return config.base_model_name_or_path, config.revision
-
-
-def _prediction(
-    agent: str, resident: Resident, probabilities: torch.Tensor, top_k: int, threshold: float | None
-) -> Prediction:
-    scores, indices = probabilities.topk(min(top_k, len(resident.labels)))
-    top = tuple(
-        (resident.labels[index], score) for index, score in zip(indices.tolist(), scores.tolist(), strict=True)
-    )
-    limit = resident.config.threshold if threshold is None else threshold
-    label, score = top[0]
-    return Prediction(agent=agent, label=label, score=score, top_k=top, in_scope=limit is None or score >= limit)

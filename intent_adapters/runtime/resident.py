@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from intent_adapters.bottleneck import SiteKind, bottleneck_delta, cosine_logits, find_sites, linear_logits
-from intent_adapters.runtime.adapter import HEAD, Adapter, site_tensors
+from intent_adapters.bottleneck import SiteKind, bottleneck_delta, find_sites
+from intent_adapters.runtime.adapter import Adapter, site_tensors
+from intent_adapters.runtime.head import AgentHead
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,6 @@ class Resident:
         adapter.check_fits(encoder)
         self.adapter = adapter
         self.config = adapter.config
-        self.labels = adapter.labels
         device = encoder.device
         tensors = {name: tensor.to(device) for name, tensor in adapter.tensors.items()}
         self.sites: dict[str, Site] = {}
@@ -50,23 +49,4 @@ class Resident:
             self.sites[path] = Site(
                 kind, (down_weight, down_bias, up_weight, up_bias), self.config.non_linearity, self.config.scaling
             )
-        self._head = {part: tensors.get(f"{HEAD}.{part}") for part in ("weight", "scale", "bias")}
-
-    def probabilities(self, embeddings: Tensor) -> Tensor:
-        """The probability of every label.
-
-        Args:
-            embeddings: (rows, dimensions) sentence embeddings that this adapter produced.
-
-        Returns:
-            (rows, labels), each row sums to 1.
-        """
-        return torch.softmax(self._logits(embeddings) / self.config.temperature, dim=-1)
-
-    def _logits(self, embeddings: Tensor) -> Tensor:
-        weight, scale, bias = self._head["weight"], self._head["scale"], self._head["bias"]
-        assert weight is not None
-        if scale is not None:
-            return cosine_logits(embeddings, weight, scale)
-        assert bias is not None
-        return linear_logits(embeddings, weight, bias)
+        self.head = AgentHead(adapter, device)

@@ -76,27 +76,6 @@ class TorchRuntime:
         together = torch.cat(embeddings)
         return together[torch.argsort(torch.tensor(order, device=together.device))]
 
-    @torch.inference_mode()
-    def probabilities(
-        self, texts: Sequence[str], residents: Sequence[Resident], batch_size: int
-    ) -> Iterator[tuple[int, Tensor]]:
-        """Label probabilities, each row by its own agent's head.
-
-        Args:
-            texts: As for `embed`.
-            residents: As for `embed`, without `None`.
-            batch_size: As for `embed`.
-
-        Yields:
-            The index of a text and its probabilities, (labels of its agent,), on the CPU; grouped by agent.
-        """
-        embeddings = self.embed(texts, residents, batch_size)
-        rows_of: dict[Resident, list[int]] = {}
-        for row, resident in enumerate(residents):
-            rows_of.setdefault(resident, []).append(row)
-        for resident, rows in rows_of.items():
-            yield from zip(rows, resident.probabilities(embeddings[rows]).cpu(), strict=True)
-
 
 def _batches(texts: Sequence[str], residents: Sequence[Resident | None], batch_size: int) -> Iterator[list[int]]:
     """Cut the rows into batches of similar length (little padding), each sorted by agent (contiguous slices)."""
