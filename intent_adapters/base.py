@@ -11,14 +11,14 @@ from typing import Any, Unpack
 
 import numpy as np
 import torch
-from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from peft.utils import CONFIG_NAME
 from sentence_transformers import SentenceTransformer
 from torch import nn
 from transformers import PreTrainedModel
 
+from intent_adapters.base_files import check_weights, read_shapes
 from intent_adapters.errors import BaseError
-from intent_adapters.fetch import HubOptions
+from intent_adapters.hub.fetching import HubOptions, fetch_base
 
 SAFE_MODULES = frozenset({"Transformer", "Pooling", "Normalize", "Dense"})
 # What a tokenizer does is part of the base. Its files change with every release of the libraries that write them, so
@@ -46,16 +46,30 @@ def load_base(
     Raises:
         BaseError: Nothing loadable there, weights that are not safetensors, or modules that would run foreign code.
     """
-    _refuse_foreign_modules(str(base), **hub)
-    cache_dir = hub.get("cache_dir")
+    return open_base(fetch_base(base, **hub).folder, str(base), device=device)
+
+
+def open_base(folder: Path, name: str, *, device: str | torch.device | None = None) -> SentenceTransformer:
+    """Load a base that is on this machine; see `load_base`.
+
+    Args:
+        folder: Where it is.
+        name: What it is called in errors: the Hub id that it was fetched by, or the folder.
+        device: Where to run; `None` takes the best device that there is.
+
+    Returns:
+        The encoder in eval mode, no parameter requiring a gradient.
+
+    Raises:
+        BaseError: Nothing loadable there, weights that are not safetensors, or modules that would run foreign code.
+    """
+    _refuse_foreign_modules(folder, name)
+    shapes = read_shapes(folder, name)
     try:
         model = SentenceTransformer(
-            str(base),
+            str(folder),
             device=None if device is None else str(device),
-            cache_folder=None if cache_dir is None else str(cache_dir),
-            revision=hub.get("revision"),
-            token=hub.get("token"),
-            local_files_only=hub.get("local_files_only", False),
+            local_files_only=True,  # all there is to fetch has been fetched
             trust_remote_code=False,
             # fp16 files are for the disk; CPUs want float32, and fingerprints are taken from it.
             model_kwargs={"use_safetensors": True, "dtype": torch.float32},
@@ -65,9 +79,10 @@ def load_base(
         raise
     except Exception as error:  # whatever a damaged or absent model makes the libraries below raise
         raise BaseError(
-            f"Cannot load the base {str(base)!r}: {error}. Give the Hub id or the folder of a sentence-transformers "
+            f"Cannot load the base {name!r}: {error}. Give the Hub id or the folder of a sentence-transformers "
             "model with safetensors weights."
         ) from error
+    check_weights(model, shapes, name)
     return model.eval().requires_grad_(False)
 
 
@@ -129,34 +144,23 @@ def _weight_digests(model: nn.Module) -> Iterator[str]:
             yield f"{list(values.shape)} {hashlib.sha256(values.data).hexdigest()}"
 
 
-def _refuse_foreign_modules(base: str, **hub: Unpack[HubOptions]) -> None:
+def _refuse_foreign_modules(folder: Path, base: str) -> None:
     """Let modules.json name classes of sentence-transformers only: it can name any importable class otherwise."""
-    if Path(base).is_dir():
-        path = Path(base, "modules.json")
-        if not path.is_file():
-            return
-    else:
-        try:
-            path = Path(hf_hub_download(base, "modules.json", **hub))
-        except (LocalEntryNotFoundError, HFValidationError) as error:
-            if isinstance(error, LocalEntryNotFoundError) and hub.get("local_files_only"):
-                return  # not in the cache: loading says so, or does without
-            raise BaseError(
-                f"No base {base!r}: it is no folder, and it cannot be fetched from the Hub ({error}). "
-                "Check the spelling, the network and `local_files_only`."
-            ) from error
-        except EntryNotFoundError:
-            return  # a plain transformers model: mean pooling is added on loading
-        except HfHubHTTPError as error:
-            raise BaseError(f"Cannot fetch the base {base!r} from the Hub: {error}") from error
+    if (folder / CONFIG_NAME).exists():  # transformers would load the base that this names, from wherever it says
+        raise BaseError(f"{base!r} is an adapter, no base: pass it as `adapter=`, and its base is found by itself.")
+    path = folder / "modules.json"
+    if not path.is_file():
+        return  # a plain transformers model: mean pooling is added on loading
     try:
         modules = json.loads(path.read_text(encoding="utf-8"))
-        types = [str(module["type"]) for module in modules]
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        places = [(str(module["type"]), str(module["path"])) for module in modules]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise BaseError(f"modules.json of the base {base!r} cannot be read: {error}") from error
-    for name in types:
+    for name, place in places:
         if not name.startswith("sentence_transformers.") or name.rpartition(".")[2] not in SAFE_MODULES:
             raise BaseError(
                 f"The base {base!r} asks for the module {name!r}. Only {', '.join(sorted(SAFE_MODULES))} of "
                 "sentence-transformers are loaded, so that no foreign code can run."
             )
+        if not (folder / place).resolve().is_relative_to(folder.resolve()):
+            raise BaseError(f"modules.json of the base {base!r} points out of its folder, to {place!r}.")

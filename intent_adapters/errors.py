@@ -36,3 +36,11 @@ class AdapterError(IntentAdaptersError):
 
 class BaseMismatchError(AdapterError):
     """An adapter was trained on another base than the one it is asked to run on."""
+
+
+class HubError(IntentAdaptersError):
+    """The Hub refuses something, does not have it, or cannot be reached while publishing or searching."""
+
+
+class MissingExtraError(IntentAdaptersError, ImportError):
+    """Something needs a package that comes with an extra of this one; the message names the extra."""

@@ -35,3 +35,13 @@ def check_range(name: str, value: int, low: int) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < low:
         raise ConfigError(f"{name} is a whole number of at least {low}, not {value!r}.")
+
+
+def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    """Let one of some strings pass.
+
+    Raises:
+        ConfigError: `value` is none of them.
+    """
+    if value not in choices:
+        raise ConfigError(f"{name} is one of {', '.join(choices)}, not {value!r}.")

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-import re
-import threading
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Unpack, overload
+from tempfile import TemporaryDirectory
+from typing import Literal, TypeVar, Unpack, overload
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
-from intent_adapters.base import fingerprint, load_base
-from intent_adapters.errors import AgentError, BaseMismatchError, ConfigError
-from intent_adapters.fetch import HubOptions, adapter_folder
-from intent_adapters.inputs import check_range, check_texts
+from intent_adapters.agents import AgentCollection
+from intent_adapters.base import fingerprint, open_base
+from intent_adapters.errors import ConfigError
+from intent_adapters.hub.cards import CardFacts
+from intent_adapters.hub.fetching import HubOptions, fetch_base
+from intent_adapters.hub.publishing import Published, PublishOptions, publish_adapter, publish_base
+from intent_adapters.hub.saving import StoredDtype, save_base
+from intent_adapters.inputs import check_choice, check_range, check_texts
 from intent_adapters.prediction import Prediction
-from intent_adapters.runtime import Adapter, TorchRuntime
-from intent_adapters.runtime.resident import Resident
+from intent_adapters.runtime import AdapterStore, TorchRuntime
+from intent_adapters.runtime.asking import Runtime, answer, embed
+from intent_adapters.runtime.onnx import OnnxBase, OnnxRuntime, Precision, load_onnx_base
+from intent_adapters.runtime.resident import resident_bytes
+from intent_adapters.sources import AgentSource, agents_in, base_of, named_sources
 
-# A name becomes a folder name and a column of a table: no separators, nothing hidden, nothing invisible.
-AGENT_NAME = re.compile(r"\w[\w .+-]{0,94}(?<![ .])")
+Name = TypeVar("Name", str, str | None)
 
 
-class IntentModel:
+class IntentModel(AgentCollection):
     """A frozen sentence encoder and the agents that stand on it.
 
     Every agent is a small adapter (bottlenecks and a classification head). An utterance is answered only by the
@@ -33,9 +39,15 @@ class IntentModel:
     threads: a call works with the agents as they were when it began.
 
     Args:
-        base: A sentence-transformers model that begins with a Transformer; it is frozen and never changed.
+        base: A sentence-transformers model that begins with a Transformer; it is frozen and never changed. Or a base
+            exported to ONNX.
         name: What adapters trained here will name as their base: a Hub id or a folder.
         revision: The Hub revision of `name`.
+        dtype: In which the encoder computes: `"bfloat16"` is faster on CPUs that multiply in it (AMX, AVX512_BF16) and
+            on GPUs, at some loss of precision. A base in ONNX has its own precision.
+        adapter_dtype: In which resident adapters are held: `"float16"` takes half the memory of `"float32"`.
+        max_adapter_bytes: How much memory resident adapters may take. When it is used up, the least recently used
+            leave, and come back when they are asked. `None` sets no limit.
 
     Example:
         ```python
@@ -46,15 +58,55 @@ class IntentModel:
         ```
     """
 
-    def __init__(self, base: SentenceTransformer, *, name: str | None = None, revision: str | None = None) -> None:
-        self.base = base.eval().requires_grad_(False)
-        self.base_name = name
+    def __init__(
+        self,
+        base: SentenceTransformer | OnnxBase,
+        *,
+        name: str | None = None,
+        revision: str | None = None,
+        dtype: Literal["float32", "bfloat16"] = "float32",
+        adapter_dtype: Literal["float32", "float16"] = "float32",
+        max_adapter_bytes: int | None = None,
+    ) -> None:
+        check_choice("dtype", dtype, ("float32", "bfloat16"))
+        check_choice("adapter_dtype", adapter_dtype, ("float32", "float16"))
+        if max_adapter_bytes is not None:
+            check_range("max_adapter_bytes", max_adapter_bytes, 1)
         self.base_revision = revision
-        self.fingerprint = fingerprint(base)
-        self._runtime = TorchRuntime(base)
-        # Replaced whole on every change, never edited, so that readers need no lock.
-        self._agents: Mapping[str, Resident] = {}
-        self._lock = threading.Lock()
+        self._base = base
+        if isinstance(base, OnnxBase):
+            if dtype != "float32":
+                raise ConfigError(
+                    f"dtype={dtype!r} is for PyTorch; a base in ONNX has the precision it was exported in."
+                )
+            recognised = base.description.fingerprint
+            self._dimension = base.description.dimension
+            self._runtime: Runtime = OnnxRuntime(
+                base, adapter_dtype=adapter_dtype, max_adapter_bytes=max_adapter_bytes
+            )
+        else:
+            base.eval().requires_grad_(False)
+            recognised = fingerprint(base)
+            self._dimension = base.get_embedding_dimension() or 0
+            self._runtime = TorchRuntime(
+                base, dtype=dtype, adapter_dtype=adapter_dtype, max_adapter_bytes=max_adapter_bytes
+            )
+        cost = partial(resident_bytes, dtype=adapter_dtype)
+        super().__init__(AdapterStore(self._runtime.admit, cost, max_adapter_bytes), recognised, name)
+
+    @property
+    def base(self) -> SentenceTransformer:
+        """The base in PyTorch, which training needs.
+
+        Raises:
+            ConfigError: The base is in ONNX.
+        """
+        if isinstance(self._base, OnnxBase):
+            raise ConfigError(
+                "The model runs on a base in ONNX, which cannot be trained on: load the base it was exported from "
+                'with backend="torch". Agents trained there run here.'
+            )
+        return self._base
 
     @classmethod
     def from_pretrained(
@@ -62,7 +114,14 @@ class IntentModel:
         base: str | Path | None = None,
         *,
         adapter: str | Path | Mapping[str, str | Path] | None = None,
+        adapter_dir: str | Path | None = None,
+        max_adapter_bytes: int | None = None,
+        adapter_dtype: Literal["float32", "float16"] = "float32",
+        dtype: Literal["float32", "bfloat16"] = "float32",
         device: str | torch.device | None = None,
+        backend: Literal["torch", "onnx"] = "torch",
+        precision: Precision | None = None,
+        threads: int | None = None,
         **hub: Unpack[HubOptions],
     ) -> IntentModel:
         """Load a base and, if wished, its first agents.
@@ -70,8 +129,17 @@ class IntentModel:
         Args:
             base: Hub id or folder of the encoder; `None` takes the one that the adapter names.
             adapter: Hub id or folder of one adapter, or several by agent name.
+            adapter_dir: A folder of adapter folders, each loaded when its agent, named as the folder, is first asked.
+            max_adapter_bytes: How much memory resident adapters may take; see the class.
+            adapter_dtype: In which resident adapters are held.
+            dtype: In which the encoder computes.
             device: Where to run; `None` takes the best device that there is.
-            **hub: `token`, `cache_dir`, `local_files_only` as in transformers; `revision` is the base's.
+            backend: `"onnx"` runs a base that `intent-adapters export` made in ONNX Runtime, on the CPU: several times
+                as fast, and without PyTorch weights.
+            precision: For ONNX: which graph of the base, `"float32"` or `"int8"`; `None` takes int8 if there is one.
+            threads: For ONNX: how many one pass of the encoder uses; `None`: as many as PyTorch.
+            **hub: `token`, `cache_dir`, `local_files_only` as in transformers. `revision` and `subfolder` are the
+                base's, or those of the one adapter if no base is given; for others call `load_adapter`.
 
         Returns:
             The model, its agents loaded.
@@ -79,151 +147,42 @@ class IntentModel:
         Raises:
             BaseError: The base cannot be loaded.
             AdapterError: An adapter cannot be loaded, or stands on another base (`BaseMismatchError`).
-            ConfigError: Neither a base nor an adapter that names one.
+            ConfigError: Neither a base nor an adapter that names one, or a setting out of range.
         """
-        sources: list[tuple[str | None, str | Path]] = []
-        if isinstance(adapter, Mapping):
-            sources = list(adapter.items())
-        elif adapter is not None:
-            sources = [(None, adapter)]
-        revision = hub.pop("revision", None)
+        check_choice("backend", backend, ("torch", "onnx"))
+        if backend == "torch" and (precision, threads) != (None, None):
+            raise ConfigError(
+                'precision and threads are settings of backend="onnx"; for PyTorch there are `dtype` and '
+                "`torch.set_num_threads`."
+            )
+        if backend == "onnx" and device is not None and torch.device(device).type != "cpu":
+            raise ConfigError(f'backend="onnx" runs on the CPU, not on {str(device)!r}.')
+        place: HubOptions = {"revision": hub.pop("revision", None), "subfolder": hub.pop("subfolder", None)}
+        if base is None and any(place.values()) and (not adapter or isinstance(adapter, Mapping)):
+            raise ConfigError("revision and subfolder need a base or one adapter to belong to; use load_adapter.")
+        sources = named_sources(adapter, {**hub, **place} if base is None else hub)
+        lazy = {} if adapter_dir is None else agents_in(adapter_dir)
         if base is None:
-            if not sources:
+            first = next(
+                iter([source for _, source in sources] + [AgentSource(path, {}) for path in lazy.values()]), None
+            )
+            if first is None:
                 raise ConfigError("from_pretrained needs a base, or an adapter that names its base; it got neither.")
-            base, revision = _base_of(sources[0][1], **hub)
-        of_base: HubOptions = {**hub, "revision": revision}
-        model = cls(load_base(base, device=device, **of_base), name=str(base), revision=revision)
+            base, revision = base_of(first)
+            place = {"revision": revision}
+        loaded, commit = _load(base, device, backend, precision, threads, {**hub, **place})
+        model = cls(
+            loaded,
+            name=str(base),
+            revision=commit,
+            dtype=dtype,
+            adapter_dtype=adapter_dtype,
+            max_adapter_bytes=max_adapter_bytes,
+        )
+        model.register_adapters(lazy)
         for name, source in sources:
-            model.load_adapter(source, name=name, **hub)
+            model._load(name, source)
         return model
-
-    @property
-    def agents(self) -> tuple[str, ...]:
-        """The names of the agents in memory, in the order in which they came."""
-        return tuple(self._agents)
-
-    def adapter(self, agent: str) -> Adapter:
-        """The config and the weights of an agent.
-
-        Args:
-            agent: Its name.
-
-        Raises:
-            AgentError: There is no such agent in memory.
-        """
-        return self._resident(self._agents, agent).adapter
-
-    def labels(self, agent: str) -> list[str]:
-        """The intents of an agent.
-
-        Args:
-            agent: Its name.
-
-        Raises:
-            AgentError: There is no such agent in memory.
-        """
-        return self.adapter(agent).labels
-
-    def load_adapter(
-        self,
-        adapter: str | Path,
-        *,
-        name: str | None = None,
-        replace: bool = False,
-        **hub: Unpack[HubOptions],
-    ) -> str:
-        """Load an agent from a folder or the Hub. If anything is wrong with it, the model stays as it was.
-
-        Args:
-            adapter: Hub id or folder.
-            name: The agent's name; `None` takes the last part of the id or folder.
-            replace: Let it take the place of an agent of the same name.
-            **hub: `revision`, `token`, `cache_dir`, `local_files_only` as in transformers.
-
-        Returns:
-            The agent's name.
-
-        Raises:
-            AdapterError: Missing, damaged or not fitting files.
-            BaseMismatchError: It was trained on another base.
-            AgentError: The name is taken or cannot be used.
-        """
-        name = Path(adapter).resolve().name if name is None and Path(adapter).is_dir() else name
-        name = str(adapter).rpartition("/")[2] if name is None else name
-        self.check_new_name(name, replace=replace)
-        self.add_agent(name, Adapter.read(adapter_folder(adapter, **hub)), replace=replace)
-        return name
-
-    def add_agent(self, name: str, adapter: Adapter, *, replace: bool = False) -> None:
-        """Give an adapter that is in memory a name here. If anything is wrong with it, the model stays as it was.
-
-        Args:
-            name: The agent's name: letters of any script, digits, space, `_ . + -`, at most 96 characters.
-            adapter: What `train_agent` made or `Adapter.read` read.
-            replace: Let it take the place of an agent of the same name.
-
-        Raises:
-            AdapterError: It does not fit the base.
-            BaseMismatchError: It was trained on another base.
-            AgentError: The name is taken or cannot be used.
-        """
-        self.check_new_name(name, replace=replace)
-        trained_on = adapter.config.base_fingerprint
-        if trained_on is not None and trained_on != self.fingerprint:
-            raise BaseMismatchError(
-                f"The adapter for agent {name!r} was trained on the base "
-                f"{adapter.config.base_model_name_or_path or 'unknown'!r} (fingerprint {trained_on[:12]}), not on "
-                f"{self.base_name or 'this one'!r} ({self.fingerprint[:12]}): its answers would be noise. "
-                "Load that base, or train the agent again on this one."
-            )
-        resident = self._runtime.admit(adapter)
-        with self._lock:
-            self.check_new_name(name, replace=replace)
-            self._agents = {**self._agents, name: resident}
-
-    def check_new_name(self, name: str, *, replace: bool = False) -> None:
-        """See whether a name is free for a new agent.
-
-        Args:
-            name: Letters of any script, digits, space, `_ . + -`, at most 96 characters.
-            replace: An agent of that name may be there.
-
-        Raises:
-            AgentError: The name is taken or cannot be used.
-        """
-        if not isinstance(name, str) or not AGENT_NAME.fullmatch(name):
-            raise AgentError(
-                f"{name!r} cannot name an agent. Use 1 to 96 letters (of any script), digits, spaces, '_', '.', '+' "
-                "or '-', beginning with a letter or digit; pass another with `name=`."
-            )
-        if name in self._agents and not replace:
-            raise AgentError(f"There is an agent {name!r} already: pass `replace=True` or another name.")
-
-    def unload_adapter(self, agent: str) -> None:
-        """Forget an agent; calls under way still finish with it.
-
-        Args:
-            agent: Its name.
-
-        Raises:
-            AgentError: There is no such agent in memory.
-        """
-        with self._lock:
-            self._resident(self._agents, agent)
-            self._agents = {name: resident for name, resident in self._agents.items() if name != agent}
-
-    def save_adapter(self, agent: str, folder: str | Path) -> None:
-        """Write an agent as an ordinary PEFT adapter folder, atomically.
-
-        Args:
-            agent: Its name.
-            folder: Created, or replaced if it holds an adapter already; a README.md in it is kept.
-
-        Raises:
-            AgentError: There is no such agent in memory.
-            AdapterError: The folder holds other things.
-        """
-        self.adapter(agent).write(folder)
 
     @overload
     def predict(  # type: ignore[overload-overlap] # a str is a Sequence[str] too: the first one wins
@@ -263,7 +222,8 @@ class IntentModel:
                 exceeds the encoder's maximum length is cut off.
             agents: One agent for all texts, or one per text; may be left out if the model has just one.
             top_k: How many intents each prediction lists, at most.
-            threshold: Probability below which a prediction is out of scope; `None` takes each agent's own.
+            threshold: Scope score, 0 to 1, below which a prediction is out of scope: about the share of its own
+                utterances that a calibrated agent then rejects. `None` takes each agent's own.
             batch_size: Texts in one pass of the encoder, at most.
 
         Returns:
@@ -277,31 +237,23 @@ class IntentModel:
         check_range("top_k", top_k, 1)
         check_range("batch_size", batch_size, 1)
         if threshold is not None and not (isinstance(threshold, (int, float)) and 0 <= threshold <= 1):
-            raise ConfigError(f"threshold is a probability between 0 and 1, not {threshold!r}.")
+            raise ConfigError(f"threshold is a scope score between 0 and 1, not {threshold!r}.")
         single = isinstance(texts, str)
         rows = check_texts([texts] if isinstance(texts, str) else texts)
-        names, residents = self._route(agents, len(rows))
+        names = _per_row(self._store.sole() if agents is None else agents, len(rows))
         if not rows:
             return []
-        embeddings = self._runtime.embed(rows, residents, batch_size)
-        rows_of: dict[str, list[int]] = {}
-        for row, name in enumerate(names):
-            rows_of.setdefault(name, []).append(row)
-        by_row: dict[int, Prediction] = {}
-        for name, own in rows_of.items():
-            head = residents[own[0]].head
-            by_row |= zip(own, head.answer(name, embeddings[own], top_k, threshold), strict=True)
-        answers = [by_row[row] for row in range(len(rows))]
+        answers = answer(self._runtime, self._store, rows, names, top_k, threshold, batch_size)
         return answers[0] if single else answers
 
     def encode(
-        self, texts: str | Sequence[str], agents: str | Sequence[str] | None = None, *, batch_size: int = 64
+        self, texts: str | Sequence[str], agents: str | Sequence[str | None] | None = None, *, batch_size: int = 64
     ) -> NDArray[np.float32]:
         """Sentence embeddings of the bare base or of an agent.
 
         Args:
             texts: One text, or many.
-            agents: `None` for the bare base, one agent for all texts, or one per text.
+            agents: `None` for the bare base, one agent for all texts, or one (or `None`) per text.
             batch_size: Texts in one pass of the encoder, at most.
 
         Returns:
@@ -315,39 +267,105 @@ class IntentModel:
         check_range("batch_size", batch_size, 1)
         single = isinstance(texts, str)
         rows = check_texts([texts] if isinstance(texts, str) else texts)
-        residents: Sequence[Resident | None] = [None] * len(rows)
-        if agents is not None:
-            residents = self._route(agents, len(rows))[1]
+        names = [None] * len(rows) if agents is None else _per_row(agents, len(rows))
         if not rows:
-            return np.empty((0, self.base.get_embedding_dimension() or 0), dtype=np.float32)
-        embeddings = self._runtime.embed(rows, residents, batch_size).float().cpu().numpy()
+            return np.empty((0, self._dimension), dtype=np.float32)
+        embeddings = embed(self._runtime, self._store, rows, names, batch_size).numpy()
         return embeddings[0] if single else embeddings
 
-    def _route(self, agents: str | Sequence[str] | None, count: int) -> tuple[list[str], list[Resident]]:
-        """The agent of every row. All names are checked before anything is computed."""
-        current = self._agents
-        if agents is None:
-            if len(current) != 1:
-                have = f"has {len(current)} agents ({', '.join(current)})" if current else "has no agent yet"
-                raise AgentError(f"The model {have}: name the agent to ask with `agents=`.")
-            agents = next(iter(current))
-        names = [agents] * count if isinstance(agents, str) else list(agents)
-        if len(names) != count:
-            raise ConfigError(f"{count} text(s) but {len(names)} agent(s): give one agent, or one per text.")
-        found = {name: self._resident(current, name) for name in dict.fromkeys(names)}
-        return names, [found[name] for name in names]
+    def save_base(self, folder: str | Path, *, dtype: StoredDtype = "auto") -> None:
+        """Write the base as an ordinary sentence-transformers folder, atomically.
 
-    @staticmethod
-    def _resident(agents: Mapping[str, Resident], name: str) -> Resident:
-        if not isinstance(name, str) or name not in agents:
-            known = ", ".join(agents) if agents else "none"
-            raise AgentError(f"No agent {name!r} in memory (there: {known}). Load it with load_adapter.")
-        return agents[name]
+        Args:
+            folder: Created, or replaced if it holds a model already; a README.md in it is kept.
+            dtype: How the weights are stored. `"auto"`: float16 if no weight loses anything by it, else float32.
+
+        Raises:
+            ConfigError: `dtype` is unknown, or float16 would change weights.
+            BaseError: The folder holds other things.
+        """
+        save_base(self.base, folder, dtype=dtype)
+
+    def push_base(
+        self,
+        repo_id: str,
+        *,
+        facts: CardFacts | None = None,
+        dtype: StoredDtype = "auto",
+        **options: Unpack[PublishOptions],
+    ) -> Published:
+        """Publish the base on the Hub. Agents that are trained or pushed afterwards name it there as their base.
+
+        Args:
+            repo_id: Where to: "ORG/NAME".
+            facts: What its makers say about it, for its card.
+            dtype: As `save_base`.
+            **options: `private`, `token`, `revision`, `commit_message`, `create_pr` as in transformers; `tag`.
+
+        Returns:
+            The repository, the commit and its page.
+
+        Raises:
+            HubError: The Hub refuses it or cannot be reached.
+            ConfigError: `dtype` or options make no sense.
+        """
+        with TemporaryDirectory() as temporary:
+            save_base(self.base, Path(temporary, "base"), dtype=dtype)
+            published = publish_base(Path(temporary, "base"), repo_id, self.fingerprint, facts=facts, **options)
+        if not options.get("create_pr"):
+            self.base_name, self.base_revision = repo_id, published.commit
+        return published
+
+    def push_adapter(
+        self,
+        agent: str,
+        repo_id: str,
+        *,
+        base: str | None = None,
+        facts: CardFacts | None = None,
+        **options: Unpack[PublishOptions],
+    ) -> Published:
+        """Publish an agent on the Hub: config, weights and card in one commit.
+
+        Args:
+            agent: Its name here.
+            repo_id: Where to: "ORG/NAME".
+            base: Hub id of the base. `None`: where it was loaded from or pushed to.
+            facts: What its makers say about it, for its card.
+            **options: `private`, `token`, `revision`, `commit_message`, `create_pr` as in transformers; `tag`.
+
+        Returns:
+            The repository, the commit and its page, and the base that the agent is pinned to.
+
+        Raises:
+            AgentError: There is no such agent.
+            ConfigError: The base is not on the Hub, or options make no sense.
+            BaseMismatchError: `base` is another base than this one.
+            HubError: The Hub refuses it or cannot be reached.
+        """
+        known = (self.base_name, self.base_revision) if self.base_name and self.base_revision else None
+        adapter = self.adapter(agent)
+        return publish_adapter(adapter, repo_id, base=base, known_base=known, facts=facts, **options)
 
 
-def _base_of(source: str | Path, **hub: Unpack[HubOptions]) -> tuple[str, str | None]:
-    """The base that an adapter was trained on, and its revision."""
-    config = Adapter.read(adapter_folder(source, **hub)).config
-    if not config.base_model_name_or_path:
-        raise ConfigError(f"The adapter {str(source)!r} does not name its base: pass it as the first argument.")
-    return config.base_model_name_or_path, config.revision
+def _load(
+    base: str | Path,
+    device: str | torch.device | None,
+    backend: Literal["torch", "onnx"],
+    precision: Precision | None,
+    threads: int | None,
+    hub: HubOptions,
+) -> tuple[SentenceTransformer | OnnxBase, str | None]:
+    """A base, and the commit that it is from; a base in ONNX is none that adapters could be trained on."""
+    if backend == "onnx":
+        return load_onnx_base(base, precision=precision, threads=threads, **hub), None
+    fetched = fetch_base(base, **hub)
+    return open_base(fetched.folder, str(base), device=device), fetched.commit
+
+
+def _per_row(agents: str | Sequence[Name], count: int) -> list[str] | list[Name]:
+    """The agent of every row."""
+    names = [agents] * count if isinstance(agents, str) else list(agents)
+    if len(names) != count:
+        raise ConfigError(f"{count} text(s) but {len(names)} agent(s): give one agent, or one per text.")
+    return names

@@ -12,10 +12,14 @@ class Prediction:
 
     Attributes:
         agent: The agent that was asked.
-        label: The most probable intent.
-        score: Its probability, between 0 and 1.
+        label: The most probable intent, also where the utterance is out of scope.
+        score: Its probability, between 0 and 1, if the utterance has one of the agent's intents. Where the agent was
+            calibrated, of the answers with a score near 0.8 about 80 % are right.
         top_k: The most probable intents with their probabilities, most probable first.
-        in_scope: Whether `score` reaches the threshold of the call or of the agent; True where neither has one.
+        in_scope: Whether `scope_score` reaches the threshold of the call or of the agent; True where neither has one.
+        scope_score: How much the utterance is at home with the agent, between 0 and 1: about that share of the
+            agent's own utterances would score lower. It compares the energy of the logits with what is usual for this
+            agent (see `intent_adapters.bottleneck.scope_scores`). Where the agent was not calibrated, it is `score`.
     """
 
     agent: str
@@ -23,6 +27,7 @@ class Prediction:
     score: float
     top_k: tuple[tuple[str, float], ...]
     in_scope: bool
+    scope_score: float
 
     def to_dict(self) -> dict[str, Any]:
         """The prediction as JSON-ready values."""
@@ -32,4 +37,5 @@ class Prediction:
             "score": self.score,
             "top_k": [{"label": label, "score": score} for label, score in self.top_k],
             "in_scope": self.in_scope,
+            "scope_score": self.scope_score,
         }

@@ -303,3 +303,83 @@ def test_predictions_during_concurrent_loading_and_unloading_are_those_of_one_ve
 
 def test_every_error_is_ours():
     assert all(issubclass(error, IntentAdaptersError) for error in (AdapterError, AgentError, ConfigError, TextError))
+
+
+@pytest.fixture
+def folder(base, tmp_path):
+    """Six adapters in a folder, and things that are none."""
+    for index in range(6):
+        random_adapter(base, labels=2 + index, seed=index).write(tmp_path / "agents" / f"agent-{index}")
+    (tmp_path / "agents" / "notes").mkdir()
+    (tmp_path / "agents" / "README.md").write_text("")
+    return tmp_path / "agents"
+
+
+def test_the_agents_of_a_folder_are_loaded_when_they_are_asked(base, folder, tmp_path):
+    base.save_pretrained(str(tmp_path / "base"))
+    model = IntentModel.from_pretrained(tmp_path / "base", adapter_dir=folder, device="cpu")
+    assert model.agents == tuple(f"agent-{index}" for index in range(6))
+    assert model.stats.resident == 0
+    assert len(model.predict("a", agents="agent-3", top_k=9).top_k) == 5
+    assert len(model.labels("agent-5")) == 7
+    assert (model.stats.resident, model.stats.loads) == (2, 2)
+    with pytest.raises(AgentError, match="6 agents"):
+        model.predict("a")
+    with pytest.raises(AdapterError, match="No adapter folders"):
+        IntentModel.from_pretrained(tmp_path / "base", adapter_dir=folder / "notes")
+
+
+def test_a_budget_makes_agents_leave_and_come_back_with_the_same_answers(base, folder):
+    free = IntentModel(base)
+    tight = IntentModel(base, max_adapter_bytes=2 * 20_000)
+    for model in (free, tight):
+        for index in range(6):
+            model.register_adapter(folder / f"agent-{index}")
+    agents = [f"agent-{index}" for index in range(6)] * 2
+    for agent in agents:
+        assert tight.predict(TEXTS, agents=agent) == free.predict(TEXTS, agents=agent)
+    assert_same_answers(tight.predict(TEXTS[:1] * 12, agents=agents), free.predict(TEXTS[:1] * 12, agents=agents))
+    assert np.allclose(tight.encode("a", agents="agent-1"), free.encode("a", agents="agent-1"))
+    assert tight.stats.evictions > 6
+    assert tight.stats.bytes <= 2 * 20_000
+    assert free.stats.evictions == 0
+
+
+def test_a_pinned_agent_stays(base, folder):
+    model = IntentModel(base, max_adapter_bytes=2 * 20_000)
+    for index in range(6):
+        model.register_adapter(folder / f"agent-{index}")
+    model.pin_adapter("agent-0")
+    for index in range(1, 6):
+        model.predict("a", agents=f"agent-{index}")
+    loads = model.stats.loads
+    model.predict("a", agents="agent-0")
+    assert (model.stats.loads, model.stats.pinned) == (loads, 1)
+    model.unpin_adapter("agent-0")
+    assert model.stats.pinned == 0
+    for call in (model.pin_adapter, model.unpin_adapter):
+        with pytest.raises(AgentError, match="No agent 'nobody'"):
+            call("nobody")
+
+
+def test_a_registered_agent_is_checked_when_it_is_asked(base, folder):
+    model = IntentModel(base)
+    model.register_adapter(folder / "agent-0", name="good")
+    (folder / "agent-1" / "adapter_config.json").write_text("{}")
+    model.register_adapter(folder / "agent-1", name="bad")
+    with pytest.raises(AgentError, match="already"):
+        model.register_adapter(folder / "agent-2", name="good")
+    with pytest.raises(AgentError, match="cannot name an agent"):
+        model.register_adapter(folder / "agent-2", name="a/b")
+    with pytest.raises(AdapterError, match=r"adapter_config\.json"):
+        model.predict(["a", "a"], agents=["good", "bad"])
+    assert model.predict("a", agents="good").agent == "good"
+    model.unload_adapter("bad")
+    assert model.sole_agent() == "good"
+
+
+def test_rows_for_the_bare_base_beside_rows_of_agents(model, base):
+    embeddings = model.encode(["a", "b", "a"], agents=[None, "agent 0", "agent 0"])
+    assert np.allclose(embeddings[0], base.encode("a"), atol=1e-6)
+    assert np.allclose(embeddings[2], model.encode("a", agents="agent 0"), atol=1e-6)
+    assert not np.allclose(embeddings[0], embeddings[2], atol=1e-2)

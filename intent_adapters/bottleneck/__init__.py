@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from intent_adapters.bottleneck.config import BottleneckConfig
-from intent_adapters.bottleneck.functional import NON_LINEARITIES, bottleneck_delta, cosine_logits, linear_logits
+from intent_adapters.bottleneck.functional import (
+    NON_LINEARITIES,
+    bottleneck_delta,
+    cosine_logits,
+    linear_logits,
+    scope_scores,
+)
 from intent_adapters.bottleneck.head import CosineHead, IntentHead, LinearHead, find_head
 from intent_adapters.bottleneck.model import BottleneckModel
 from intent_adapters.bottleneck.registration import INTENT_BOTTLENECK, PREFIX, ExternalPeftType, register
@@ -29,5 +35,6 @@ __all__ = [
     "find_sites",
     "linear_logits",
     "register",
+    "scope_scores",
     "tensor_prefix",
 ]

@@ -46,8 +46,9 @@ class BottleneckConfig(PeftConfig):
         dropout: Probability, during training, that an element of what the adapter adds is dropped; below 1.
         init_weights: True: the adapter starts as the identity (up-projection zero). False: random, for tests.
         target_modules: Overrides the table of architectures: the names (or name endings) of the modules, or one
-            regular expression that a module's whole name matches. `torch.nn.Linear` modules whose output is adapted;
-            with `sites="parallel"`, whole feed-forward modules that map hidden states to hidden states.
+            regular expression that a module's whole name matches, without repeated groups and with three `*` or `+`
+            at most. `torch.nn.Linear` modules whose output is adapted; with `sites="parallel"`, whole feed-forward
+            modules that map hidden states to hidden states.
         labels: The names of the intents, in the order of the logits; 1 to 100,000, distinct. None: no head.
         head: `"cosine"`: learnable scale times the cosine with one vector per intent. `"linear"`: an affine map.
         head_scale: Initial scale of the cosine head, and of the logits of an imprinted linear head.
@@ -56,8 +57,13 @@ class BottleneckConfig(PeftConfig):
         circle_gamma: Scale gamma of the Circle loss.
         circle_weight: Weight of the Circle loss beside the cross-entropy; 0 leaves it out.
         label_smoothing: Label smoothing of the cross-entropy, 0 up to but excluding 1.
-        threshold: Score below which an utterance is out of scope, in the unit of the score. None: all are in scope.
-        temperature: The logits are divided by it before the softmax that makes the scores.
+        threshold: Scope score, 0 to 1, below which an utterance is out of scope. With `scope_location` that is about
+            the share of the agent's own utterances that are rejected by mistake. None: all are in scope.
+        temperature: The logits are divided by it; then their softmax are the probabilities (Guo et al., 2017), and
+            their `logsumexp` is the energy.
+        scope_location: Median energy of the agent's own utterances; see `scope_scores`. None: it was not calibrated,
+            and its scope score is the highest probability.
+        scope_spread: Spread of these energies, above 0; given if and only if `scope_location` is.
         prompt: Prefix put before each text, such as `"query: "`.
         base_fingerprint: Fingerprint of the base it was trained on.
 
@@ -84,6 +90,8 @@ class BottleneckConfig(PeftConfig):
     label_smoothing: float = 0.1
     threshold: float | None = None
     temperature: float = 1.0
+    scope_location: float | None = None
+    scope_spread: float | None = None
     prompt: str | None = None
     base_fingerprint: str | None = None
 
@@ -144,8 +152,16 @@ class BottleneckConfig(PeftConfig):
         self.circle_weight = check_number("circle_weight", self.circle_weight, 0, 1e4)
         self.label_smoothing = check_number("label_smoothing", self.label_smoothing, 0, 1, below=True)
         if self.threshold is not None:
-            self.threshold = check_number("threshold", self.threshold, -1e6, 1e6)
+            self.threshold = check_number("threshold", self.threshold, 0, 1)
         self.temperature = check_number("temperature", self.temperature, 1e-4, 1e4)
+        if (self.scope_location is None) != (self.scope_spread is None):
+            raise ConfigError(
+                f"scope_location={self.scope_location!r} and scope_spread={self.scope_spread!r} belong together; "
+                "give both or neither"
+            )
+        if self.scope_location is not None:
+            self.scope_location = check_number("scope_location", self.scope_location, -1e6, 1e6)
+            self.scope_spread = check_number("scope_spread", self.scope_spread, 1e-6, 1e6)
         self.prompt = check_text("prompt", self.prompt)
         self.base_fingerprint = check_text("base_fingerprint", self.base_fingerprint)
 

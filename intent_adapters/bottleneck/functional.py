@@ -81,3 +81,23 @@ def linear_logits(embeddings: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         Logits, shape (batch, classes), in the type of `weight`.
     """
     return F.linear(embeddings.to(weight.dtype), weight, bias)
+
+
+def scope_scores(energies: Tensor, location: float, spread: float) -> Tensor:
+    """How much at home utterances are with an agent: `sigmoid((energy - location) / spread)`.
+
+    The energy of an utterance (Liu et al., 2020, with the sign turned so that more is more in scope) is the
+    `logsumexp` of its logits after division by the temperature; the logits of an utterance that is far from every
+    intent are all small. `location` and `spread` are those of a logistic distribution laid through the energies of
+    the agent's own utterances, so that the score is the share of them that have a lower energy: a p-value. A score of
+    0.05 is one that 5 % of the agent's own utterances stay below.
+
+    Args:
+        energies: Any shape.
+        location: Median energy of utterances that are in scope.
+        spread: Above 0.
+
+    Returns:
+        Between 0 and 1, the shape of `energies`.
+    """
+    return torch.sigmoid((energies - location) / spread)

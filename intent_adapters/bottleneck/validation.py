@@ -8,10 +8,14 @@ from typing import Any
 
 from torch import nn
 
+from intent_adapters.bottleneck.patterns import check_pattern
 from intent_adapters.errors import ConfigError
 
 BASE_ROWS = "__base__"
 """In `adapter_names`, the name of the rows that no adapter shall touch; PEFT's convention."""
+
+# Control characters, line separators, and those that turn the direction of the text round them.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 MAXIMUM_LABELS = 100_000
 MAXIMUM_TEXT = 10_000
@@ -73,7 +77,7 @@ def check_text(name: str, value: Any) -> str | None:
 
 
 def check_labels(value: Any) -> list[str]:
-    """A list of 1 to 100,000 distinct, non-empty strings."""
+    """A list of 1 to 100,000 distinct, non-empty strings without control characters."""
     if not isinstance(value, list | tuple):
         raise ConfigError(f"labels must be a list of intent names or absent, got {shown(value)}")
     if not 1 <= len(value) <= MAXIMUM_LABELS:
@@ -82,6 +86,8 @@ def check_labels(value: Any) -> list[str]:
     for position, label in enumerate(value):
         if not isinstance(label, str) or not label.strip() or len(label) > MAXIMUM_TEXT or not _is_utf8(label):
             raise ConfigError(f"labels[{position}] must be a non-empty string, got {shown(label)}")
+        if _UNPRINTABLE.search(label):
+            raise ConfigError(f"labels[{position}] has a control character, which can forge output: {shown(label)}")
         if label in seen:
             raise ConfigError(f"labels[{position}] repeats {shown(label)}; each intent is named once")
         seen.add(label)
@@ -89,7 +95,7 @@ def check_labels(value: Any) -> list[str]:
 
 
 def check_target_modules(value: Any) -> list[str] | str | None:
-    """None, a regular expression, or a collection of non-empty module names, which is returned sorted."""
+    """None, a regular expression as `check_pattern` wants it, or a collection of non-empty names, returned sorted."""
     if value is None:
         return None
     if isinstance(value, str | list | tuple | set | frozenset) and len(value) > MAXIMUM_TARGETS:
@@ -103,6 +109,7 @@ def check_target_modules(value: Any) -> list[str] | str | None:
         except (re.error, RecursionError, OverflowError) as error:
             raise ConfigError(f"target_modules is not a regular expression: {error}; got {shown(value)}") from error
         if value:
+            check_pattern(value)
             return value
     elif isinstance(value, list | tuple | set | frozenset) and value and all(isinstance(v, str) and v for v in value):
         return sorted(set(value))

@@ -7,7 +7,21 @@ try:
 except ModuleNotFoundError as error:
     raise SystemExit("The command needs its extra: pip install 'intent-adapters[cli]'") from error
 
-from intent_adapters.cli import compare, distill, evaluate, info, predict, train, train_encoder
+from intent_adapters.cli import (
+    benchmark,
+    card,
+    compare,
+    distill,
+    evaluate,
+    export,
+    info,
+    list_agents,
+    predict,
+    pull,
+    push,
+    train,
+    train_encoder,
+)
 from intent_adapters.cli.console import ErrorGroup
 
 app = typer.Typer(
@@ -21,8 +35,14 @@ app.command("train", epilog=train.EXAMPLES)(train.train_command)
 app.command("predict", epilog=predict.EXAMPLES)(predict.predict_command)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate_command)
 app.command("compare", epilog=compare.EXAMPLES)(compare.compare_command)
+app.command("export", epilog=export.EXAMPLES)(export.export_command)
+app.command("benchmark", epilog=benchmark.EXAMPLES)(benchmark.benchmark_command)
 app.command("info", epilog=info.EXAMPLES)(info.info_command)
 app.command("train-encoder", epilog=train_encoder.EXAMPLES)(train_encoder.train_encoder_command)
 app.command("distill", epilog=distill.EXAMPLES)(distill.distill_command)
+app.command("card", epilog=card.EXAMPLES)(card.card_command)
+app.command("push", epilog=push.EXAMPLES)(push.push_command)
+app.command("pull", epilog=pull.EXAMPLES)(pull.pull_command)
+app.command("list", epilog=list_agents.EXAMPLES)(list_agents.list_command)
 
 __all__ = ["app"]

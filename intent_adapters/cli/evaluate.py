@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
+from rich.text import Text
 
-from intent_adapters.cli.console import add_row, examples, new_table, out, percent, print_json, working
+from intent_adapters.cli.console import (
+    add_row,
+    err,
+    examples,
+    facts_table,
+    new_table,
+    out,
+    percent,
+    print_json,
+    working,
+)
 from intent_adapters.cli.loading import open_model
 from intent_adapters.cli.options import (
     Adapters,
@@ -21,14 +36,39 @@ from intent_adapters.cli.options import (
     Split,
     TextColumn,
 )
-from intent_adapters.data import read_intents
-from intent_adapters.evaluation import ClassificationScores, evaluate
+from intent_adapters.data import read_intents, read_texts
+from intent_adapters.evaluation import Answers, ClassificationScores, Evaluation, evaluate
+from intent_adapters.model import IntentModel
 
-Worst = Annotated[int, typer.Option("--worst", min=0, help="How many intents and confused pairs to list.")]
+OutOfScope = Annotated[
+    str | None,
+    typer.Option(
+        "--out-of-scope",
+        metavar="FILE",
+        help="Utterances that the agent should reject: a file as DATA, labels or not, or .txt with one a line.",
+        show_default=False,
+    ),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        "--threshold",
+        min=0.0,
+        max=1.0,
+        help="Scope score below which an utterance counts as out of scope.",
+        show_default="the agent's",
+    ),
+]
+Plots = Annotated[
+    Path | None,
+    typer.Option("--plots", metavar="DIR", help="Draw pictures of it all into this folder.", show_default=False),
+]
+Worst = Annotated[int, typer.Option("--worst", min=0, help="How many intents, confused pairs and utterances to list.")]
 
 EXAMPLES = examples(
     "intent-adapters evaluate test.csv --adapter agents/clinic",
-    "intent-adapters evaluate data/ --split test --adapter agents/clinic --json",
+    "intent-adapters evaluate test.csv --adapter agents/clinic --out-of-scope chatter.txt --plots pictures",
+    "intent-adapters evaluate data/ --split test --adapter agents/clinic --json > scores.json",
 )
 
 
@@ -37,6 +77,9 @@ def evaluate_command(
     adapter: Adapters,
     base: Base = None,
     agent: Agent = None,
+    out_of_scope: OutOfScope = None,
+    threshold: Threshold = None,
+    plots: Plots = None,
     split: Split = None,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
@@ -46,11 +89,13 @@ def evaluate_command(
     device: Device = None,
     json: Json = False,
 ) -> None:
-    """Measure an agent on labelled utterances.
+    """Measure an agent on labelled utterances, and on ones that it should not answer.
 
-    Shows accuracy, macro F1, the intents with the lowest F1 and the pairs that are confused most often. With --json,
-    all intents and pairs.
+    Shows accuracy, macro F1, the intents with the lowest F1 and the pairs that are confused most often; how far its
+    probabilities can be trusted, and what its threshold lets through. With --json, all intents, pairs and curves.
     """
+    if plots is not None and plots.exists() and not plots.is_dir():
+        raise typer.BadParameter(f"{str(plots)!r} is a file; name a folder", param_hint="--plots")
     rows = read_intents(
         data,
         text_column=text_column,
@@ -59,13 +104,18 @@ def evaluate_command(
         encoding=encoding,
         purpose="evaluation",
     )
+    others = read_texts(out_of_scope, encoding=encoding) if out_of_scope else None
+    draw = None if plots is None else _drawing()
     model = open_model(base, adapter, device)
     with working("evaluating"):
-        scores = evaluate(model, rows, agent, batch_size=batch_size)
+        scores = evaluate(model, rows, agent, out_of_scope=others, threshold=threshold, batch_size=batch_size)
     if json:
         print_json(scores.to_dict())
     else:
         print_scores(scores, worst)
+        _print_trust(scores, worst)
+    if plots is not None and draw is not None:
+        draw(model, scores, plots)
 
 
 def print_scores(scores: ClassificationScores, worst: int) -> None:
@@ -87,3 +137,59 @@ def print_scores(scores: ClassificationScores, worst: int) -> None:
         for pair in confusions:
             add_row(table, pair.label, pair.predicted, pair.count)
         out.print(table)
+
+
+def _print_trust(scores: Evaluation, worst: int) -> None:
+    """Prints how sure the agent is, what its threshold does, and what slipped through."""
+    calibration, rejection, others = scores.calibration, scores.rejection, scores.out_of_scope
+    facts: dict[str, object] = {
+        "expected calibration error": f"{calibration.expected_calibration_error:.3f}",
+        "mean probability of its answers": percent(calibration.confidence),
+        "area under risk and coverage": f"{scores.selective.area:.3f}",
+        "threshold": "none: it answers everything" if scores.threshold is None else f"{scores.threshold:.3g}",
+    }
+    if scores.threshold is not None:
+        accepted = rejection.accepted_accuracy
+        facts["rejected though in scope"] = percent(rejection.false_rejection_rate)
+        facts["right among the accepted"] = None if accepted is None else percent(accepted)
+    if others is not None:
+        facts |= {
+            "out-of-scope utterances": others.rows,
+            "AUROC, in scope or not": f"{others.auroc:.4f}",
+            "accepted if 95 % in scope are": percent(others.fpr95),
+            "rejected as they should be": percent(others.recall),
+            "out of scope among the rejected": percent(others.precision),
+        }
+    out.print(facts_table(facts, title="how far to trust it"))
+    if scores.out_of_scope_answers is not None:
+        _print_slipped_through(scores.out_of_scope_answers, worst)
+
+
+def _print_slipped_through(answers: Answers, worst: int) -> None:
+    accepted = np.flatnonzero(answers.accepted)
+    shown = accepted[np.argsort(-answers.scores[accepted], kind="stable")][:worst]
+    if not len(shown):
+        return
+    table = new_table("out of scope but answered", "as", "scope score", numbers=("scope score",))
+    for row in shown:
+        add_row(table, answers.texts[row], answers.labels[row], f"{answers.scores[row]:.3f}")
+    out.print(table)
+
+
+def _drawing() -> Callable[[IntentModel, Evaluation, Path], None]:
+    """Draws the pictures; asked for before anything is computed, so that a missing extra shows at once.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    from intent_adapters.evaluation.plots import MissingFontWarning, save_plots
+
+    def draw(model: IntentModel, scores: Evaluation, folder: Path) -> None:
+        with working("drawing"), warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("once", MissingFontWarning)
+            files = save_plots(model, scores, folder)
+        for message in dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, MissingFontWarning)):
+            err.print(Text(message, style="yellow"), soft_wrap=True)
+        err.print(Text(f"pictures: {', '.join(map(str, files))}"), soft_wrap=True)
+
+    return draw

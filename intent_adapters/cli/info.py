@@ -11,7 +11,7 @@ from peft.utils import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
 from intent_adapters.base import encoder_of, fingerprint, load_base
 from intent_adapters.cli.console import add_row, examples, facts_table, new_table, out, print_json, working
 from intent_adapters.cli.options import Json
-from intent_adapters.fetch import adapter_folder
+from intent_adapters.hub.fetching import fetch_either
 from intent_adapters.runtime import Adapter
 
 Source = Annotated[
@@ -32,9 +32,8 @@ def info_command(source: Source, json: Json = False) -> None:
     fingerprint.
     """
     with working("reading"):
-        folder = adapter_folder(source)
-        is_adapter = (folder / CONFIG_NAME).is_file()
-        facts = _adapter_facts(folder) if is_adapter else _base_facts(source)
+        found, is_adapter = fetch_either(source)
+        facts = _adapter_facts(found.folder) if is_adapter else _base_facts(found.folder)
     if json:
         print_json({"kind": "adapter" if is_adapter else "base", **facts})
         return
@@ -69,8 +68,8 @@ def _adapter_facts(folder: Path) -> dict[str, Any]:
     }
 
 
-def _base_facts(source: str) -> dict[str, Any]:
-    model = load_base(source, device="cpu")
+def _base_facts(folder: Path) -> dict[str, Any]:
+    model = load_base(folder, device="cpu")
     config = encoder_of(model).config
     return {
         "architecture": config.model_type,

@@ -28,7 +28,8 @@ Threshold = Annotated[
         "--threshold",
         min=0.0,
         max=1.0,
-        help="Probability below which an utterance counts as out of scope.",
+        help="Scope score below which an utterance counts as out of scope: about the share of its own utterances that "
+        "a calibrated agent then rejects.",
         show_default="the agent's",
     ),
 ]

@@ -14,7 +14,7 @@ from intent_adapters.cli.console import err, examples, facts_table, out, print_j
 from intent_adapters.cli.evaluate import print_scores
 from intent_adapters.cli.loading import open_model
 from intent_adapters.cli.options import Data, Device, Encoding, Json, LabelColumn, RequiredBase, Split, TextColumn
-from intent_adapters.data import label_counts, read_intents
+from intent_adapters.data import label_counts, read_intents, read_texts
 from intent_adapters.evaluation import evaluate
 from intent_adapters.runtime import Adapter
 from intent_adapters.training.agent import Method, TrainingResult, train_agent
@@ -44,10 +44,37 @@ Test = Annotated[
 TestSplit = Annotated[
     str | None, typer.Option("--test-split", help="As --split, for --test.", show_default="the only one")
 ]
+OutOfScope = Annotated[
+    str | None,
+    typer.Option(
+        "--out-of-scope",
+        metavar="FILE",
+        help="Utterances that the agent should reject, for its threshold; never trained on. A file as DATA, labels or "
+        "not, or .txt with one a line.",
+        show_default=False,
+    ),
+]
+FalseRejectionRate = Annotated[
+    float,
+    typer.Option(
+        "--false-rejection-rate",
+        min=0.001,
+        max=0.499,
+        help="The share of the agent's own utterances that its threshold may reject, without --out-of-scope.",
+    ),
+]
+Calibrate = Annotated[
+    bool,
+    typer.Option(
+        "--calibrate/--no-calibrate",
+        help="Learn how sure the agent may be and what it should reject, from two short trainings more.",
+    ),
+]
 
 EXAMPLES = examples(
     "intent-adapters train clinic.csv --base sentence-transformers/all-MiniLM-L6-v2 --output agents/clinic",
     "intent-adapters train nlu.yml -b BASE -o agents/it --name it --test heldout.csv",
+    "intent-adapters train clinic.csv -b BASE -o agents/clinic --out-of-scope chatter.txt",
     "intent-adapters train data/ --split train --test data/ --test-split test -b BASE -o agents/clinic --json",
 )
 
@@ -60,6 +87,9 @@ def train_command(
     method: MethodOption = "adapter",
     seed: Seed = 0,
     epochs: Epochs = None,
+    calibrate: Calibrate = True,
+    out_of_scope: OutOfScope = None,
+    false_rejection_rate: FalseRejectionRate = 0.05,
     test: Test = None,
     split: Split = None,
     test_split: TestSplit = None,
@@ -75,9 +105,21 @@ def train_command(
     read = partial(read_intents, text_column=text_column, label_column=label_column, encoding=encoding)
     rows = read(data, split=split)
     test_rows = read(test, split=test_split, purpose="evaluation") if test else None
+    foreign = read_texts(out_of_scope, encoding=encoding) if out_of_scope else None
     agent = name or output.resolve().name
     model = open_model(base, [], device)
-    result = train_agent(model, agent, rows, seed=seed, method=method, epochs=epochs, progress=err.is_terminal)
+    result = train_agent(
+        model,
+        agent,
+        rows,
+        seed=seed,
+        method=method,
+        epochs=epochs,
+        calibrate=calibrate,
+        out_of_scope=foreign,
+        false_rejection_rate=false_rejection_rate,
+        progress=err.is_terminal,
+    )
     _save(result, output)
     facts: dict[str, Any] = {
         "agent": agent,
@@ -86,6 +128,8 @@ def train_command(
         "utterances": len(rows),
         "intents": len(label_counts(rows)),
         "epochs": result.epochs,
+        "threshold": result.config.threshold,
+        "temperature": round(result.config.temperature, 4),
         "parameters": result.model.adapter(agent).num_parameters,
         "bytes": sum(path.stat().st_size for path in output.rglob("*") if path.is_file()),
         "seconds": round(result.seconds, 1),

@@ -5,6 +5,16 @@ from __future__ import annotations
 from intent_adapters.data.few_shot import few_shot_split, label_counts
 from intent_adapters.data.pairs import PairSource, read_pairs
 from intent_adapters.data.reading import read_intents
+from intent_adapters.data.texts import read_texts, texts_of
 from intent_adapters.data.validation import validate_rows
 
-__all__ = ["PairSource", "few_shot_split", "label_counts", "read_intents", "read_pairs", "validate_rows"]
+__all__ = [
+    "PairSource",
+    "few_shot_split",
+    "label_counts",
+    "read_intents",
+    "read_pairs",
+    "read_texts",
+    "texts_of",
+    "validate_rows",
+]

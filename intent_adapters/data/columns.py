@@ -36,11 +36,20 @@ def find_columns(
     Raises:
         DataError: if a named column is not there, or none or several columns could be meant.
     """
-    text = _find(origin, columns, "text", text_column, [("text",), TEXT_NAMES])
+    text = find_text_column(origin, columns, text_column)
     label = _find(origin, columns, "label", label_column, [SPELT_LABEL_NAMES, ("label",), LABEL_NAMES])
     if text == label:
         raise data_error(origin, f"text and label would both be the column {text!r}", "name two different columns")
     return text, label
+
+
+def find_text_column(origin: str, columns: list[str], text_column: str | None = None) -> str:
+    """Finds the text column alone, as `find_columns` does.
+
+    Raises:
+        DataError: as `find_columns`.
+    """
+    return _find(origin, columns, "text", text_column, [("text",), TEXT_NAMES])
 
 
 def pick_examples(table: Table, text_column: str | None = None, label_column: str | None = None) -> list[Example]:

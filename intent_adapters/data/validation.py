@@ -69,7 +69,7 @@ def check_examples(origin: str, examples: list[Example], problems: Problems, pur
     checked: list[tuple[str, str, str]] = []
     for example in examples:
         text, label = example.text, _spelt(example.label)
-        faults = [fault for fault in (_text_fault(text), _label_fault(label)) if fault]
+        faults = [fault for fault in (text_fault(text), _label_fault(label)) if fault]
         for what, cure in faults:
             problems.add(example.place, what, cure)
         if not faults:
@@ -82,7 +82,7 @@ def check_examples(origin: str, examples: list[Example], problems: Problems, pur
     return Dataset.from_dict(columns, features=Features({"text": Value("string"), "label": Value("string")}))
 
 
-def _text_fault(text: object) -> tuple[str, str] | None:
+def text_fault(text: object) -> tuple[str, str] | None:
     """What is wrong with a text and what to do, or None."""
     shown = shorten(text)
     if _is_missing(text):

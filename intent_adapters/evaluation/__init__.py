@@ -1,24 +1,57 @@
-"""Measuring agents, and ways to train them."""
+"""Measuring agents, and ways to train them. The pictures are in `intent_adapters.evaluation.plots`."""
 
 from __future__ import annotations
 
-from intent_adapters.evaluation.classification import (
-    ClassificationScores,
-    Confusion,
-    IntentScore,
-    evaluate,
-    score_labels,
+from intent_adapters.evaluation.agent import Evaluation, evaluate
+from intent_adapters.evaluation.answers import Answers, ask
+from intent_adapters.evaluation.calibration import (
+    CalibrationScores,
+    ReliabilityBin,
+    expected_calibration_error,
+    reliability_bins,
+    score_calibration,
 )
+from intent_adapters.evaluation.classification import ClassificationScores, Confusion, IntentScore, score_labels
 from intent_adapters.evaluation.comparison import SYSTEMS, ComparedSystem, System, compare
+from intent_adapters.evaluation.out_of_scope import (
+    OutOfScopeScores,
+    RejectionScores,
+    auroc,
+    average_precision,
+    fpr_at_tpr,
+    score_out_of_scope,
+    score_rejection,
+)
+from intent_adapters.evaluation.repetition import Repeated, summarize_runs
+from intent_adapters.evaluation.selective import RiskCoverage, risk_coverage
 
 __all__ = [
     "SYSTEMS",
+    "Answers",
+    "CalibrationScores",
     "ClassificationScores",
     "ComparedSystem",
     "Confusion",
+    "Evaluation",
     "IntentScore",
+    "OutOfScopeScores",
+    "RejectionScores",
+    "ReliabilityBin",
+    "Repeated",
+    "RiskCoverage",
     "System",
+    "ask",
+    "auroc",
+    "average_precision",
     "compare",
     "evaluate",
+    "expected_calibration_error",
+    "fpr_at_tpr",
+    "reliability_bins",
+    "risk_coverage",
+    "score_calibration",
     "score_labels",
+    "score_out_of_scope",
+    "score_rejection",
+    "summarize_runs",
 ]

@@ -1,18 +1,15 @@
-"""How well an agent tells its intents apart on labelled rows."""
+"""How well predicted labels agree with true ones."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from datasets import Dataset
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
-from intent_adapters.data import validate_rows
-from intent_adapters.errors import AgentError, DataError
-from intent_adapters.model import IntentModel
+from intent_adapters.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +66,13 @@ class ClassificationScores:
 
     def to_dict(self) -> dict[str, Any]:
         """The scores as values that JSON can hold."""
-        return asdict(self)
+        return {
+            "rows": self.rows,
+            "accuracy": self.accuracy,
+            "macro_f1": self.macro_f1,
+            "intents": [asdict(intent) for intent in self.intents],
+            "confusions": [asdict(pair) for pair in self.confusions],
+        }
 
 
 def score_labels(labels: Sequence[str], predictions: Sequence[str]) -> ClassificationScores:
@@ -99,38 +102,3 @@ def score_labels(labels: Sequence[str], predictions: Sequence[str]) -> Classific
         intents=tuple(sorted(intents, key=lambda intent: (intent.f1, intent.label))),
         confusions=tuple(sorted(confusions, key=lambda pair: (-pair.count, pair.label, pair.predicted))),
     )
-
-
-def evaluate(
-    model: IntentModel,
-    rows: Dataset | Sequence[Mapping[str, object]],
-    agent: str | None = None,
-    *,
-    batch_size: int = 64,
-) -> ClassificationScores:
-    """Lets an agent classify labelled rows and scores what it says; its threshold plays no part.
-
-    Args:
-        model: the model.
-        rows: `text` and `label`; see `intent_adapters.data.validate_rows`.
-        agent: the agent's name; may be left out if the model has just one.
-        batch_size: texts in one pass of the encoder, at most.
-
-    Raises:
-        DataError: if the rows cannot be used, or hold labels that the agent does not know.
-        AgentError: if the agent is not in memory, or none is named where there are several.
-    """
-    rows = validate_rows(rows, purpose="evaluation")
-    if agent is None:
-        if len(model.agents) != 1:
-            raise AgentError(f"The model has the agents {', '.join(model.agents) or 'none'}; name one to evaluate.")
-        agent = model.agents[0]
-    labels: list[str] = rows["label"][:]
-    unknown = sorted(set(labels) - set(model.labels(agent)))
-    if unknown:
-        raise DataError(
-            f"{len(unknown)} labels of the rows are no intents of agent {agent!r}, such as {unknown[0]!r}; "
-            "correct them, leave these rows out, or evaluate the agent that they belong to"
-        )
-    predictions = model.predict(rows["text"][:], agents=agent, top_k=1, batch_size=batch_size)
-    return score_labels(labels, [prediction.label for prediction in predictions])

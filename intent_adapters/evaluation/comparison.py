@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,7 +11,8 @@ from typing import Any
 from datasets import Dataset
 
 from intent_adapters.errors import ConfigError
-from intent_adapters.evaluation.classification import evaluate
+from intent_adapters.evaluation.agent import evaluate
+from intent_adapters.evaluation.repetition import Repeated
 from intent_adapters.model import IntentModel
 from intent_adapters.training import Method, train_agent
 
@@ -63,12 +63,12 @@ class ComparedSystem:
     @property
     def mean(self) -> float:
         """Mean accuracy over the seeds."""
-        return statistics.fmean(self.accuracies)
+        return Repeated(self.accuracies).mean
 
     @property
     def spread(self) -> float:
         """Standard deviation of the accuracy over the seeds; 0 for one seed."""
-        return statistics.stdev(self.accuracies) if len(self.accuracies) > 1 else 0.0
+        return Repeated(self.accuracies).spread
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as values that JSON can hold."""

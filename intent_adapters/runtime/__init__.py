@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from intent_adapters.runtime.adapter import Adapter
+from intent_adapters.runtime.store import AdapterStore
 from intent_adapters.runtime.torch import TorchRuntime
 
-__all__ = ["Adapter", "TorchRuntime"]
+__all__ = ["Adapter", "AdapterStore", "TorchRuntime"]

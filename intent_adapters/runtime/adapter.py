@@ -4,32 +4,35 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from peft.utils import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError, deserialize
 from safetensors.torch import save_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from intent_adapters.bottleneck import INTENT_BOTTLENECK, BottleneckConfig, SiteKind, find_sites, tensor_prefix
-from intent_adapters.bottleneck.sites import embedding_dim, site_width
+from intent_adapters.bottleneck import INTENT_BOTTLENECK, BottleneckConfig, SiteKind, tensor_prefix
+from intent_adapters.bottleneck.sites import embedding_dim
 from intent_adapters.bottleneck.slots import HEAD_SLOT
 from intent_adapters.errors import AdapterError, ConfigError
 from intent_adapters.runtime.files import replaced_folder
+from intent_adapters.runtime.shapes import site_shapes
 
 # PEFT writes every tensor name below this prefix.
 PREFIX = "base_model.model."
 DIGEST_KEY = "intent_adapters_digest"
 MAX_CONFIG_BYTES = 32 * 2**20
 MAX_WEIGHTS_BYTES = 2**30
-DTYPES = {"F32", "F16", "BF16"}
+DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 HEAD = f"{HEAD_SLOT}.intent_bottleneck_head"
 
 
@@ -53,10 +56,11 @@ def expected_shapes(encoder: PreTrainedModel, config: BottleneckConfig) -> dict[
         ConfigError: The config's sites are not on this encoder.
     """
     shapes: dict[str, tuple[int, ...]] = {}
-    for path, kind in find_sites(encoder, config).items():
-        width = site_width(encoder, path, kind)
-        size = config.size_for(width)
-        shapes |= zip(site_tensors(path, kind), [(size, width), (size,), (width, size), (width,)], strict=True)
+    for path, site in site_shapes(encoder, config).items():
+        names = site_tensors(path, site.kind)
+        shapes |= zip(
+            names, [(site.size, site.width), (site.size,), (site.width, site.size), (site.width,)], strict=True
+        )
     if config.labels:
         shapes[f"{HEAD}.weight"] = (len(config.labels), embedding_dim(encoder, config))
         shapes |= {f"{HEAD}.scale": (1,)} if config.head == "cosine" else {f"{HEAD}.bias": (len(config.labels),)}
@@ -84,6 +88,17 @@ class Adapter:
     def num_parameters(self) -> int:
         """How many numbers the adapter holds, head included."""
         return sum(tensor.numel() for tensor in self.tensors.values())
+
+    def rounded(self) -> Adapter:
+        """The same with values that float16 holds exactly, so that its file takes half the space and loses nothing.
+
+        A tensor with values too large for float16 stays as it is.
+        """
+        halves = {name: tensor.half().to(tensor.dtype) for name, tensor in self.tensors.items()}
+        return Adapter(
+            self.config,
+            {name: half if bool(half.isfinite().all()) else self.tensors[name] for name, half in halves.items()},
+        )
 
     def check_fits(self, encoder: PreTrainedModel) -> None:
         """Compare names and shapes of all tensors with what the config asks for on this encoder.
@@ -133,7 +148,7 @@ class Adapter:
         tensors, digest = _read_tensors(folder)
         adapter = cls(config, tensors)
         # Written by plain PEFT an adapter has no digest; everything else about it is checked all the same.
-        if digest is not None and digest != adapter._digest():
+        if digest is not None and digest != adapter.digest:
             raise AdapterError(
                 f"The adapter in {str(folder)!r} is damaged: its weights and labels are not the ones that were saved "
                 "(digest mismatch). Get it again from where it came from."
@@ -142,6 +157,8 @@ class Adapter:
 
     def write(self, folder: str | Path) -> None:
         """Write the adapter folder, atomically: a killed process leaves the old adapter or this one.
+
+        Tensors whose values float16 holds exactly are written in it, which takes half the space and loses nothing.
 
         Args:
             folder: Created, or replaced if it already holds an adapter; other files in it (README.md) are kept.
@@ -156,12 +173,14 @@ class Adapter:
             raise AdapterError(
                 f"Cannot save an adapter to {str(folder)!r}: the folder holds other things. Name a new folder."
             )
-        tensors = {PREFIX + name: tensor.contiguous() for name, tensor in self.tensors.items()}
+        tensors = {PREFIX + name: _smallest(tensor) for name, tensor in self.tensors.items()}
         with replaced_folder(folder) as staging:
-            save_file(tensors, staging / SAFETENSORS_WEIGHTS_NAME, {"format": "pt", DIGEST_KEY: self._digest()})
+            # One entry alone: safetensors writes several in random order, and the same adapter would be other bytes.
+            save_file(tensors, staging / SAFETENSORS_WEIGHTS_NAME, {DIGEST_KEY: self.digest})
             self.config.save_pretrained(str(staging))
 
-    def _digest(self) -> str:
+    @property
+    def digest(self) -> str:
         """SHA-256 over the weights and what gives them their meaning: it ties the two files together, to the bit.
 
         The threshold and the temperature are left out: they may be set by hand.
@@ -173,6 +192,11 @@ class Adapter:
             digest.update(f"{name} {list(tensor.shape)}".encode())
             digest.update(np.ascontiguousarray(tensor.float().numpy()).data)
         return digest.hexdigest()
+
+
+def _smallest(tensor: Tensor) -> Tensor:
+    half = tensor.half()
+    return (half if torch.equal(half.to(tensor.dtype), tensor) else tensor).contiguous()
 
 
 def _read_config(folder: Path) -> BottleneckConfig:
@@ -189,7 +213,7 @@ def _read_config(folder: Path) -> BottleneckConfig:
             "adapters answer intents. Load other kinds with PEFT itself."
         )
     try:
-        config = BottleneckConfig.from_pretrained(str(folder))
+        config: BottleneckConfig = BottleneckConfig.from_peft_type(**values)
     except (ConfigError, TypeError, ValueError) as error:
         raise AdapterError(f"{str(path)!r} has a setting that makes no sense: {error}") from error
     if not config.labels:
@@ -205,24 +229,38 @@ def _read_tensors(folder: Path) -> tuple[dict[str, Tensor], str | None]:
             f"read. Save the adapter as {SAFETENSORS_WEIGHTS_NAME} (the default of PEFT)."
         )
     _check_file(path, MAX_WEIGHTS_BYTES)
-    tensors: dict[str, Tensor] = {}
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata: dict[str, Any] = file.metadata() or {}
-            for key in file.keys():  # noqa: SIM118 - not a dict
-                dtype = file.get_slice(key).get_dtype()
-                if dtype not in DTYPES:
-                    raise AdapterError(f"Tensor {key!r} in {str(path)!r} is of type {dtype}, not a float.")
-                tensors[key.removeprefix(PREFIX)] = file.get_tensor(key).to(torch.float32)
+        data = path.read_bytes()
+        deserialize(data)  # only to have safetensors check every length and offset
     except (SafetensorError, OSError, ValueError) as error:
         raise AdapterError(
             f"{str(path)!r} is damaged or no safetensors file: {error}. Get the adapter again."
         ) from error
-    for name, tensor in tensors.items():
-        if not bool(torch.isfinite(tensor).all()):
-            raise AdapterError(
-                f"Tensor {name!r} in {str(path)!r} holds infinite values or NaN. Get the adapter again."
-            )
+    start = 8 + int.from_bytes(data[:8], "little")
+    header: dict[str, Any] = json.loads(data[8:start])
+    metadata = header.pop("__metadata__", {})
+    entries = sorted(header.items(), key=lambda item: item[1]["data_offsets"])
+    for key, entry in entries:
+        if entry["dtype"] not in DTYPES:
+            raise AdapterError(f"Tensor {key!r} in {str(path)!r} is of type {entry['dtype']}, not a float.")
+    tensors: dict[str, Tensor] = {}
+    sound = True
+    # Neighbours of one type, usually all there are, are turned into float32 together.
+    for kind, group in groupby(entries, key=lambda item: str(item[1]["dtype"])):
+        run = list(group)
+        begin, end = run[0][1]["data_offsets"][0], run[-1][1]["data_offsets"][1]
+        floats = torch.frombuffer(bytearray(memoryview(data)[start + begin : start + end]), dtype=DTYPES[kind]).float()
+        parts = floats.split([math.prod(entry["shape"]) for _, entry in run])
+        for (key, entry), part in zip(run, parts, strict=True):
+            tensors[key.removeprefix(PREFIX)] = part.view(entry["shape"])
+        # A sum is finite only if all its terms are, and is much faster to have than to look at each of them.
+        sound &= bool(floats.sum().isfinite())
+    if not sound:
+        for name, tensor in tensors.items():
+            if not bool(torch.isfinite(tensor).all()):
+                raise AdapterError(
+                    f"Tensor {name!r} in {str(path)!r} holds infinite values or NaN. Get the adapter again."
+                )
     return tensors, metadata.get(DIGEST_KEY)
 
 

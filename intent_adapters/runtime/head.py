@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from intent_adapters.bottleneck import cosine_logits, linear_logits
+from intent_adapters.bottleneck import scope_scores
+from intent_adapters.bottleneck.functional import MINIMUM_SCALE
 from intent_adapters.prediction import Prediction
 from intent_adapters.runtime.adapter import HEAD, Adapter
 
 
 class AgentHead:
     """Turns the embeddings that an agent's bottlenecks gave into its answers.
+
+    Scale and temperature are folded into the weights here, once, so that probabilities and scope score cost one
+    matrix product and one `logsumexp`.
 
     Args:
         adapter: Config and tensors of the agent; it has a head.
@@ -21,8 +26,14 @@ class AgentHead:
     def __init__(self, adapter: Adapter, device: torch.device) -> None:
         self.config = adapter.config
         self.labels = adapter.labels
-        tensors = {part: adapter.tensors.get(f"{HEAD}.{part}") for part in ("weight", "scale", "bias")}
-        self._parts = {part: None if tensor is None else tensor.to(device) for part, tensor in tensors.items()}
+        weight = adapter.tensors[f"{HEAD}.weight"].to(device)
+        scale = adapter.tensors.get(f"{HEAD}.scale")
+        bias = adapter.tensors.get(f"{HEAD}.bias")
+        self._cosine = scale is not None
+        if scale is not None:
+            weight = F.normalize(weight, dim=-1) * scale.to(device).clamp_min(MINIMUM_SCALE)
+        self._weight = (weight / self.config.temperature).contiguous()
+        self._bias = None if bias is None else bias.to(device) / self.config.temperature
 
     def answer(self, agent: str, embeddings: Tensor, top_k: int, threshold: float | None) -> list[Prediction]:
         """Predictions for some utterances of this agent.
@@ -31,28 +42,32 @@ class AgentHead:
             agent: The name that the predictions carry.
             embeddings: (rows, dimensions) sentence embeddings that this agent's bottlenecks produced.
             top_k: How many intents each prediction lists, at most.
-            threshold: Probability below which a prediction is out of scope; `None` takes the agent's own.
+            threshold: Scope score below which a prediction is out of scope; `None` takes the agent's own.
 
         Returns:
             One prediction per row.
         """
         limit = self.config.threshold if threshold is None else threshold
-        probabilities, indices = self.probabilities(embeddings).topk(min(top_k, len(self.labels)))
+        logits = self.logits(embeddings)
+        energies = logits.logsumexp(dim=-1, keepdim=True)
+        highest, indices = logits.topk(min(top_k, len(self.labels)))
+        probabilities = (highest - energies).exp()
         predictions = []
-        for row_scores, row_indices in zip(probabilities.tolist(), indices.tolist(), strict=True):
+        rows = zip(probabilities.tolist(), indices.tolist(), self._scope(energies, probabilities), strict=True)
+        for row_scores, row_indices, scope_score in rows:
             top = tuple((self.labels[index], score) for index, score in zip(row_indices, row_scores, strict=True))
             label, score = top[0]
-            predictions.append(Prediction(agent, label, score, top, in_scope=limit is None or score >= limit))
+            in_scope = limit is None or scope_score >= limit
+            predictions.append(Prediction(agent, label, score, top, in_scope, scope_score))
         return predictions
 
-    def probabilities(self, embeddings: Tensor) -> Tensor:
-        """The probability of every label: (rows, labels), each row sums to 1."""
-        return torch.softmax(self._logits(embeddings) / self.config.temperature, dim=-1)
+    def logits(self, embeddings: Tensor) -> Tensor:
+        """The logits of all labels divided by the temperature, (rows, labels); their softmax are the probabilities."""
+        embeddings = embeddings.to(self._weight.dtype)
+        return F.linear(F.normalize(embeddings, dim=-1) if self._cosine else embeddings, self._weight, self._bias)
 
-    def _logits(self, embeddings: Tensor) -> Tensor:
-        weight, scale, bias = self._parts["weight"], self._parts["scale"], self._parts["bias"]
-        assert weight is not None
-        if scale is not None:
-            return cosine_logits(embeddings, weight, scale)
-        assert bias is not None
-        return linear_logits(embeddings, weight, bias)
+    def _scope(self, energies: Tensor, probabilities: Tensor) -> list[float]:
+        location, spread = self.config.scope_location, self.config.scope_spread
+        if location is None or spread is None:
+            return [float(score) for score in probabilities[:, 0].tolist()]
+        return [float(score) for score in scope_scores(energies[:, 0], location, spread).tolist()]

@@ -1,8 +1,8 @@
 """Send each row of a batch through its own agent's bottlenecks: one encoder pass for any mix of agents.
 
-The rows of a batch arrive sorted by agent, so that every agent's rows are one contiguous slice; at each site each
-slice is worked on in place. Routes are kept per thread of execution (a context variable): calls do not see each
-other's.
+The rows of a batch arrive in blocks (see `batching`), so that at each site one agent is a few in-place operations on
+a contiguous slice, and any number of agents are as few on stacked weights. Which blocks, is kept per thread of
+execution (a context variable): calls do not see each other's.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from intent_adapters.runtime.resident import Resident
-
-Route = Sequence[tuple[slice, Resident]]
+from intent_adapters.bottleneck import NON_LINEARITIES
+from intent_adapters.runtime.batching import Block
+from intent_adapters.runtime.slab import SiteTensors, Slab
 
 
 class Router:
-    """Hooks on an encoder's sites that apply the bottlenecks of the current route.
+    """Hooks on an encoder's sites that apply the bottlenecks of the current blocks.
 
     Args:
         encoder: A private (structural) copy of the base's transformers model; hooks stay on it.
@@ -29,31 +30,32 @@ class Router:
     def __init__(self, encoder: nn.Module) -> None:
         self._encoder = encoder
         self._hooked: set[tuple[str, str]] = set()
-        self._route: ContextVar[Route] = ContextVar("route", default=())
+        self._blocks: ContextVar[Sequence[_Work]] = ContextVar("blocks", default=())
 
-    def prepare(self, resident: Resident) -> None:
-        """Hook the sites of an adapter that no earlier adapter had.
+    def prepare(self, slab: Slab) -> None:
+        """Hook the sites of a slab that no earlier one had. Not safe from several threads.
 
         Args:
-            resident: Its site paths exist in the encoder: `Resident` checked that.
+            slab: Its sites exist in the encoder.
         """
-        for path, site in resident.sites.items():
-            if (path, site.kind) not in self._hooked:
-                self._hooked.add((path, site.kind))
-                self._hook(path, site.kind)
+        for path, kind in slab.kinds.items():
+            if (path, kind) not in self._hooked:
+                self._hook(path, kind)
+                self._hooked.add((path, kind))
 
     @contextmanager
-    def route(self, route: Route) -> Iterator[None]:
+    def route(self, blocks: Sequence[Block], device: torch.device) -> Iterator[None]:
         """Apply these adapters to these rows in every forward pass of the block, in this thread.
 
         Args:
-            route: Disjoint slices of the batch, each with its adapter; rows in no slice stay with the bare base.
+            blocks: Disjoint ranges of rows and their adapters; rows in no block stay with the bare base.
+            device: Of the encoder.
         """
-        token = self._route.set(route)
+        token = self._blocks.set([_Work(block, device) for block in blocks])
         try:
             yield
         finally:
-            self._route.reset(token)
+            self._blocks.reset(token)
 
     def _hook(self, path: str, kind: str) -> None:
         module = self._encoder.get_submodule(path)
@@ -61,21 +63,54 @@ class Router:
 
             def before(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
                 states, residual = args
-                return states, self._add(path, kind, source=residual, target=residual, in_place=False)
+                # The residual is still needed as it is elsewhere in the layer.
+                return states, self._add(path, kind, residual, residual.clone()) if self._blocks.get() else residual
 
             module.register_forward_pre_hook(before)
         else:
 
             def after(_: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor:
-                return self._add(path, kind, source=args[0] if kind == "parallel" else output, target=output)
+                return self._add(path, kind, args[0] if kind == "parallel" else output, output)
 
             module.register_forward_hook(after)
 
-    def _add(self, path: str, kind: str, source: Tensor, target: Tensor, in_place: bool = True) -> Tensor:
-        for rows, resident in self._route.get():
-            site = resident.sites.get(path)
-            if site is not None and site.kind == kind:
-                if not in_place:  # the residual is still needed as it is elsewhere in the layer
-                    target, in_place = target.clone(), True
-                target[rows] += site.delta(source[rows])
+    def _add(self, path: str, kind: str, source: Tensor, target: Tensor) -> Tensor:
+        for work in self._blocks.get():
+            if work.slab.kinds.get(path) == kind:
+                target = target.contiguous()
+                work.add(path, source, target)
         return target
+
+
+class _Work:
+    """What a block asks to be done at every site."""
+
+    def __init__(self, block: Block, device: torch.device) -> None:
+        self.slab = block.slab
+        self._start, self._stop = block.start, block.stop
+        self._agents = len(block.slots)
+        self._activate = NON_LINEARITIES[block.slab.signature.non_linearity]
+        if self._agents == 1:
+            self._tensors = block.slab.tensors(block.slots[0])
+        else:
+            self._index = torch.tensor(block.slots, device=device)
+
+    def add(self, path: str, source: Tensor, target: Tensor) -> None:
+        """Add what the bottlenecks make of `source` to `target`, in place; (rows, tokens, width) both."""
+        dtype = target.dtype
+        if self._stop - self._start < target.shape[0]:
+            source, target = source[self._start : self._stop], target[self._start : self._stop]
+        if self._agents == 1:
+            tensors = self._tensors[path]
+            if self.slab.signature.dtype is not dtype:
+                tensors = SiteTensors(*(tensor.to(dtype) for tensor in tensors))
+            down_weight, down_bias, up_weight, up_bias = tensors
+            inner = self._activate(torch.addmm(down_bias, source.flatten(0, 1), down_weight))
+            target.flatten(0, 1).addmm_(inner, up_weight).add_(up_bias)
+        else:
+            stacks = self.slab.sites[path]
+            down_weight, down_bias, up_weight, up_bias = (stack[self._index].to(dtype) for stack in stacks)
+            rows = source.reshape(self._agents, -1, source.shape[-1])
+            inner = self._activate(torch.baddbmm(down_bias[:, None], rows, down_weight))
+            into = target.view(self._agents, -1, target.shape[-1])
+            into.baddbmm_(inner, up_weight).add_(up_bias[:, None])

@@ -1,9 +1,9 @@
-"""Embeddings and probabilities for any mix of agents, in PyTorch."""
+"""Sentence embeddings for any mix of agents, in PyTorch."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from sentence_transformers import SentenceTransformer
@@ -11,23 +11,40 @@ from torch import Tensor
 
 from intent_adapters.base import encoder_of, structural_copy
 from intent_adapters.runtime.adapter import Adapter
-from intent_adapters.runtime.resident import Resident
+from intent_adapters.runtime.batching import batches, blocks
+from intent_adapters.runtime.resident import Residence, Resident
 from intent_adapters.runtime.routing import Router
+from intent_adapters.runtime.tokens import tokenizer_for
 
 
 class TorchRuntime:
     """Runs the base once over rows of many agents.
 
-    Safe to call from several threads: routes are per thread, tokenising is serialised (a fast tokenizer cannot be
-    shared), and an adapter never changes once it is resident.
+    Safe to call from several threads: routes are per thread, and an adapter never changes while it is resident.
 
     Args:
         base: The sentence encoder; it is not touched, a structural copy of it is.
+        dtype: In which the encoder computes: `"float32"`, or `"bfloat16"` for CPUs and GPUs that multiply in it. Its
+            weights are then held a second time, in bfloat16; pooling and heads stay in float32.
+        adapter_dtype: In which adapters are held: `"float32"`, or `"float16"` for half the memory.
+        max_adapter_bytes: What resident adapters may take together; `None` sets no limit.
     """
 
-    def __init__(self, base: SentenceTransformer) -> None:
+    def __init__(
+        self,
+        base: SentenceTransformer,
+        *,
+        dtype: str = "float32",
+        adapter_dtype: str = "float32",
+        max_adapter_bytes: int | None = None,
+    ) -> None:
         self._model = structural_copy(base).eval()
         self._encoder = encoder_of(self._model)
+        self._device = self._encoder.device
+        if dtype == "bfloat16":
+            self._encoder.bfloat16()
+        self._tokenize = tokenizer_for(self._model)
+        self._residence = Residence(self._encoder, self._device, adapter_dtype, max_adapter_bytes)
         self._router = Router(self._encoder)
         self._lock = threading.Lock()
 
@@ -43,9 +60,10 @@ class TorchRuntime:
         Raises:
             AdapterError: It does not fit the base.
         """
-        resident = Resident(adapter, self._encoder)
-        with self._lock:
-            self._router.prepare(resident)
+        resident = self._residence.admit(adapter)
+        if resident.slab is not None:
+            with self._lock:
+                self._router.prepare(resident.slab)
         return resident
 
     @torch.inference_mode()
@@ -58,41 +76,28 @@ class TorchRuntime:
             batch_size: Rows in one pass of the encoder, at most.
 
         Returns:
-            (len(texts), dimensions), in the order of `texts`, on the device of the base.
+            (len(texts), dimensions) in float32 on the CPU, in the order of `texts`.
         """
-        prompted = [
-            (resident.config.prompt or "") + text if resident else text
-            for text, resident in zip(texts, residents, strict=True)
-        ]
+        tokens = self._tokenize(
+            [resident.prompt + text if resident else text for text, resident in zip(texts, residents, strict=True)]
+        )
         embeddings: list[Tensor] = []
         order: list[int] = []
-        for rows in _batches(prompted, residents, batch_size):
-            with self._lock:
-                features = self._model.preprocess([prompted[row] for row in rows])
-            features = {k: v.to(self._encoder.device) if isinstance(v, Tensor) else v for k, v in features.items()}
-            with self._router.route(_slices([residents[row] for row in rows])):
-                embeddings.append(self._model(features)["sentence_embedding"])
-            order.extend(rows)
-        together = torch.cat(embeddings)
-        return together[torch.argsort(torch.tensor(order, device=together.device))]
+        for rows in batches(tokens.lengths, residents, batch_size):
+            with self._router.route(blocks([residents[row] for row in rows]), self._device):
+                embeddings.append(self._pass(tokens.batch(rows)).cpu())
+            order += rows
+        together = embeddings[0] if len(embeddings) == 1 else torch.cat(embeddings)
+        if order == sorted(order):
+            return together
+        ordered = torch.empty_like(together)
+        ordered[torch.tensor(order)] = together
+        return ordered
 
-
-def _batches(texts: Sequence[str], residents: Sequence[Resident | None], batch_size: int) -> Iterator[list[int]]:
-    """Cut the rows into batches of similar length (little padding), each sorted by agent (contiguous slices)."""
-    ranks = {resident: rank for rank, resident in enumerate(dict.fromkeys(residents))}
-    by_length = sorted(range(len(texts)), key=lambda row: len(texts[row]))
-    for start in range(0, len(by_length), batch_size):
-        yield sorted(by_length[start : start + batch_size], key=lambda row: ranks[residents[row]])
-
-
-def _slices(residents: Sequence[Resident | None]) -> list[tuple[slice, Resident]]:
-    """The runs of equal adapters in rows sorted by adapter."""
-    slices: list[tuple[slice, Resident]] = []
-    start = 0
-    for row in range(1, len(residents) + 1):
-        if row == len(residents) or residents[row] is not residents[start]:
-            resident = residents[start]
-            if resident is not None and resident.sites:
-                slices.append((slice(start, row), resident))
-            start = row
-    return slices
+    def _pass(self, features: dict[str, Tensor]) -> Tensor:
+        state = {name: value.to(self._device) for name, value in features.items()}
+        for position, module in enumerate(self._model):
+            state = module(state)
+            if position == 0:
+                state["token_embeddings"] = state["token_embeddings"].float()
+        return state["sentence_embedding"]

@@ -5,25 +5,28 @@ from __future__ import annotations
 import copy
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal, get_args
 
 import torch
 from peft import get_peft_model_state_dict
 from sentence_transformers import SentenceTransformer
 from sklearn.linear_model import LogisticRegression
+from torch import Tensor
 from torch.nn import functional as F
 
 from intent_adapters.base import encoder_of, structural_copy
-from intent_adapters.bottleneck import BottleneckConfig, find_head
+from intent_adapters.bottleneck import BottleneckConfig, find_head, linear_logits
 from intent_adapters.errors import ConfigError
 from intent_adapters.model import IntentModel
 from intent_adapters.runtime.adapter import HEAD, PREFIX, Adapter
+from intent_adapters.training.calibration import Calibration, Reader, calibrate_agent, check_rate
 from intent_adapters.training.loop import Run, run_training
 from intent_adapters.training.prototypes import class_means, embed, fitting_scale
 from intent_adapters.training.randomness import own_randomness
-from intent_adapters.training.recipe import circle_weight_for, recipe_for
-from intent_adapters.training.task import Rows, Task, prepare_task
+from intent_adapters.training.recipe import Recipe, circle_weight_for, recipe_for
+from intent_adapters.training.task import Rows, Task, prepare_out_of_scope, prepare_task
 
 Method = Literal["adapter", "full", "probe"]
 
@@ -44,6 +47,8 @@ class TrainingResult:
         epochs: Passes over the utterances; 0 for the probe.
         losses: Mean over the last epoch of each term of the loss, and their sum "loss"; empty for the probe.
         validation_accuracy: Between 0 and 1, of the weights that were kept; None without validation rows.
+        calibration: What its probabilities, its scope score and its threshold rest on; None without calibration, or
+            where no intent has two utterances.
         seconds: What it took.
     """
 
@@ -56,6 +61,7 @@ class TrainingResult:
     epochs: int
     losses: dict[str, float]
     validation_accuracy: float | None
+    calibration: Calibration | None
     seconds: float
 
 
@@ -73,6 +79,9 @@ def train_agent(
     epochs: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
+    calibrate: bool = True,
+    out_of_scope: Sequence[str] | Rows | None = None,
+    false_rejection_rate: float = 0.05,
     progress: bool = True,
     replace: bool = False,
 ) -> TrainingResult:
@@ -99,6 +108,14 @@ def train_agent(
         epochs: Passes over the utterances. None: by the number of utterances, as `recipe_for` says.
         batch_size: Utterances in a step, at least 3. None: likewise.
         learning_rate: Peak rate of the bottlenecks (of the encoder, for `"full"`). None: likewise.
+        calibrate: Whether to learn how sure the agent may be and what it should not answer, which sets temperature,
+            scope and threshold of its config and does not touch its weights. It takes two short trainings on halves
+            of the utterances (with more than 800, one on a larger part), about a third of the time again; with 100
+            validation rows or more those are used instead.
+        out_of_scope: Utterances that the agent should reject, texts or rows whose labels play no part. They are never
+            trained on: the threshold becomes the one that tells them best from the agent's own utterances.
+        false_rejection_rate: The share of the agent's own utterances that the threshold may reject, above 0 and below
+            0.5, where there is no `out_of_scope`.
         progress: Show a progress bar.
         replace: Let the agent take the place of one with the same name.
 
@@ -106,7 +123,8 @@ def train_agent(
         What was done. Its `model` is the one handed in, except for `"full"`.
 
     Raises:
-        DataError: The rows cannot be trained on, or a validation row has an intent that no training row has.
+        DataError: The rows cannot be trained on, or a validation row has an intent that no training row has, or a
+            training text is out of scope too.
         ConfigError: A setting is out of range, or `config.labels` are not the intents of the rows.
         AgentError: The name is taken or cannot be used.
 
@@ -119,6 +137,9 @@ def train_agent(
     started = time.perf_counter()
     if method not in get_args(Method):
         raise ConfigError(f"method must be one of {', '.join(get_args(Method))}, but it is {method!r}")
+    check_rate(false_rejection_rate)
+    if out_of_scope is not None and not calibrate:
+        raise ConfigError("out_of_scope is for the calibration: leave it out, or calibrate=False")
     model.check_new_name(name, replace=replace)
     recipe_for(1, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
     with own_randomness(seed):
@@ -129,33 +150,44 @@ def train_agent(
             validation=validation,
             label_names=False if method == "probe" else label_names,
         )
+        foreign = prepare_out_of_scope(out_of_scope, task)
         config = _complete(config, task, model, method)
         if circle_weight is not None:
             config = _changed(config, circle_weight=circle_weight)
+        recipe = recipe_for(
+            len(task.texts),
+            full=method == "full",
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+        )
+        owner = model
+        refit: Callable[[Task], Reader]
         if method == "probe":
-            owner, adapter, run = model, _fit_probe(task, config, seed), Run(0, {}, None)
+            adapter, run = _fit_probe(task, config, seed), Run(0, {}, None)
+            read = _probe_reader(model.base, task.prompt, adapter)
+
+            def refit(part: Task) -> Reader:
+                return _probe_reader(model.base, part.prompt, _fit_probe(part, config, seed))
         else:
-            full = method == "full"
-            recipe = recipe_for(
-                len(task.texts), full=full, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate
-            )
-            trained = _with_head(model.base, config, task, full=full)
-            bar = f"training {name!r}" if progress else None
-            run = run_training(
-                trained,
-                [task.prompt + text for text in task.texts],
-                task.labels.tolist(),
-                config,
-                recipe,
-                seed=seed,
-                progress=bar,
-                score=_accuracy_on(trained, task) if task.validation else None,
-            )
-            adapter = _extract(trained, config)
-            owner = model
-            if full:
+            fit = partial(_fit, model.base, config=config, seed=seed, full=method == "full")
+            trained, run = fit(task, recipe=recipe, progress=f"training {name!r}" if progress else None)
+            adapter, read = _extract(trained, config), _reader(trained, task.prompt)
+            if method == "full":
                 owner = IntentModel(_without_head(trained, model.base))
                 adapter = Adapter(_changed(config, base_fingerprint=owner.fingerprint), adapter.tensors)
+
+            def refit(part: Task) -> Reader:
+                bar = f"calibrating {name!r}" if progress else None
+                return _reader(fit(part, recipe=recipe.shortened(), progress=bar)[0], part.prompt)
+
+        calibration = None
+        if calibrate:
+            calibration = calibrate_agent(
+                task, read, refit, seed=seed, false_rejection_rate=false_rejection_rate, out_of_scope=foreign
+            )
+        if calibration:
+            adapter = Adapter(_calibrated(adapter.config, calibration), adapter.tensors)
     owner.add_agent(name, adapter, replace=replace)
     return TrainingResult(
         model=owner,
@@ -163,10 +195,11 @@ def train_agent(
         method=method,
         config=adapter.config,
         texts=len(task.texts),
-        label_names=task.label_names,
+        label_names=task.names > 0,
         epochs=run.epochs,
         losses=run.losses,
         validation_accuracy=run.validation_score,
+        calibration=calibration,
         seconds=time.perf_counter() - started,
     )
 
@@ -178,7 +211,7 @@ def _complete(config: BottleneckConfig | None, task: Task, model: IntentModel, m
         config = BottleneckConfig(
             labels=task.intents,
             head_scale=fitting_scale(task.embeddings, task.labels, intents),
-            circle_weight=circle_weight_for(len(task.texts) - intents * task.label_names, intents),
+            circle_weight=circle_weight_for(task.utterances, intents),
             circle_gamma=16.0,
             label_smoothing=0.05,
         )
@@ -206,7 +239,7 @@ def _fit_probe(task: Task, config: BottleneckConfig, seed: int) -> Adapter:
     bias = torch.from_numpy(fitted.intercept_).float()
     if len(task.intents) == 2:  # scikit-learn gives the logit of the second class alone
         weight, bias = torch.cat([-weight, weight]) / 2, torch.cat([-bias, bias]) / 2
-    return Adapter(config, {f"{HEAD}.weight": weight, f"{HEAD}.bias": bias})
+    return Adapter(config, {f"{HEAD}.weight": weight, f"{HEAD}.bias": bias}).rounded()
 
 
 def _with_head(base: SentenceTransformer, config: BottleneckConfig, task: Task, *, full: bool) -> SentenceTransformer:
@@ -223,19 +256,64 @@ def _with_head(base: SentenceTransformer, config: BottleneckConfig, task: Task, 
     return copied
 
 
+def _fit(
+    base: SentenceTransformer,
+    task: Task,
+    *,
+    config: BottleneckConfig,
+    recipe: Recipe,
+    seed: int,
+    full: bool,
+    progress: str | None,
+) -> tuple[SentenceTransformer, Run]:
+    """A trained copy of the base."""
+    trained = _with_head(base, config, task, full=full)
+    run = run_training(
+        trained,
+        [task.prompt + text for text in task.texts],
+        task.labels.tolist(),
+        config,
+        recipe,
+        seed=seed,
+        progress=progress,
+        score=_accuracy_on(trained, task) if task.validation else None,
+    )
+    return trained, run
+
+
 def _accuracy_on(trained: SentenceTransformer, task: Task) -> Callable[[], float]:
     """Computes the accuracy of the weights as they are on the validation rows."""
     assert task.validation is not None
     texts, labels = task.validation
-    prompted = [task.prompt + text for text in texts]
+    read = _reader(trained, task.prompt)
+    return lambda: float((read(texts).argmax(dim=-1) == labels).float().mean())
 
-    def accuracy() -> float:
+
+def _reader(trained: SentenceTransformer, prompt: str) -> Reader:
+    """Computes the logits (texts, intents) of texts with the weights as they are."""
+
+    def read(texts: Sequence[str]) -> Tensor:
         head = find_head(trained)
         with torch.no_grad():
-            logits = head(embed(trained, prompted).to(trained.device))
-        return float((logits.argmax(dim=-1).cpu() == labels).float().mean())
+            logits: Tensor = head(embed(trained, [prompt + text for text in texts]).to(trained.device))
+        return logits.cpu()
 
-    return accuracy
+    return read
+
+
+def _probe_reader(base: SentenceTransformer, prompt: str, probe: Adapter) -> Reader:
+    weight, bias = probe.tensors[f"{HEAD}.weight"], probe.tensors[f"{HEAD}.bias"]
+    return lambda texts: linear_logits(embed(base, [prompt + text for text in texts]), weight, bias)
+
+
+def _calibrated(config: BottleneckConfig, calibration: Calibration) -> BottleneckConfig:
+    return _changed(
+        config,
+        temperature=calibration.temperature,
+        scope_location=calibration.location,
+        scope_spread=calibration.spread,
+        threshold=calibration.threshold,
+    )
 
 
 def _extract(trained: SentenceTransformer, config: BottleneckConfig) -> Adapter:
@@ -244,7 +322,7 @@ def _extract(trained: SentenceTransformer, config: BottleneckConfig) -> Adapter:
         name.removeprefix(PREFIX): tensor.detach().to("cpu", torch.float32, copy=True).contiguous()
         for name, tensor in state.items()
     }
-    return Adapter(config, tensors)
+    return Adapter(config, tensors).rounded()
 
 
 def _without_head(trained: SentenceTransformer, base: SentenceTransformer) -> SentenceTransformer:

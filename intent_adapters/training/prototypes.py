@@ -57,24 +57,43 @@ def fitting_scale(embeddings: Tensor, labels: Tensor, intents: int) -> float:
         The scale; 16 if no intent has two texts.
     """
     embeddings = F.normalize(embeddings, dim=-1)
+    texts = 0
+    losses = torch.zeros(len(SCALES), dtype=torch.float64)
+    gap = torch.zeros((), dtype=torch.float64)
+    for rows, cosines, without_itself in cosines_without_itself(embeddings, labels, intents):
+        own, places = labels[rows], torch.arange(len(rows))
+        to_own = cosines[places, own]
+        gap += (to_own - (cosines.sum(dim=-1) - to_own) / (intents - 1)).sum()
+        cosines[places, own] = without_itself
+        losses += torch.stack([F.cross_entropy(scale * cosines, own, reduction="sum") for scale in SCALES])
+        texts += len(rows)
+    if not texts:
+        return SCALE_WITHOUT_EVIDENCE
+    limit = LARGEST_GAP_IN_LOGITS * texts / max(gap.item(), 1e-6)
+    return min(SCALES[int(losses.argmin())] * SOFTENING, limit)
+
+
+def cosines_without_itself(
+    embeddings: Tensor, labels: Tensor, intents: int
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Cosines of texts with the class means, in chunks; without the texts that are the only ones of their intent.
+
+    Args:
+        embeddings: Normalised, shape (texts, dim).
+        labels: The number of each text's intent, shape (texts,).
+        intents: How many there are.
+
+    Yields:
+        Numbers of texts (rows,); their cosines with the means of all texts (rows, intents); and their cosines with
+        the mean of their own class without themselves (rows,).
+    """
     counts = torch.bincount(labels, minlength=intents)
     sums = class_means(embeddings, labels, intents) * counts[:, None]
     means = F.normalize(sums, dim=-1)
-    rows = torch.nonzero(counts[labels] > 1)[:, 0]
-    if not len(rows):
-        return SCALE_WITHOUT_EVIDENCE
-    losses = torch.zeros(len(SCALES), dtype=torch.float64)
-    gap = torch.zeros((), dtype=torch.float64)
-    for chunk in rows.split(ROWS_AT_ONCE):
-        own = labels[chunk]
-        cosines = embeddings[chunk] @ means.T
-        to_own = cosines[torch.arange(len(chunk)), own]
-        gap += (to_own - (cosines.sum(dim=-1) - to_own) / (intents - 1)).sum()
-        without_itself = F.normalize(sums[own] - embeddings[chunk], dim=-1)
-        cosines[torch.arange(len(chunk)), own] = (embeddings[chunk] * without_itself).sum(dim=-1)
-        losses += torch.stack([F.cross_entropy(scale * cosines, own, reduction="sum") for scale in SCALES])
-    limit = LARGEST_GAP_IN_LOGITS * len(rows) / max(gap.item(), 1e-6)
-    return min(SCALES[int(losses.argmin())] * SOFTENING, limit)
+    for rows in torch.nonzero(counts[labels] > 1)[:, 0].split(ROWS_AT_ONCE):
+        if len(rows):
+            without_itself = F.normalize(sums[labels[rows]] - embeddings[rows], dim=-1)
+            yield rows, embeddings[rows] @ means.T, (embeddings[rows] * without_itself).sum(dim=-1)
 
 
 def readable(label: str) -> str:

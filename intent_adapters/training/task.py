@@ -14,6 +14,7 @@ from torch import Tensor
 from intent_adapters.bottleneck import BottleneckConfig
 from intent_adapters.data import validate_rows
 from intent_adapters.errors import ConfigError, DataError
+from intent_adapters.inputs import check_texts
 from intent_adapters.training.prototypes import class_means, embed, names_are_telling, new_names
 
 Rows: TypeAlias = Dataset | Sequence[Mapping[str, object]]
@@ -29,7 +30,7 @@ class Task:
         intents: The intents' names, by number.
         prompt: What is put before each text.
         embeddings: The frozen base's sentence embeddings of the texts, shape (texts, dim).
-        label_names: Whether the last texts are the readable names of the intents.
+        names: How many of the texts, the last ones, are readable names of intents and not utterances.
         validation: Texts and the numbers of their intents, to stop early on.
     """
 
@@ -38,8 +39,24 @@ class Task:
     intents: list[str]
     prompt: str
     embeddings: Tensor
-    label_names: bool = False
+    names: int = 0
     validation: tuple[list[str], Tensor] | None = None
+
+    @property
+    def utterances(self) -> int:
+        """How many of the texts, the first ones, are utterances and not names of intents."""
+        return len(self.texts) - self.names
+
+    def subset(self, numbers: Tensor) -> Task:
+        """The task with only the texts that have these numbers, given in ascending order, and without validation."""
+        return dataclasses.replace(
+            self,
+            names=int((numbers >= self.utterances).sum()),
+            texts=[self.texts[number] for number in numbers.tolist()],
+            labels=self.labels[numbers],
+            embeddings=self.embeddings[numbers],
+            validation=None,
+        )
 
 
 def prepare_task(
@@ -73,6 +90,31 @@ def prepare_task(
     if validation is not None:
         task = dataclasses.replace(task, validation=_number_validation(validation, number))
     return task if label_names is False else _with_label_names(base, task, insist=label_names is True)
+
+
+def prepare_out_of_scope(rows: Sequence[str] | Rows | None, task: Task) -> list[str] | None:
+    """The texts that the agent should reject.
+
+    Args:
+        rows: Texts, or rows whose labels play no part.
+        task: The agent's.
+
+    Raises:
+        DataError: There are none, or one is a training text too.
+        TextError: One is empty or no string.
+    """
+    if rows is None:
+        return None
+    texts = check_texts([row if isinstance(row, str) else row["text"] for row in rows])
+    if not texts:
+        raise DataError("out_of_scope holds no texts: give texts that the agent should reject, or leave it out")
+    both = sorted(set(texts) & set(task.texts[: task.utterances]))
+    if both:
+        raise DataError(
+            f"{len(both)} of the out-of-scope texts are training texts too, the first is {both[0]!r}: take them out "
+            "of the one or the other"
+        )
+    return texts
 
 
 def _order_intents(intents: set[str], config: BottleneckConfig | None) -> list[str]:
@@ -114,5 +156,5 @@ def _with_label_names(base: SentenceTransformer, task: Task, *, insist: bool) ->
         texts=task.texts + names,
         labels=torch.cat([task.labels, numbers]),
         embeddings=torch.cat([task.embeddings, embeddings]),
-        label_names=True,
+        names=len(names),
     )

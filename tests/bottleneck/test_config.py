@@ -26,6 +26,8 @@ NUMBERS = [
     "label_smoothing",
     "threshold",
     "temperature",
+    "scope_location",
+    "scope_spread",
 ]
 EVERYTHING = {
     "bottleneck_size": None,
@@ -36,7 +38,7 @@ EVERYTHING = {
     "dropout": 0.1,
     "init_weights": False,
     "target_modules": ["a.dense", "b"],
-    "labels": ["예약 취소", 'it\'s "quoted"\n', "🤖", "ß"],
+    "labels": ["예약 취소", 'it\'s "quoted"\\', "🤖", "ß"],
     "head": "linear",
     "head_scale": 60.0,
     "embedding_dim": 512,
@@ -46,6 +48,8 @@ EVERYTHING = {
     "label_smoothing": 0.0,
     "threshold": 0.35,
     "temperature": 1.7,
+    "scope_location": -3.25,
+    "scope_spread": 0.5,
     "prompt": "query: ",
     "base_fingerprint": "sha256:0123",
     "base_model_name_or_path": "some/base",
@@ -146,6 +150,14 @@ HOSTILE = [
     *({"embedding_dim": value} for value in ("384", False, 0, -3, 1.5, 10**9)),
     *({name: value} for name in NUMBERS for value in (NAN, INF, -INF, "1", True, [], 1e300, -1e300)),
     {"temperature": 0},
+    {"threshold": 1.01},
+    {"threshold": -0.01},
+    {"scope_location": 1.0},
+    {"scope_spread": 1.0},
+    {"scope_location": 1.0, "scope_spread": 0},
+    {"scope_location": 1.0, "scope_spread": -1.0},
+    {"scope_location": NAN, "scope_spread": 1.0},
+    {"scope_location": 1.0, "scope_spread": INF},
     {"temperature": -1.0},
     {"head_scale": 0},
     {"reduction_factor": 0.5},
@@ -164,6 +176,7 @@ HOSTILE = [
         for value in ("yes", 5, [], [1, 2], ["a", "a"], [""], [" \t"], {"a": 0}, [None], [["a"]], True)
     ),
     {"labels": ["a", "b\ud800"]},
+    *({"labels": ["a", f"b{character}"]} for character in ("\x1b[31m", "\n", "\x9b", "\u202e", "\u2067", "\u2028")),
     {"labels": ["a" * 10_001]},
     {"labels": [str(i) for i in range(100_001)]},
     *({"target_modules": value} for value in (3, "", [], [""], ["a", 1], {"a": 1}, "(", "a{99999999999}", True)),
@@ -247,6 +260,11 @@ JSON = st.recursive(
 FIELDS = [f.name for f in fields(BottleneckConfig)]
 
 
+LABELS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cf", "Zl", "Zp"]), min_size=1).filter(
+    str.strip
+)
+
+
 @given(st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=5))
 @settings(max_examples=300, deadline=None)
 def test_any_values_give_a_config_or_a_config_error(values):
@@ -268,11 +286,10 @@ VALID = st.fixed_dictionaries(
         "non_linearity": st.sampled_from(sorted(NON_LINEARITIES)),
         "scaling": st.floats(-100, 100),
         "dropout": st.floats(0, 1, exclude_max=True),
-        "labels": st.none()
-        | st.lists(st.text(st.characters(codec="utf-8"), min_size=1).filter(str.strip), min_size=1, unique=True),
+        "labels": st.none() | st.lists(LABELS, min_size=1, unique=True),
         "head": st.sampled_from(["cosine", "linear"]),
         "head_scale": st.floats(0.01, 1e4),
-        "threshold": st.none() | st.floats(-1, 1),
+        "threshold": st.none() | st.floats(0, 1),
         "temperature": st.floats(0.01, 100),
         "prompt": st.none() | st.text(st.characters(codec="utf-8"), max_size=30),
         "target_modules": st.none() | st.just(r".*\.dense") | st.lists(st.sampled_from("abc"), min_size=1),

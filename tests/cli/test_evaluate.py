@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,67 @@ def test_bad_data_and_unknown_labels(agents: Agents, tmp_path: Path):
     result = run("evaluate", path, "-a", agents.it)
     assert result.exit_code == 1
     assert "such as 'oos'" in result.stderr
+
+
+@pytest.fixture
+def chatter(tmp_path: Path) -> Path:
+    path = tmp_path / "chatter.txt"
+    path.write_text("주세요 0\n\nis it\n자차\n", encoding="utf-8")
+    return path
+
+
+def test_out_of_scope_utterances_and_a_threshold(agents: Agents, data: Path, chatter: Path):
+    arguments = ("evaluate", data, "-a", agents.it, "--out-of-scope", chatter)
+    rejecting = json.loads(run(*arguments, "--threshold", 1, "--json").stdout)
+    assert rejecting["out_of_scope"]["rows"] == 3
+    assert rejecting["out_of_scope"]["recall"] == 1
+    assert rejecting["rejection"]["false_rejection_rate"] == 1
+    accepting = json.loads(run(*arguments, "--threshold", 0, "--json").stdout)
+    assert accepting["out_of_scope"]["recall"] == 0
+    assert accepting["out_of_scope"]["auroc"] == rejecting["out_of_scope"]["auroc"]
+    assert accepting["accuracy"] == rejecting["accuracy"]
+    assert json.loads(run("evaluate", data, "-a", agents.it, "--json").stdout)["out_of_scope"] is None
+
+
+def test_tables_show_how_far_to_trust_the_agent_and_what_slipped_through(
+    agents: Agents, data: Path, chatter: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("COLUMNS", "200")
+    result = run("evaluate", data, "-a", agents.it, "--out-of-scope", chatter, "--threshold", 0)
+    assert result.exit_code == 0
+    for expected in ("expected calibration error", "AUROC", "out of scope but answered", "주세요 0", "is it"):
+        assert expected in result.stdout
+    result = run("evaluate", data, "-a", agents.it)
+    assert "it answers everything" in result.stdout
+    assert "AUROC" not in result.stdout
+
+
+def test_pictures_go_into_a_folder_and_not_into_the_json(agents: Agents, data: Path, chatter: Path, tmp_path: Path):
+    folder = tmp_path / "new" / "pictures"
+    result = run("evaluate", data, "-a", agents.it, "--out-of-scope", chatter, "--plots", folder, "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["rows"] == len(TEXTS)
+    names = {"confusion", "similarity", "map", "confidence", "reliability", "risk_coverage"}
+    assert {path.stem for path in folder.iterdir()} == names
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in folder.iterdir())
+    assert "confusion.png" in result.stderr
+
+
+def test_without_matplotlib_nothing_is_computed(agents: Agents, data: Path, tmp_path: Path, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("intent_adapters.evaluation.plots")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    result = run("evaluate", data, "-a", "./nowhere", "--plots", tmp_path / "pictures")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "pip install 'intent-adapters[plots]'" in result.stderr
+
+
+def test_bad_out_of_scope_files_and_plot_folders(agents: Agents, data: Path, tmp_path: Path):
+    path = tmp_path / "b.csv"
+    path.write_text("text\n\u200b\n", encoding="utf-8")
+    result = run("evaluate", data, "-a", agents.it, "--out-of-scope", path)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "b.csv:2: the text is empty" in result.stderr
+    assert run("evaluate", data, "-a", agents.it, "--out-of-scope", tmp_path / "no.csv").exit_code == 1
+    assert run("evaluate", data, "-a", agents.it, "--plots", data).exit_code == 2
+    assert run("evaluate", data, "-a", agents.it, "--threshold", 2).exit_code == 2

@@ -1,17 +1,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intent_adapters.errors import AgentError, DataError
-from intent_adapters.evaluation import Confusion, evaluate, score_labels
-from intent_adapters.model import IntentModel
-from intent_adapters.prediction import Prediction
+from intent_adapters.errors import DataError
+from intent_adapters.evaluation import Confusion, score_labels
 
 
 def test_scores_of_a_case_counted_by_hand():
@@ -49,38 +45,3 @@ def test_wrong_rows_are_the_confusions_and_json_holds_everything(pairs: list[tup
 def test_nothing_to_compare(labels: list[str], predictions: list[str]):
     with pytest.raises(DataError, match="give one prediction for each label"):
         score_labels(labels, predictions)
-
-
-class LengthModel:
-    """Answers with the length of the text."""
-
-    def __init__(self, *agents: str) -> None:
-        self.agents = agents
-        self.asked: list[str] = []
-
-    def labels(self, agent: str) -> list[str]:
-        return ["1", "2", "3"]
-
-    def predict(self, texts: Sequence[str], agents: str, *, top_k: int, batch_size: int) -> list[Prediction]:
-        self.asked.append(agents)
-        return [Prediction(agents, str(len(text)), 1.0, ((str(len(text)), 1.0),), False) for text in texts]
-
-
-def test_an_agent_is_evaluated_on_every_row():
-    model = LengthModel("it")
-    rows = [{"text": text, "label": label} for text, label in [("a", "1"), ("bb", "2"), ("a", "1"), ("ccc", "2")]]
-    scores = evaluate(cast(IntentModel, model), rows)
-    assert (scores.rows, scores.accuracy) == (4, 0.75)
-    assert scores.confusions == (Confusion("2", "3", 1),)
-    assert evaluate(cast(IntentModel, LengthModel("it", "hr")), rows, "hr") == scores
-    assert model.asked == ["it"]
-
-
-def test_bad_rows_unknown_labels_and_unnamed_agents():
-    model = cast(IntentModel, LengthModel("it"))
-    with pytest.raises(DataError, match=r"rows\[0\]: the text is empty"):
-        evaluate(model, [{"text": "", "label": "1"}])
-    with pytest.raises(DataError, match="1 labels of the rows are no intents of agent 'it', such as 'oos'"):
-        evaluate(model, [{"text": "a", "label": "oos"}])
-    with pytest.raises(AgentError, match="has the agents a, b; name one"):
-        evaluate(cast(IntentModel, LengthModel("a", "b")), [{"text": "a", "label": "1"}])

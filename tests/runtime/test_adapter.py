@@ -135,7 +135,7 @@ def rename_in_header(folder: Path) -> None:
 
 
 DAMAGES = {
-    "no folder": (shutil.rmtree, "cannot be fetched"),
+    "no folder": (shutil.rmtree, "no such folder"),
     "no config": (lambda f: (f / CONFIG).unlink(), f"No {CONFIG}"),
     "no weights": (lambda f: (f / WEIGHTS).unlink(), f"No {WEIGHTS}"),
     "empty config": (lambda f: (f / CONFIG).write_text(""), "not JSON"),
@@ -241,6 +241,34 @@ def test_files_of_half_precision_are_read_as_float32(base, tmp_path):
     read = Adapter.read(tmp_path / "half")
     assert {tensor.dtype for tensor in read.tensors.values()} == {torch.float32}
     assert all(torch.equal(read.tensors[name], tensor.float()) for name, tensor in half.tensors.items())
+
+
+def test_values_that_float16_holds_are_written_in_it_and_others_are_not(base, tmp_path):
+    adapter = random_adapter(base)
+    adapter.tensors["intent_head.intent_bottleneck_head.scale"].fill_(1e6)
+    adapter.write(tmp_path / "exact")
+    rounded = adapter.rounded()
+    rounded.write(tmp_path / "rounded")
+    files = {name: load_file(tmp_path / name / WEIGHTS) for name in ("exact", "rounded")}
+    large = "base_model.model.intent_head.intent_bottleneck_head.scale"
+    assert {tensor.dtype for tensor in files["exact"].values()} == {torch.float32}
+    assert {name for name, tensor in files["rounded"].items() if tensor.dtype == torch.float32} == {large}
+    for name, one in (("exact", adapter), ("rounded", rounded)):
+        read = Adapter.read(tmp_path / name)
+        assert all(torch.equal(read.tensors[key], tensor) for key, tensor in one.tensors.items())
+        assert read.digest == one.digest
+    assert all(torch.allclose(rounded.tensors[key], tensor, rtol=1e-3) for key, tensor in adapter.tensors.items())
+
+
+def test_a_rounded_adapter_is_read_by_peft(base, tmp_path):
+    ours = IntentModel(base)
+    ours.add_agent("agent", random_adapter(base).rounded())
+    ours.save_adapter("agent", tmp_path / "agent")
+    theirs = structural_copy(base)
+    PeftModel.from_pretrained(encoder_of(theirs), str(tmp_path / "agent")).eval()
+    embeddings = theirs.encode(["예약 취소", "a"], convert_to_tensor=True)
+    assert embeddings.dtype == torch.float32
+    assert torch.allclose(embeddings, torch.from_numpy(ours.encode(["예약 취소", "a"], agents="agent")), atol=1e-6)
 
 
 def test_the_digest_is_optional_and_checked_when_there(folder, model):

@@ -125,12 +125,13 @@ def test_nothing_is_printed_warned_or_left_behind(model, tmp_path, monkeypatch, 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_progress_bar_is_one_bar_on_stderr(model, capfd):
+def test_progress_bars_are_on_stderr(model, capfd):
     train(model, epochs=2, progress=True)
     out, err = capfd.readouterr()
     assert out == ""
     assert {line.split(":")[0].strip() for line in err.replace("\r", "\n").split("\n") if line.strip()} == {
-        "training 'bank'"
+        "training 'bank'",
+        "calibrating 'bank'",
     }
     assert "100%" in err and "loss=" in err
 

@@ -1,0 +1,108 @@
+"""The bare encoder on tokens that are there already: what everything else is compared with."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from transformers import AutoModel, AutoTokenizer
+
+from intent_adapters.benchmark.protocol import Case, Disk, System
+from intent_adapters.benchmark.systems.standard_onnx import EXPORTED, QUANTIZED, new_session, write_standard_onnx
+from intent_adapters.benchmark.tokens import mean_of_tokens, tokenise
+
+
+class Bare(System):
+    """Tokens in, sentence embeddings out; agents are nothing to it."""
+
+    most_loads = 0
+
+    def open(self) -> None:
+        """Load the tokenizer."""
+        self.tokenizer = AutoTokenizer.from_pretrained(self.plan.base)
+
+    def prepare(self) -> None:
+        """Load the encoder."""
+        self.open()
+
+    def cases(self) -> list[Case]:
+        """One utterance, one batch."""
+        return [case for case in self.plan.cases if case.agents == 1]
+
+    def call(self, case: Case) -> Callable[[], object]:
+        """The call that is timed."""
+        tokens = tokenise(self.tokenizer, self.texts()[: case.rows])
+        return self.call_on(tokens["input_ids"], tokens["attention_mask"])
+
+    @abstractmethod
+    def call_on(self, ids: Tensor, mask: Tensor) -> Callable[[], object]:
+        """The call that is timed, on given tokens."""
+
+    def predict_one(self, text: str, agent: int) -> object:
+        """It has no agents to ask."""
+        raise NotImplementedError
+
+    def predict_batch(self, texts: list[str], agents: Sequence[int]) -> object:
+        """It has no agents to ask."""
+        raise NotImplementedError
+
+
+class BareTorch(Bare):
+    """PyTorch float32."""
+
+    name = "bare-torch"
+    title = "bare encoder, PyTorch"
+
+    def open(self) -> None:
+        """Load the encoder."""
+        super().open()
+        self.encoder: Any = AutoModel.from_pretrained(self.plan.base, dtype=torch.float32).eval()
+
+    def call_on(self, ids: Tensor, mask: Tensor) -> Callable[[], object]:
+        """Encoder and mean of the tokens."""
+
+        def run() -> Tensor:
+            with torch.inference_mode():
+                hidden = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+                return mean_of_tokens(hidden, mask)
+
+        return run
+
+
+class _BareOnnx(Bare):
+    file: ClassVar[str]
+
+    def write_files(self) -> Disk | None:
+        """Export and quantise."""
+        write_standard_onnx(self.plan.base, Path(self.plan.work, "standard-onnx"))
+        return None
+
+    def open(self) -> None:
+        """Make the session."""
+        super().open()
+        self.session = new_session(Path(self.plan.work, "standard-onnx", self.file))
+
+    def call_on(self, ids: Tensor, mask: Tensor) -> Callable[[], object]:
+        """The session on arrays."""
+        inputs = {"input_ids": ids.numpy(), "attention_mask": mask.numpy()}
+        return lambda: self.session.run(None, inputs)
+
+
+class BareOnnx(_BareOnnx):
+    """ONNX Runtime, float32."""
+
+    name = "bare-onnx-fp32"
+    title = "bare encoder, ONNX Runtime fp32"
+    file = EXPORTED
+
+
+class BareOnnxInt8(_BareOnnx):
+    """ONNX Runtime, int8 weights, activations quantised as they come."""
+
+    name = "bare-onnx-int8"
+    title = "bare encoder, ONNX Runtime int8"
+    file = QUANTIZED

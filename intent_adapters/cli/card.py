@@ -1,0 +1,88 @@
+"""`intent-adapters card`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from huggingface_hub import ModelCard
+from peft.utils import CONFIG_NAME
+
+from intent_adapters.base import fingerprint, load_base
+from intent_adapters.cli.card_options import (
+    Facts,
+    Language,
+    License,
+    Scores,
+    ScoresName,
+    TrainingData,
+    card_facts,
+)
+from intent_adapters.cli.console import err, examples, working
+from intent_adapters.hub import CardFacts, adapter_card, base_card
+from intent_adapters.hub.contents import CARD_NAME
+
+Folder = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FOLDER", help="Folder of an adapter or a base.", exists=True, file_okay=False, show_default=False
+    ),
+]
+RepoId = Annotated[
+    str | None,
+    typer.Option(
+        "--repo-id", help="Where it will be on the Hub.", metavar="ORG/NAME", show_default="the folder's name"
+    ),
+]
+Print = Annotated[bool, typer.Option("--print", help="Write the card to standard output instead of README.md.")]
+
+EXAMPLES = examples(
+    "intent-adapters card agents/clinic --language ko --license apache-2.0 --data clinic.csv",
+    "intent-adapters card agents/clinic --scores seed0.json --scores seed1.json --scores-name 'clinic, test file'",
+    "intent-adapters card my-base --repo-id ORG/my-base --facts facts.json --print",
+)
+
+
+def card_command(
+    folder: Folder,
+    repo_id: RepoId = None,
+    facts: Facts = None,
+    language: Language = None,
+    license_name: License = None,
+    data: TrainingData = None,
+    scores: Scores = None,
+    scores_name: ScoresName = "held-out utterances",
+    print_card: Print = False,
+) -> None:
+    """Write the model card of an adapter or a base into its folder.
+
+    What stands between the card's markers is made anew; what a person wrote outside of them is kept.
+    """
+    known = card_facts(facts, language, license_name, data, scores, scores_name)
+    with working("looking at the files"):
+        card = make_card(folder, repo_id, known, own_card(folder))
+    if print_card:
+        typer.echo(str(card))
+        return
+    card.save(folder / CARD_NAME)
+    err.print(f"wrote {folder / CARD_NAME}", markup=False, soft_wrap=True)
+
+
+def make_card(folder: Path, repo_id: str | None, facts: CardFacts, existing: str | None) -> ModelCard:
+    """The card of what is in a folder.
+
+    Raises:
+        AdapterError: The folder holds a damaged adapter.
+        BaseError: It holds no base either.
+    """
+    if (folder / CONFIG_NAME).is_file():
+        return adapter_card(folder, repo_id=repo_id, facts=facts, existing=existing)
+    found = fingerprint(load_base(folder, device="cpu"))
+    return base_card(folder, found, repo_id=repo_id, facts=facts, existing=existing)
+
+
+def own_card(folder: Path) -> str | None:
+    """The text of the card in a folder."""
+    path = folder / CARD_NAME
+    return path.read_bytes().decode("utf-8-sig") if path.is_file() else None

@@ -1,0 +1,67 @@
+"""`intent-adapters export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from intent_adapters.base import load_base
+from intent_adapters.bottleneck.functional import NON_LINEARITIES
+from intent_adapters.cli.console import examples, facts_table, out, print_json, working
+from intent_adapters.cli.options import Json
+from intent_adapters.runtime.onnx import Precision
+from intent_adapters.runtime.onnx.export import export_base
+
+Base = Annotated[str, typer.Argument(metavar="BASE", help="Encoder: Hub id or folder.", show_default=False)]
+Output = Annotated[
+    Path, typer.Argument(metavar="FOLDER", help="Where to; an earlier export is replaced.", show_default=False)
+]
+PrecisionOption = Annotated[
+    Precision,
+    typer.Option("--precision", help="int8: a quarter of the size, twice as fast or more. float32: exact."),
+]
+SitesOption = Annotated[
+    Literal["houlsby", "pfeiffer", "parallel"],
+    typer.Option("--sites", help="Where agents have their bottlenecks; houlsby includes pfeiffer."),
+]
+NonLinearity = Annotated[
+    str, typer.Option("--non-linearity", help=f"Of the agents' bottlenecks: {', '.join(NON_LINEARITIES)}.")
+]
+
+EXAMPLES = examples(
+    "intent-adapters export sentence-transformers/all-MiniLM-L6-v2 minilm-int8",
+    "intent-adapters export BASE base-float32 --precision float32 --json",
+)
+
+
+def export_command(
+    base: Base,
+    folder: Output,
+    precision: PrecisionOption = "int8",
+    sites: SitesOption = "houlsby",
+    non_linearity: NonLinearity = "gelu",
+    json: Json = False,
+) -> None:
+    """Export a base for ONNX Runtime; agents need no export.
+
+    The folder holds all that is needed to answer: IntentModel.from_pretrained(FOLDER, backend="onnx").
+    """
+    with working("exporting"):
+        exported = export_base(
+            load_base(base, device="cpu"), folder, precision=precision, sites=sites, non_linearity=non_linearity
+        )
+    facts: dict[str, object] = {
+        "folder": str(exported.folder),
+        "precision": exported.description.precision,
+        "sites": len(exported.description.sites),
+        "non_linearity": exported.description.non_linearity,
+        "bytes": exported.bytes,
+        "least_cosine": round(exported.least_cosine, 6),
+        "fingerprint": exported.description.fingerprint,
+    }
+    if json:
+        print_json(facts)
+    else:
+        out.print(facts_table(facts, title=f"exported {base}"))

@@ -1,0 +1,96 @@
+"""`intent-adapters pull`."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from intent_adapters.base import fingerprint, load_base
+from intent_adapters.cli.console import examples, facts_table, out, print_json, working
+from intent_adapters.cli.hub_options import Revision, Token
+from intent_adapters.cli.options import Json
+from intent_adapters.errors import BaseMismatchError
+from intent_adapters.hub.contents import ADAPTER, BASE
+from intent_adapters.hub.fetching import HubOptions, fetch_base, fetch_either
+from intent_adapters.runtime import Adapter
+from intent_adapters.runtime.files import replaced_folder
+
+Source = Annotated[
+    str, typer.Argument(metavar="ORG/NAME", help="Repository of an adapter or a base.", show_default=False)
+]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="A new folder to copy it to, too.", show_default="the cache alone"),
+]
+Subfolder = Annotated[
+    str | None, typer.Option("--subfolder", help="Folder of the repository that holds it.", show_default=False)
+]
+WithBase = Annotated[bool, typer.Option("--base/--no-base", help="Fetch an adapter's base, too.")]
+
+EXAMPLES = examples(
+    "intent-adapters pull ORG/clinic",
+    "intent-adapters pull ORG/clinic --revision v1.0 --output agents/clinic --no-base",
+)
+
+
+def pull_command(
+    source: Source,
+    output: Output = None,
+    revision: Revision = None,
+    subfolder: Subfolder = None,
+    base: WithBase = True,
+    token: Token = None,
+    json: Json = False,
+) -> None:
+    """Fetch an adapter, with the base that it names, or a base from the Hub, and check it.
+
+    Afterwards it loads without a network.
+    """
+    if output is not None and output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise typer.BadParameter(f"{str(output)!r} is there already; name a new folder", param_hint="--output")
+    hub: HubOptions = {"revision": revision, "token": token, "subfolder": subfolder}
+    with working("pulling"):
+        found, is_adapter = fetch_either(source, **hub)
+        facts: dict[str, Any] = {
+            "kind": "adapter" if is_adapter else "base",
+            "commit": found.commit,
+            "folder": str(output or found.folder),
+        }
+        if is_adapter:
+            facts |= _adapter_facts(source, Adapter.read(found.folder), base, token)
+        else:
+            facts["fingerprint"] = fingerprint(load_base(found.folder, device="cpu"))
+        if output is not None:
+            _copy(found.folder, output, is_adapter)
+    if json:
+        print_json(facts)
+    else:
+        out.print(facts_table(facts, title=f"pulled {source}"))
+
+
+def _adapter_facts(source: str, adapter: Adapter, with_base: bool, token: str | None) -> dict[str, Any]:
+    """What an adapter is; its base is fetched and compared, if wished."""
+    config = adapter.config
+    named = config.base_model_name_or_path
+    if with_base and named:
+        fetched = fetch_base(named, revision=config.revision, token=token)
+        found = fingerprint(load_base(fetched.folder, device="cpu"))
+        if config.base_fingerprint not in (None, found):
+            raise BaseMismatchError(
+                f"The adapter {source!r} was trained on a base with fingerprint {str(config.base_fingerprint)[:12]}, "
+                f"but the base that it names, {named!r}, has {found[:12]}. Ask its makers."
+            )
+    return {"intents": len(adapter.labels), "base": named, "base_revision": config.revision}
+
+
+def _copy(source: Path, target: Path, is_adapter: bool) -> None:
+    """Copies the files that we read; those in the cache are links."""
+    files = ADAPTER if is_adapter else BASE
+    names = [path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file()]
+    with replaced_folder(target) as staging:
+        for name in [*files.choose(names, files.small), *files.choose(names, files.weights)]:
+            (staging / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / name, staging / name)

@@ -1,0 +1,95 @@
+"""`intent-adapters push`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from peft.utils import CONFIG_NAME
+
+from intent_adapters.base import fingerprint, load_base
+from intent_adapters.cli.card import Folder, own_card
+from intent_adapters.cli.card_options import Facts, Language, License, Scores, ScoresName, TrainingData, card_facts
+from intent_adapters.cli.console import examples, facts_table, out, print_json, working
+from intent_adapters.cli.hub_options import Token
+from intent_adapters.cli.options import Json
+from intent_adapters.hub import publish_adapter, publish_base
+from intent_adapters.hub.publishing import PublishOptions
+from intent_adapters.runtime import Adapter
+
+Target = Annotated[str, typer.Argument(metavar="ORG/NAME", help="The repository on the Hub.", show_default=False)]
+PinnedBase = Annotated[
+    str | None,
+    typer.Option(
+        "--base",
+        "-b",
+        metavar="ORG/NAME",
+        help="Where the adapter's base is on the Hub; needed if it was trained on a folder.",
+        show_default="the one that the adapter names",
+    ),
+]
+Private = Annotated[
+    bool | None, typer.Option("--private/--public", help="Of a repository that is made now.", show_default=False)
+]
+Branch = Annotated[
+    str | None,
+    typer.Option(
+        "--revision", help="Branch to commit to; made if it is not there.", show_default="the default branch"
+    ),
+]
+Message = Annotated[str | None, typer.Option("--message", "-m", help="Of the commit.", show_default=False)]
+PullRequest = Annotated[
+    bool, typer.Option("--create-pr", help="Propose it as a pull request on a repository that is there.")
+]
+Tag = Annotated[str | None, typer.Option("--tag", help="Name for the new state, such as v1.0.", show_default=False)]
+
+EXAMPLES = examples(
+    "intent-adapters push my-base ORG/my-base --license apache-2.0",
+    "intent-adapters push agents/clinic ORG/clinic --base ORG/my-base --private --tag v1.0",
+    "intent-adapters push agents/clinic ORG/clinic --data clinic.csv --scores test.json --language ko",
+)
+
+
+def push_command(
+    folder: Folder,
+    repo_id: Target,
+    base: PinnedBase = None,
+    private: Private = None,
+    revision: Branch = None,
+    message: Message = None,
+    create_pr: PullRequest = False,
+    tag: Tag = None,
+    facts: Facts = None,
+    language: Language = None,
+    license_name: License = None,
+    data: TrainingData = None,
+    scores: Scores = None,
+    scores_name: ScoresName = "held-out utterances",
+    token: Token = None,
+    json: Json = False,
+) -> None:
+    """Publish an adapter or a base on the Hub, with its card, in one commit."""
+    known = card_facts(facts, language, license_name, data, scores, scores_name)
+    options: PublishOptions = {
+        "private": private,
+        "token": token,
+        "revision": revision,
+        "commit_message": message,
+        "create_pr": create_pr,
+        "tag": tag,
+    }
+    readme = own_card(folder)
+    with working("pushing"):
+        if (folder / CONFIG_NAME).is_file():
+            adapter = Adapter.read(folder)
+            published = publish_adapter(adapter, repo_id, base=base, facts=known, readme=readme, **options)
+        elif base is not None:
+            raise typer.BadParameter(f"{str(folder)!r} is no adapter; a base has no base", param_hint="--base")
+        else:
+            found = fingerprint(load_base(folder, device="cpu"))
+            published = publish_base(folder, repo_id, found, facts=known, readme=readme, **options)
+    if json:
+        print_json(asdict(published))
+    else:
+        out.print(facts_table(asdict(published), title=f"pushed {folder}"))

@@ -1,0 +1,88 @@
+"""Utterances without intents, such as those that an agent should not answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from datasets import Dataset
+
+from intent_adapters.data.columns import find_text_column
+from intent_adapters.data.problems import Problems, data_error, shorten
+from intent_adapters.data.readers import reader_for
+from intent_adapters.data.readers.text_file import read_text
+from intent_adapters.data.reading import read_intents
+from intent_adapters.data.validation import text_fault
+from intent_adapters.errors import DataError
+
+Texts: TypeAlias = Sequence[str] | Dataset | Sequence[Mapping[str, object]]
+
+
+def read_texts(source: str | Path, *, text_column: str | None = None, encoding: str | None = None) -> list[str]:
+    """Reads utterances whose labels play no part.
+
+    Args:
+        source: the path of a file that `read_intents` reads, with or without a column of labels; of a .txt file with
+            an utterance a line, where empty lines do not count; or a folder or the name of a data set on the Hub, as
+            `read_intents` reads them.
+        text_column: the column of the utterances; found by its name if None.
+        encoding: of text files; UTF-8 if None.
+
+    Returns:
+        The utterances in their order, at least one.
+
+    Raises:
+        DataError: naming file, line and cure of up to ten problems; as `read_intents`.
+    """
+    path = Path(source)
+    if not path.is_file():
+        rows = read_intents(source, text_column=text_column, encoding=encoding, purpose="evaluation")
+        return list(rows["text"])
+    problems = Problems()
+    if path.suffix.lower() == ".txt":
+        lines = enumerate(read_text(path, encoding).splitlines(), start=1)
+        said = [(f"{source}:{number}", line) for number, line in lines if line.strip()]
+        return _checked(str(source), said, problems)
+    table = reader_for(path)(path, problems, encoding)
+    try:
+        column = find_text_column(table.origin, table.columns, text_column)
+    except DataError:
+        problems.raise_if_any()
+        raise
+    return _checked(str(source), [(row.place, row.values.get(column)) for row in table.records], problems)
+
+
+def texts_of(rows: Texts, origin: str = "rows") -> list[str]:
+    """The utterances of rows whose labels play no part.
+
+    Args:
+        rows: texts, or rows with a `text`.
+        origin: what an error calls them.
+
+    Returns:
+        The utterances in their order, at least one, without surrounding white space.
+
+    Raises:
+        DataError: naming up to ten problems with their rows, as `validate_rows`.
+    """
+    if isinstance(rows, (str, bytes)) or not isinstance(rows, (Sequence, Dataset)):
+        what = f"cannot read texts from {type(rows).__name__} {shorten(rows)}"
+        raise data_error(origin, what, "give a list of texts, or of rows such as {'text': 'hello'}")
+    if isinstance(rows, Dataset):
+        column = find_text_column(origin, rows.column_names, "text")
+        values: list[object] = rows[column][:]
+    else:
+        values = [row.get("text") if isinstance(row, Mapping) else row for row in rows]
+    return _checked(origin, [(f"{origin}[{index}]", value) for index, value in enumerate(values)], Problems())
+
+
+def _checked(origin: str, values: Sequence[tuple[str, object]], problems: Problems) -> list[str]:
+    for place, value in values:
+        fault = text_fault(value)
+        if fault:
+            problems.add(place, *fault)
+    if not values:
+        problems.add(origin, "there are no utterances", "add one a row")
+    problems.raise_if_any()
+    return [str(value).strip() for _, value in values]

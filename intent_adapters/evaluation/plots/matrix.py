@@ -1,0 +1,37 @@
+"""Drawing a square table of intents so that it can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+
+from intent_adapters.evaluation.plots.canvas import shortened
+
+# With more intents than this, names beside the rows would be too small to read.
+NAMED_UP_TO = 40
+# As many intents as a part of a larger table shows.
+BLOCK = 24
+CELL = 0.32
+
+
+def side(intents: int) -> float:
+    """Inches that a named matrix takes in each direction, names included."""
+    return max(CELL * intents, 2.0) + 2.6
+
+
+def name_rows_and_columns(axes: Axes, names: Sequence[str]) -> None:
+    """Write the intents beside the rows and below the columns."""
+    shown = [shortened(name) for name in names]
+    axes.set_xticks(range(len(names)), shown, rotation=90, fontsize=8)
+    axes.set_yticks(range(len(names)), shown, fontsize=8)
+    axes.tick_params(length=0)
+    for position in ("left", "bottom", "top", "right"):
+        axes.spines[position].set_visible(False)
+
+
+def grid_between_cells(axes: Axes, cells: int) -> None:
+    """Thin white lines between the cells."""
+    edges = [edge - 0.5 for edge in range(1, cells)]
+    axes.hlines(edges, -0.5, cells - 0.5, colors="white", linewidth=0.6)
+    axes.vlines(edges, -0.5, cells - 0.5, colors="white", linewidth=0.6)

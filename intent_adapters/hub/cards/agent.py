@@ -1,0 +1,165 @@
+"""The card of an agent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import ModelCard, ModelCardData
+from peft.utils import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
+
+from intent_adapters.bottleneck import BottleneckConfig
+from intent_adapters.errors import ConfigError
+from intent_adapters.hub.cards import wording
+from intent_adapters.hub.cards.facts import CardFacts
+from intent_adapters.hub.cards.merging import OWN_KEY, Draft, check_prose, finished_card
+from intent_adapters.hub.naming import is_repo_id
+from intent_adapters.runtime import Adapter
+
+TAGS = ("intent-adapters", "intent-classification", "peft", "sentence-transformers", "few-shot")
+WITHOUT_THRESHOLD = "It has no out-of-scope threshold: every utterance is given one of them, however far off it is."
+WITH_THRESHOLD = "Utterances that score below its threshold are marked as out of scope; some slip through."
+OWNED = frozenset({"base_model", "base_model_relation", "library_name", "pipeline_tag", OWN_KEY})
+
+
+def adapter_card(
+    folder: str | Path,
+    *,
+    name: str | None = None,
+    repo_id: str | None = None,
+    facts: CardFacts | None = None,
+    existing: str | None = None,
+) -> ModelCard:
+    """Describe an agent.
+
+    Args:
+        folder: The adapter's folder.
+        name: The agent's name. None: the last part of `repo_id`, or else of `folder`.
+        repo_id: Where it is or will be on the Hub; the usage block loads it from there.
+        facts: What its makers say about it.
+        existing: The text of the card that there is. What a person wrote into it is kept, and so is what an earlier
+            call knew about the same weights and this one does not.
+
+    Returns:
+        The card.
+
+    Raises:
+        AdapterError: The folder holds no adapter.
+        ConfigError: The existing card is broken, or an example is of an intent that the agent does not have.
+    """
+    folder, facts = Path(folder), facts or CardFacts()
+    adapter = Adapter.read(folder)
+    config = adapter.config
+    unknown = sorted(facts.examples.keys() - set(adapter.labels))
+    if unknown:
+        raise ConfigError(f"The examples of the card name {unknown[0]!r}, which is no intent of the agent.")
+    name = name or (repo_id or folder.resolve().name).rpartition("/")[2]
+    source = repo_id or name
+    base = config.base_model_name_or_path
+    example = next((facts.examples[label] for label in adapter.labels if label in facts.examples), None)
+    text = example or adapter.labels[0].replace("_", " ")
+    arguments = (
+        f"adapter={wording.quoted(source)}"
+        if config.revision
+        else f"{wording.quoted(base or 'BASE')}, adapter={wording.quoted(source)}"
+    )
+    values: dict[str, Any] = {
+        "name": wording.plain(name),
+        "intents": len(adapter.labels),
+        "size": wording.size(sum((folder / file).stat().st_size for file in (CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME))),
+        "base": _link(base),
+        "description": check_prose("description", facts.description),
+        "usage": wording.fenced(
+            f"from intent_adapters import IntentModel\n\nmodel = IntentModel.from_pretrained({arguments})\n"
+            f"prediction = model.predict({wording.quoted(text)})\n"
+            "print(prediction.label, prediction.score, prediction.in_scope)"
+        ),
+        "plain_usage": wording.fenced(
+            "import intent_adapters  # makes PEFT, transformers and sentence-transformers know this kind of adapter\n"
+            "from sentence_transformers import SentenceTransformer\n\n"
+            f"encoder = SentenceTransformer({wording.quoted(base or 'BASE')}{_pin(config)})\n"
+            f"encoder.load_adapter({wording.quoted(source)})\n"
+            f"print(encoder.encode([{wording.quoted((config.prompt or '') + text)}]).shape)"
+        ),
+        "labels": wording.table(
+            ["intent", "example"] if facts.examples else ["intent"],
+            [
+                (wording.code(label), wording.plain(facts.examples.get(label, "")))[: 2 if facts.examples else 1]
+                for label in adapter.labels
+            ],
+        ),
+        "results": wording.results(facts.measurements, facts.latency),
+        "data": check_prose("data", facts.data),
+        "texts": facts.texts,
+        "settings": wording.listed(_settings(config)),
+        "parameters": f"{adapter.num_parameters:,}",
+        "fingerprint": config.base_fingerprint,
+        "scope": WITHOUT_THRESHOLD if config.threshold is None else WITH_THRESHOLD,
+        "limits": check_prose("limits", facts.limits),
+        "citation": wording.CITATION,
+    }
+    draft = Draft(
+        metadata=_metadata(name, adapter, facts),
+        owned=OWNED | ({"license"} if facts.license else set()),
+        title=wording.plain(name),
+        sections=wording.render("agent.md", **values),
+        modest=frozenset() if facts.examples else frozenset({"intents"}),
+    )
+    return finished_card(draft, existing)
+
+
+def _metadata(name: str, adapter: Adapter, facts: CardFacts) -> dict[str, Any]:
+    base = adapter.config.base_model_name_or_path
+    has_base = base is not None and is_repo_id(base)
+    own: dict[str, Any] = {
+        "weights": adapter.digest,
+        "intents": len(adapter.labels),
+    }
+    if adapter.config.base_fingerprint:
+        own["base_fingerprint"] = adapter.config.base_fingerprint
+    results = [entry.to_eval_result() for entry in facts.measurements]
+    data = ModelCardData(
+        license=facts.license,
+        language=list(facts.language) or None,
+        library_name="peft",
+        pipeline_tag="text-classification",
+        base_model=base if has_base else None,
+        base_model_relation="adapter" if has_base else None,
+        tags=list(TAGS),
+        datasets=list(facts.datasets) or None,
+        metrics=list(dict.fromkeys(result.metric_type for result in results)) or None,
+        model_name=name if results else None,
+        eval_results=results or None,
+    )
+    return {**data.to_dict(), OWN_KEY: own}
+
+
+def _settings(config: BottleneckConfig) -> dict[str, object]:
+    """The hyper-parameters that say something about this adapter."""
+    has_sites = config.sites != "none"
+    circle = f"weight {config.circle_weight:g}, gamma {config.circle_gamma:g}, margin {config.circle_margin:g}"
+    return {
+        "sites": config.sites if has_sites else "none: the head alone is trained",
+        "bottleneck size": config.bottleneck_size if has_sites else None,
+        "reduction factor": config.reduction_factor if has_sites else None,
+        "non-linearity": config.non_linearity if has_sites else None,
+        "scaling": config.scaling if has_sites and config.scaling != 1 else None,
+        "dropout": config.dropout if has_sites and config.dropout else None,
+        "head": config.head,
+        "initial head scale": f"{config.head_scale:.4g}" if config.head == "cosine" else None,
+        "label smoothing": config.label_smoothing,
+        "Circle loss": circle if config.circle_weight else None,
+        "prompt": wording.code(config.prompt) if config.prompt else None,
+        "temperature": f"{config.temperature:.4g}" if config.temperature != 1 else None,
+        "threshold": None if config.threshold is None else f"{config.threshold:.4g}",
+    }
+
+
+def _pin(config: BottleneckConfig) -> str:
+    return f", revision={wording.quoted(config.revision)}" if config.revision else ""
+
+
+def _link(base: str | None) -> str | None:
+    if base is None:
+        return None
+    return f"[{wording.plain(base)}](https://huggingface.co/{base})" if is_repo_id(base) else wording.code(base)

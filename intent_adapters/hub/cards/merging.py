@@ -1,0 +1,200 @@
+"""Making a card again without losing what a person wrote into it.
+
+What we generate stands between markers, `<!-- intent-adapters: begin NAME -->` and `end NAME`; only that is replaced.
+`<!-- intent-adapters: skip NAME -->` anywhere keeps a part from coming (back).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from huggingface_hub import ModelCard, ModelCardData
+
+from intent_adapters.errors import ConfigError
+
+OWN_KEY = "intent_adapters"
+"""The entry of the front matter that is ours: fingerprint of the base, digest of the weights, number of intents."""
+
+MARKER = re.compile(r"^<!-- intent-adapters: (begin|end|skip) ([a-z-]+) -->[ \t]*$", re.MULTILINE)
+FIRST_LINE = (
+    "<!-- The parts between `intent-adapters` markers are generated. Text outside of them is yours and is kept. -->"
+)
+UNITED = ("tags", "datasets", "language", "metrics")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A newly generated card.
+
+    Attributes:
+        metadata: The front matter.
+        owned: Keys of the front matter on which we know better than what is there.
+        title: The heading of a new card.
+        sections: The generated parts, in their order; empty where nothing is known.
+        modest: Names of parts that yield to what an earlier call, which knew more, said of the same weights.
+    """
+
+    metadata: dict[str, Any]
+    owned: frozenset[str]
+    title: str
+    sections: Mapping[str, str]
+    modest: frozenset[str] = frozenset()
+
+
+def finished_card(draft: Draft, existing: str | None) -> ModelCard:
+    """Put a new draft into the card that is there, if there is one.
+
+    Args:
+        draft: What was generated.
+        existing: The text of the card that is there.
+
+    Returns:
+        The card.
+
+    Raises:
+        ConfigError: The existing card's front matter or markers are broken.
+    """
+    if existing is None or not existing.strip():
+        body = "\n\n".join(
+            [FIRST_LINE, f"# {draft.title}", *(_block(*part) for part in draft.sections.items() if part[1])]
+        )
+        return _card(draft.metadata, f"{body}\n")
+    newline = "\r\n" if "\r\n" in existing else "\n"
+    try:
+        old = ModelCard(existing.replace("\r\n", "\n"))
+    except Exception as error:  # whatever YAML and the client make of a broken front matter
+        raise ConfigError(
+            f"The front matter of the existing card cannot be read: {error}. Correct it first."
+        ) from error
+    before, now = old.data.to_dict(), draft.metadata
+    same = _digest(before) is not None and _digest(before) == _digest(now)
+    card = _card(_united(before, now, draft.owned, same), _body(old.text, draft, same))
+    return ModelCard(card.content.replace("\n", newline)) if newline != "\n" else card
+
+
+def own_text(card: str) -> str:
+    """What a person wrote: a card without its front matter, its generated parts and the markers.
+
+    Args:
+        card: Its text.
+    """
+    body = re.sub(r"\A---\n.*?\n---\n", "", card.replace("\r\n", "\n"), flags=re.DOTALL)
+    for start, _, _, end in reversed(_spans(body).values()):
+        body = body[:start] + body[end:]
+    kept = MARKER.sub("", body).replace(FIRST_LINE, "")
+    return "\n".join(line.rstrip() for line in kept.splitlines() if line.strip())
+
+
+def check_prose(name: str, text: str | None) -> str | None:
+    """Text that somebody handed over for a generated part; it may not hold our markers.
+
+    Raises:
+        ConfigError: It does.
+    """
+    if marker := MARKER.search(text or ""):
+        raise ConfigError(f"{name} of a card may not contain the marker {marker[0]!r}.")
+    return text.strip() if text else None
+
+
+def _card(metadata: dict[str, Any], body: str) -> ModelCard:
+    data = ModelCardData(**metadata)
+    return ModelCard(f"---\n{data.to_yaml()}\n---\n{body}")
+
+
+def _block(name: str, content: str) -> str:
+    return f"<!-- intent-adapters: begin {name} -->\n{content.strip()}\n<!-- intent-adapters: end {name} -->"
+
+
+def _body(text: str, draft: Draft, same: bool) -> str:
+    """The existing body with its generated parts replaced, and missing ones put where they belong."""
+    _spans(text)
+    skipped = {match[2] for match in MARKER.finditer(text) if match[1] == "skip"}
+    previous: str | None = None
+    for name, content in draft.sections.items():
+        spans = _spans(text)
+        if name in spans:
+            start, inner_start, inner_end, end = spans[name]
+            old = text[inner_start:inner_end].strip()
+            if same and old and (not content or name in draft.modest):
+                content = old
+            if content:
+                text = text[:start] + _block(name, content) + text[end:]
+            else:
+                text = text[:start].rstrip("\n") + "\n\n" + text[end:].lstrip("\n")
+        elif content and name not in skipped:
+            if previous is None:
+                text = f"{text.rstrip()}\n\n{_block(name, content)}\n"
+            else:
+                after = spans[previous][3]
+                text = f"{text[:after]}\n\n{_block(name, content)}{text[after:]}"
+        if name in _spans(text):
+            previous = name
+    return text
+
+
+def _spans(text: str) -> dict[str, tuple[int, int, int, int]]:
+    """Of every generated part: where its first marker starts and ends, and where its second starts and ends."""
+    spans: dict[str, tuple[int, int, int, int]] = {}
+    opened: re.Match[str] | None = None
+    for match in MARKER.finditer(text):
+        line = text.count("\n", 0, match.start()) + 1
+        kind, name = match[1], match[2]
+        if kind == "skip":
+            continue
+        if (kind == "begin") != (opened is None) or (opened and opened[2] != name) or name in spans:
+            raise ConfigError(
+                f"The markers of the existing card do not match: line {line} of its text is {match[0]!r}. Every "
+                "'begin NAME' needs one 'end NAME', and every NAME may be there once."
+            )
+        if opened is None:
+            opened = match
+        else:
+            spans[name] = (opened.start(), opened.end(), match.start(), match.end())
+            opened = None
+    if opened:
+        raise ConfigError(f"The existing card has {opened[0]!r} without an 'end {opened[2]}'.")
+    return spans
+
+
+def _united(before: dict[str, Any], now: dict[str, Any], owned: frozenset[str], same: bool) -> dict[str, Any]:
+    merged = dict(before)
+    for key, value in now.items():
+        if key in UNITED and key in before and key not in owned:
+            if set(_listed(value)) - set(_listed(before[key])):
+                merged[key] = list(dict.fromkeys([*_listed(before[key]), *_listed(value)]))
+        elif key == "model-index":
+            merged[key] = _index(before.get(key) if same or _digest(before) is None else None, value)
+        elif key in owned or key not in before:
+            merged[key] = value
+    if not same and "model-index" not in now and _digest(before) is not None:
+        merged.pop("model-index", None)  # figures of other weights
+    return merged
+
+
+def _index(before: Any, now: Any) -> Any:
+    """Our figures, and those of the same weights that were there and that we have none for."""
+    if not before:
+        return now
+    measured = {_measured(result, metric) for result in now[0]["results"] for metric in result["metrics"]}
+    kept = []
+    for result in before[0]["results"]:
+        metrics = [metric for metric in result["metrics"] if _measured(result, metric) not in measured]
+        if metrics:
+            kept.append({**result, "metrics": metrics})
+    return [{"name": now[0]["name"], "results": [*now[0]["results"], *kept]}]
+
+
+def _measured(result: Any, metric: Any) -> tuple[Any, ...]:
+    return (result["dataset"]["type"], result["dataset"].get("split"), metric["type"], metric.get("name"))
+
+
+def _digest(metadata: dict[str, Any]) -> Any:
+    own = metadata.get(OWN_KEY)
+    return own.get("weights") if isinstance(own, dict) else None
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]

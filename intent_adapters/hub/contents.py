@@ -1,0 +1,107 @@
+"""What adapters and bases consist of: the files that are read, how large they may be, and what is never touched."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from peft.utils import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
+
+from intent_adapters.errors import AdapterError, BaseError, IntentAdaptersError
+
+CARD_NAME = "README.md"
+MAX_CARD_BYTES = 4 * 2**20
+MAX_CONFIG_BYTES = 32 * 2**20
+MAX_ADAPTER_BYTES = 2**30
+MAX_TOKENIZER_BYTES = 128 * 2**20
+MAX_BASE_BYTES = 8 * 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Which files of a repository are read, how large they may be, and without which ones it is none of its kind.
+
+    Attributes:
+        what: "adapter" or "base".
+        error: What is raised if it cannot be had.
+        small: The most bytes by pattern of the files that are fetched first.
+        weights: The same of those that are fetched last, so that where they are the others are too.
+        required: Pattern and name of the file that makes it one of its kind.
+        main: Pattern of the weights without which there is nothing to load.
+        pickles: Pattern of weights that could run code; they are never fetched, only named in the error.
+        mistaken: Pattern of a file that shows what it was mistaken for, and what to do about that.
+    """
+
+    what: str
+    error: type[IntentAdaptersError]
+    small: Mapping[str, int]
+    weights: Mapping[str, int]
+    required: tuple[str, str]
+    main: str
+    pickles: str
+    mistaken: tuple[str, str]
+
+    def choose(self, names: Iterable[str], patterns: Mapping[str, int]) -> dict[str, int]:
+        """The most bytes of every file among `names` that fits one of the patterns."""
+        return {name: limit for name in names for pattern, limit in patterns.items() if re.fullmatch(pattern, name)}
+
+    def check(self, names: Iterable[str], where: str) -> None:
+        """See whether files can be one of its kind.
+
+        Args:
+            names: The files that are there.
+            where: What the error calls the place.
+
+        Raises:
+            IntentAdaptersError: Of the kind `error`: it is something else, or has no weights that are safe to read.
+        """
+        names = sorted(names)
+        pattern, name = self.required
+        if not _any(pattern, names):
+            mistaken, cure = self.mistaken
+            hint = cure if _any(mistaken, names) else "Check the id, the revision and the subfolder."
+            raise self.error(f"{where} is no {self.what}: it has no {name}. {hint}")
+        if _any(self.main, names):
+            return
+        if pickle := _any(self.pickles, names):
+            raise self.error(
+                f"The {self.what} {where} has its weights as a pickle, {pickle}, which can run code when it is opened "
+                "and is never read. Ask its makers for safetensors."
+            )
+        raise self.error(f"The {self.what} {where} has no weights of a kind that is read ({self.main}).")
+
+
+def _any(pattern: str, names: Iterable[str]) -> str | None:
+    return next((name for name in names if re.fullmatch(pattern, name)), None)
+
+
+ADAPTER = Files(
+    "adapter",
+    AdapterError,
+    small={re.escape(CONFIG_NAME): MAX_CONFIG_BYTES, re.escape(CARD_NAME): MAX_CARD_BYTES},
+    weights={re.escape(SAFETENSORS_WEIGHTS_NAME): MAX_ADAPTER_BYTES},
+    required=(re.escape(CONFIG_NAME), CONFIG_NAME),
+    main=re.escape(SAFETENSORS_WEIGHTS_NAME),
+    pickles=r"adapter_model\.(bin|pt|pth|pkl)",
+    mistaken=(r"modules\.json|config\.json", "It looks like a base: pass it as the first argument."),
+)
+# Old sentence-transformers models keep the encoder in a folder 0_Transformer.
+_MODULE = r"(\d+_\w+/)?"
+BASE = Files(
+    "base",
+    BaseError,
+    small={
+        r"(modules|config_sentence_transformers)\.json": MAX_CONFIG_BYTES,
+        _MODULE + r"(config|sentence_\w+_config|special_tokens_map|tokenizer_config)\.json": MAX_CONFIG_BYTES,
+        _MODULE + r"(preprocessor_config|processor_config|model\.safetensors\.index)\.json": MAX_CONFIG_BYTES,
+        _MODULE + r"((tokenizer|vocab|added_tokens)\.json|(vocab|merges)\.txt)": MAX_TOKENIZER_BYTES,
+        re.escape(CARD_NAME): MAX_CARD_BYTES,
+    },
+    weights={_MODULE + r"model(-\d+-of-\d+)?\.safetensors": MAX_BASE_BYTES},
+    required=(r"(0_\w+/)?config\.json", "config.json"),
+    main=r"(0_\w+/)?model(-\d+-of-\d+)?\.safetensors",
+    pickles=r"(0_\w+/)?pytorch_model.*\.bin",
+    mistaken=(re.escape(CONFIG_NAME), "It is an adapter: pass it as `adapter=`, and its base is found by itself."),
+)
+ONNX_BASE = replace(BASE, weights={r"onnx/\w+\.onnx(_data)?": MAX_BASE_BYTES}, main=r"onnx/\w+\.onnx")

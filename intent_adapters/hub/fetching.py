@@ -1,0 +1,289 @@
+"""Where things come from: a local folder, or a Hub repository of which only the files we read are fetched."""
+
+from __future__ import annotations
+
+import glob
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, TypedDict, Unpack
+
+from huggingface_hub import HfApi, constants, hf_hub_download, snapshot_download, utils
+from huggingface_hub.hf_api import ModelInfo
+from peft.utils import CONFIG_NAME
+
+from intent_adapters.errors import AdapterError, BaseError, ConfigError, IntentAdaptersError
+from intent_adapters.hub.contents import ADAPTER, BASE, ONNX_BASE, Files
+from intent_adapters.hub.integrity import damaged_file
+from intent_adapters.hub.naming import check_repo_id
+from intent_adapters.hub.problems import HUB_PROBLEMS, clean_token, explained, is_out_of_reach, with_retries
+
+logger = logging.getLogger(__name__)
+
+
+class HubOptions(TypedDict, total=False):
+    """What every call that may go to the Hub understands; the names and meanings are those of transformers.
+
+    Attributes:
+        revision: Branch, tag or commit of the repository.
+        token: Hub token, `True` for the stored one.
+        cache_dir: Where downloads are kept.
+        local_files_only: Do not go to the network.
+        subfolder: Folder of the repository that holds the files.
+    """
+
+    revision: str | None
+    token: str | bool | None
+    cache_dir: str | Path | None
+    local_files_only: bool
+    subfolder: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Something that is on this machine now.
+
+    Attributes:
+        folder: Where it is.
+        commit: The Hub commit that it is from; `None` for a folder that was local all along.
+    """
+
+    folder: Path
+    commit: str | None = None
+
+
+def adapter_folder(source: str | Path, **hub: Unpack[HubOptions]) -> Path:
+    """Find an adapter's folder, downloading it if it is on the Hub.
+
+    Args:
+        source: Local folder or Hub id.
+        **hub: See `HubOptions`.
+
+    Returns:
+        A local folder.
+
+    Raises:
+        AdapterError: There is no such folder, nothing to fetch by that name, or files that are too large.
+    """
+    return fetch(source, ADAPTER, **hub).folder
+
+
+def fetch_base(source: str | Path, *, onnx: bool = False, **hub: Unpack[HubOptions]) -> Fetched:
+    """Find a base's folder, downloading it if it is on the Hub.
+
+    Args:
+        source: Local folder or Hub id.
+        onnx: Fetch the ONNX graphs instead of the safetensors weights.
+        **hub: See `HubOptions`.
+
+    Returns:
+        The folder, and the commit that it is from.
+
+    Raises:
+        BaseError: There is no such folder, nothing to fetch by that name, or files that are too large.
+    """
+    return fetch(source, ONNX_BASE if onnx else BASE, **hub)
+
+
+def fetch_either(source: str | Path, **hub: Unpack[HubOptions]) -> tuple[Fetched, bool]:
+    """Find the folder of an adapter or a base, whichever it is, downloading it if it is on the Hub.
+
+    Args:
+        source: Local folder or Hub id.
+        **hub: See `HubOptions`.
+
+    Returns:
+        The folder, and whether it is an adapter's.
+
+    Raises:
+        AdapterError: There is neither.
+    """
+    try:
+        found = fetch(source, ADAPTER, **hub)
+    except AdapterError as error:
+        try:
+            return fetch(source, BASE, **hub), False
+        except BaseError:
+            raise error from None
+    return found, (found.folder / CONFIG_NAME).is_file()
+
+
+def fetch(source: str | Path, files: Files, **hub: Unpack[HubOptions]) -> Fetched:
+    """Find a folder, downloading it if it is on the Hub.
+
+    The sizes that the Hub states are checked before anything is downloaded. A repository whose download was cut off
+    is never taken for a whole one: the weights come last, and without them there is nothing to load.
+
+    Args:
+        source: Local folder or Hub id.
+        files: What is read of it.
+        **hub: See `HubOptions`.
+
+    Returns:
+        The folder, and the commit that it is from.
+
+    Raises:
+        IntentAdaptersError: Of the kind `files.error`: it cannot be had.
+    """
+    subfolder = check_subfolder(hub.pop("subfolder", None), files.error)
+    hub["token"] = clean_token(hub.get("token"), files.error)
+    if Path(source).is_dir():
+        return Fetched(_inside(Path(source), subfolder, str(source), files))
+    repo = str(source)
+    revision, token = hub.get("revision"), hub.get("token")
+    problem = f"Cannot fetch the {files.what} {repo!r}"
+    try:
+        check_repo_id(repo)
+        if hub.get("local_files_only"):
+            found = _cached(repo, files, subfolder, hub)
+        else:
+            try:
+                found = _download(repo, files, subfolder, hub)
+            except HUB_PROBLEMS as error:
+                if not is_out_of_reach(error):
+                    raise
+                found = _cached_instead(repo, files, subfolder, hub, error)
+    except HUB_PROBLEMS as error:
+        raise explained(files.error, problem, error, revision=revision, token=token) from None
+    return found
+
+
+def check_subfolder(subfolder: str | None, kind: type[IntentAdaptersError] = ConfigError) -> str:
+    """A folder's path inside a repository, "" for the repository itself.
+
+    Args:
+        subfolder: With "/" between its parts.
+        kind: What to raise.
+
+    Returns:
+        The path, ending with "/" unless it is empty.
+
+    Raises:
+        IntentAdaptersError: Of that kind: the path leads out of the repository.
+    """
+    if not subfolder:
+        return ""
+    path = PurePosixPath(subfolder)
+    if path.is_absolute() or ".." in path.parts or re.search(r"[\\:\0]|^~", subfolder):
+        raise kind(
+            f"subfolder={subfolder!r} leads out of the repository: name a folder inside it, such as 'agents/clinic'."
+        )
+    return f"{path}/" if path.parts else ""
+
+
+def _inside(folder: Path, subfolder: str, source: str, files: Files) -> Path:
+    inside = folder / subfolder
+    if not inside.is_dir():
+        raise files.error(f"The {files.what} {source!r} has no folder {subfolder.rstrip('/')!r}.")
+    return inside
+
+
+def _download(repo: str, files: Files, subfolder: str, hub: HubOptions) -> Fetched:
+    revision, token = hub.get("revision"), hub.get("token")
+    timeout = constants.HF_HUB_DOWNLOAD_TIMEOUT
+    for _ in range(3):
+        info = with_retries(
+            lambda: HfApi().model_info(repo, revision=revision, files_metadata=True, token=token, timeout=timeout)
+        )
+        sizes = {file.rfilename: file.size for file in info.siblings or ()}
+        small, weights = _plan(repo, sizes, files, subfolder)
+        # By the name that was asked for, so that the cache knows which commit it stands for when it is offline.
+        folder = _snapshot(repo, small, hub, tqdm_class=Silent)
+        if folder.name == info.sha:
+            at_commit: HubOptions = {**hub, "revision": info.sha}
+            _verify(repo, small, info, folder, files, at_commit)
+            if not all((folder / name).is_file() for name in weights):
+                _snapshot(repo, weights, at_commit)
+            _verify(repo, small + weights, info, folder, files, at_commit)
+            return Fetched(_inside(folder, subfolder, repo, files), info.sha)
+    raise files.error(f"{repo!r} changed again and again while it was being fetched. Try again, or name a commit.")
+
+
+def _plan(repo: str, sizes: Mapping[str, int | None], files: Files, subfolder: str) -> tuple[list[str], list[str]]:
+    """The names of the small files and of the weights to download, their sizes checked."""
+    inside = {name.removeprefix(subfolder): size for name, size in sizes.items() if name.startswith(subfolder)}
+    files.check(inside, f"{repo!r}, folder {subfolder.rstrip('/')!r}" if subfolder else repr(repo))
+    chosen = []
+    for patterns in (files.small, files.weights):
+        limits = files.choose(inside, patterns)
+        for name, limit in limits.items():
+            size = inside[name]
+            if size is None or size > limit:
+                raise files.error(
+                    f"{subfolder}{name} of the {files.what} {repo!r} has {'unknown' if size is None else size} bytes; "
+                    f"at most {limit} are accepted. Nothing was downloaded."
+                )
+        chosen.append([subfolder + name for name in limits])
+    return chosen[0], chosen[1]
+
+
+class Silent(utils.tqdm):  # type: ignore[attr-defined, misc, name-defined]
+    """No progress bar, for what is there in a moment."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{**options, "disable": True})
+
+
+def _snapshot(repo: str, names: list[str], hub: HubOptions, **client: Any) -> Path:
+    patterns = [glob.escape(name) for name in names]
+    options = {**_for_client(hub), **client}
+    return Path(with_retries(lambda: snapshot_download(repo, allow_patterns=patterns, **options)))
+
+
+def _for_client(hub: HubOptions) -> Any:
+    return dict(hub)
+
+
+def _verify(repo: str, names: list[str], info: ModelInfo, folder: Path, files: Files, at_commit: HubOptions) -> None:
+    """Sees whether the files are those that the Hub has.
+
+    Raises:
+        IntentAdaptersError: Of the kind `files.error`: one is damaged, also the second time.
+    """
+    options = _for_client(at_commit)
+
+    def fetch_again(name: str) -> None:
+        with_retries(lambda: hf_hub_download(repo, name, **options))
+
+    if damaged := damaged_file(folder, names, info.siblings or (), fetch_again):
+        raise files.error(
+            f"{damaged} of the {files.what} {repo!r} was damaged on the way, twice: its bytes are not those that the "
+            "Hub states. It was not kept. Try again, on another network if that does not help."
+        )
+
+
+def _cached(repo: str, files: Files, subfolder: str, hub: HubOptions) -> Fetched:
+    """The copy in the cache.
+
+    Raises:
+        LocalEntryNotFoundError: There is none.
+        IntentAdaptersError: Of the kind `files.error`: there is only a part of it.
+    """
+    options: HubOptions = {**hub, "local_files_only": True}
+    # Any file will do to find the folder: what must be in it is checked below.
+    folder = Path(snapshot_download(repo, allow_patterns=[], **_for_client(options)))
+    inside = _inside(folder, subfolder, f"{repo} in the cache", files)
+    names = [path.relative_to(inside).as_posix() for path in inside.rglob("*") if path.is_file()]
+    if not files.choose(names, files.weights):
+        raise files.error(
+            f"The copy of the {files.what} {repo!r} in the cache is incomplete, and the network may not be used. "
+            "Fetch it once with a network: `intent-adapters pull`."
+        )
+    files.check(names, f"{repo!r} in the cache")
+    return Fetched(inside, folder.name)
+
+
+def _cached_instead(repo: str, files: Files, subfolder: str, hub: HubOptions, error: Exception) -> Fetched:
+    """The copy in the cache, for want of an answer from the Hub.
+
+    Raises:
+        Exception: `error`, if there is no whole copy.
+    """
+    try:
+        found = _cached(repo, files, subfolder, hub)
+    except (files.error, *HUB_PROBLEMS):
+        raise error from None
+    logger.warning("The Hub cannot be reached: using the copy of %s in the cache, commit %s.", repo, found.commit)
+    return found

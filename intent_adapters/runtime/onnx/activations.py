@@ -1,0 +1,46 @@
+"""The non-linearities of encoders and bottlenecks as ONNX operators."""
+
+from __future__ import annotations
+
+from intent_adapters.bottleneck.functional import NON_LINEARITIES
+from intent_adapters.errors import BaseError
+from intent_adapters.runtime.onnx.graph import Graph
+
+# transformers' names of what `NON_LINEARITIES` calls otherwise.
+SYNONYMS = {"gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "swish": "silu"}
+GELUS = {"gelu", "gelu_tanh"}
+
+
+def activation_name(name: str) -> str:
+    """Our name of an encoder's activation function.
+
+    Raises:
+        BaseError: It is none of those that can be exported.
+    """
+    known = SYNONYMS.get(name, name)
+    if known not in NON_LINEARITIES:
+        raise BaseError(f"The activation function {name!r} of the base cannot be exported to ONNX.")
+    return known
+
+
+def activate(graph: Graph, name: str, states: str) -> str:
+    """Apply a non-linearity.
+
+    Args:
+        graph: Gets the nodes.
+        name: A key of `NON_LINEARITIES`.
+        states: To what.
+    """
+    match name:
+        case "gelu":
+            return graph.op("Gelu", states)
+        case "gelu_tanh":
+            return graph.op("Gelu", states, approximate="tanh")
+        case "silu":
+            return graph.op("Mul", states, graph.op("Sigmoid", states))
+        case "leaky_relu":
+            return graph.op("LeakyRelu", states, alpha=0.01)
+        case "relu" | "tanh" | "sigmoid":
+            return graph.op(name.capitalize(), states)
+        case _:
+            raise ValueError(f"no ONNX operator for {name!r}")

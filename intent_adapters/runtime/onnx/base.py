@@ -1,0 +1,143 @@
+"""A base in ONNX: a folder with a tokenizer, configs and a graph, and no PyTorch weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Unpack, get_args
+
+import torch
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
+
+from intent_adapters.base import PROBE_TEXTS
+from intent_adapters.errors import BaseError
+from intent_adapters.hub.fetching import HubOptions, fetch_base
+from intent_adapters.inputs import check_choice, check_range
+from intent_adapters.runtime.onnx.description import FOLDER, Description, Precision, graph_file, read_graph
+from intent_adapters.runtime.onnx.encoder import IDS, MASK
+from intent_adapters.runtime.onnx.feeds import Feeds
+from intent_adapters.runtime.onnx.session import OnnxSession
+from intent_adapters.runtime.tokens import FastTokenizer
+
+
+class OnnxBase:
+    """A sentence encoder in ONNX Runtime, ready to run. Safe to use from several threads.
+
+    Args:
+        folder: What `intent-adapters export` wrote.
+        graph: Which file of it.
+        threads: How many threads one run may use.
+
+    Attributes:
+        description: What the graph says about itself: fingerprint, precision, sites.
+        encoder: The architecture, without weights.
+        tokenize: Makes token numbers of texts.
+        session: Runs the graph.
+        feeds: Makes inputs of bottlenecks.
+        threads: How many threads one run may use.
+
+    Raises:
+        BaseError: Files are damaged, or do not belong together.
+        ConfigError: ONNX Runtime is not installed.
+    """
+
+    def __init__(self, folder: Path, graph: str, threads: int) -> None:
+        where = f"the graph {str(folder / graph)!r}"
+        self.threads = threads
+        self.session = OnnxSession(read_graph(folder / graph), threads, where)
+        self.description = Description.read(self.session.metadata, where)
+        self._check_ends(where)
+        self.encoder = _architecture(folder)
+        self.tokenize = _tokenizer(folder, self.description)
+        self.feeds = Feeds(self.description.sites)
+        self._warm_up(where)
+
+    def _check_ends(self, where: str) -> None:
+        expected = {IDS: 2, MASK: 2} | {name: 3 for site in self.description.sites for name in site.inputs}
+        found = {name: len(shape) for name, shape in self.session.inputs.items()}
+        if found != expected or self.session.output[1:] != (self.description.dimension,):
+            raise BaseError(f"The inputs and outputs of {where} are not what it says about itself: export it again.")
+
+    def _warm_up(self, where: str) -> None:
+        """Have ONNX Runtime take its memory before the first text comes."""
+        features = self.tokenize(list(PROBE_TEXTS)).batch(range(len(PROBE_TEXTS)))
+        mask = features[MASK].to(torch.int32)
+        try:
+            embeddings = self.session.run(features[IDS], mask, self.description.dimension, self.feeds.bare())
+        except Exception as error:  # of classes that ONNX Runtime does not name publicly
+            raise BaseError(f"ONNX Runtime cannot run {where}: {error}") from error
+        if not bool(embeddings.isfinite().all()):
+            raise BaseError(f"The embeddings that {where} gives are no numbers: export it again.")
+
+
+def load_onnx_base(
+    base: str | Path, *, precision: Precision | None = None, threads: int | None = None, **hub: Unpack[HubOptions]
+) -> OnnxBase:
+    """Load a base that `intent-adapters export` made.
+
+    Args:
+        base: Folder or Hub id.
+        precision: Which of its graphs; `None` takes int8 where there is one.
+        threads: How many threads one run may use; `None` takes as many as PyTorch uses.
+        **hub: See `HubOptions`.
+
+    Raises:
+        BaseError: There is no such base, it has no graph of ours, or a damaged one.
+        ConfigError: ONNX Runtime is not installed, or a setting is out of range.
+    """
+    choices: tuple[Precision, ...] = get_args(Precision)
+    if precision is not None:
+        check_choice("precision", precision, choices)
+    if threads is not None:
+        check_range("threads", threads, 1)
+    try:
+        folder = fetch_base(base, onnx=True, **hub).folder
+    except BaseError as error:
+        raise BaseError(f"{error} {_how_to_export(base, precision)}") from error
+    wanted = [precision] if precision else sorted(choices, reverse=True)
+    files = [name for name in map(graph_file, wanted) if (folder / name).is_file()]
+    if not files:
+        have = ", ".join(sorted(path.name for path in (folder / FOLDER).glob("*.onnx"))) or "no graph at all"
+        raise BaseError(
+            f"{str(base)!r} has no {' or '.join(map(graph_file, wanted))} (there: {have}). "
+            f"{_how_to_export(base, precision)}"
+        )
+    return OnnxBase(folder, files[0], threads or torch.get_num_threads())
+
+
+def _how_to_export(base: str | Path, precision: str | None) -> str:
+    return (
+        f"Export it once: intent-adapters export {base} FOLDER --precision {precision or 'int8'}, and load FOLDER "
+        'with backend="onnx".'
+    )
+
+
+def _architecture(folder: Path) -> PreTrainedModel:
+    try:
+        config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
+        with torch.device("meta"):
+            model: PreTrainedModel = AutoModel.from_config(config, trust_remote_code=False)
+    except Exception as error:  # whatever a damaged config makes transformers raise
+        raise BaseError(f"The config of the base {str(folder)!r} cannot be used: {error}") from error
+    return model
+
+
+def _tokenizer(folder: Path, description: Description) -> FastTokenizer:
+    try:
+        tokenizer: Any = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
+        tokenizer.model_max_length = description.max_tokens
+        tokenize = FastTokenizer(tokenizer)
+        probes = probe(tokenize)
+    except Exception as error:  # whatever a damaged tokenizer makes the libraries below raise
+        raise BaseError(f"The tokenizer of the base {str(folder)!r} cannot be loaded: {error}") from error
+    if probes != description.probes:
+        raise BaseError(
+            f"The tokenizer in {str(folder)!r} is not the one that the graph was exported with: export it again."
+        )
+    return tokenize
+
+
+def probe(tokenize: FastTokenizer) -> list[list[int]]:
+    """What a tokenizer makes of the texts by which it is recognised."""
+    tokens = tokenize(list(PROBE_TEXTS))
+    features = [tokens.batch([row])[IDS] for row in range(len(PROBE_TEXTS))]
+    return [ids[0].tolist() for ids in features]

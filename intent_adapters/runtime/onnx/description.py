@@ -1,0 +1,96 @@
+"""What an exported graph says about itself, in its own metadata."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from intent_adapters.errors import BaseError
+from intent_adapters.runtime.onnx.sites import GraphSite
+
+Precision = Literal["float32", "int8"]
+
+KEY = "intent_adapters"
+FORMAT = 1
+FOLDER = "onnx"
+MAX_BYTES = 2**31 - 1  # what protobuf can hold
+# Every tensor that lies outside its file says where under this name.
+EXTERNAL = b"location"
+
+
+def graph_file(precision: str) -> str:
+    """Where the graph of a precision is in a base's folder."""
+    return f"{FOLDER}/encoder_{precision}.onnx"
+
+
+@dataclass(frozen=True)
+class Description:
+    """What one needs to know to run a graph.
+
+    Attributes:
+        fingerprint: Of the float32 base that it was made from: adapters name the base they need by it.
+        precision: How its weights are held.
+        non_linearity: Of the bottlenecks.
+        sites: Where there are bottlenecks.
+        dimension: Of the sentence embeddings.
+        max_tokens: At how many tokens texts are cut off.
+        probes: What the tokenizer makes of `PROBE_TEXTS`.
+    """
+
+    fingerprint: str
+    precision: Precision
+    non_linearity: str
+    sites: tuple[GraphSite, ...]
+    dimension: int
+    max_tokens: int
+    probes: list[list[int]]
+
+    def metadata(self) -> dict[str, str]:
+        """As the graph's metadata."""
+        return {KEY: json.dumps({"format": FORMAT, **asdict(self)})}
+
+    @classmethod
+    def read(cls, metadata: Mapping[str, str], where: str) -> Description:
+        """From a graph's metadata.
+
+        Raises:
+            BaseError: It is no graph of ours, or of a format that this version does not know.
+        """
+        problem = f"{where} is no graph that `intent-adapters export` made"
+        if KEY not in metadata:
+            raise BaseError(f"{problem}: export the base.")
+        try:
+            values: dict[str, Any] = json.loads(metadata[KEY])
+            if (found := values.pop("format", None)) != FORMAT:
+                raise BaseError(
+                    f"{where} has format {found!r}, this version reads format {FORMAT}: export the base again with "
+                    "this version of intent-adapters."
+                )
+            sites = tuple(GraphSite(str(s["path"]), str(s["kind"]), int(s["width"])) for s in values.pop("sites"))
+            description = cls(sites=sites, **values)
+            whole = (description.dimension, description.max_tokens)
+            if description.precision not in get_args(Precision) or not all(type(n) is int and n > 0 for n in whole):
+                raise ValueError(f"precision, dimension or max_tokens of {values}")
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise BaseError(f"{problem}: its description cannot be read ({error}). Export the base again.") from error
+        return description
+
+
+def read_graph(path: Path) -> bytes:
+    """Read a graph; one that asks for further files is refused, wherever they are.
+
+    Raises:
+        BaseError: It is too large, or asks for other files.
+    """
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise BaseError(f"{str(path)!r} has {size} bytes; an exported graph has at most {MAX_BYTES}.")
+    content = path.read_bytes()
+    if EXTERNAL in content:
+        raise BaseError(
+            f"{str(path)!r} asks for tensors in other files. Graphs that we export hold all that they need."
+        )
+    return content

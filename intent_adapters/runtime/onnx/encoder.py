@@ -1,0 +1,235 @@
+"""A BERT-like encoder with bottlenecks at its sites, as an ONNX graph.
+
+It is written operator by operator, not traced from PyTorch: PyTorch 2.13's exporters give a graph of transformers 5
+that ONNX Runtime's optimiser finds no attention in, one of them with wrong answers for padded rows, and the operators
+that ONNX Runtime fuses by itself (SkipLayerNormalization, BiasGelu) are slower on a CPU than the parts they are made
+of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from intent_adapters.runtime.onnx.activations import GELUS, activate, activation_name
+from intent_adapters.runtime.onnx.arithmetic import Arithmetic, Array
+from intent_adapters.runtime.onnx.graph import INT64, RUNTIME_DOMAIN, Graph
+from intent_adapters.runtime.onnx.layout import layout_of
+from intent_adapters.runtime.onnx.sites import GraphSite
+
+IDS, MASK = "input_ids", "attention_mask"
+
+
+class States:
+    """Hidden states of all tokens: a value of the graph (tokens, width), and what it lacks to be complete.
+
+    A LayerNorm's bias is added anyway; leaving a constant out of it centres the states on zero for free. Whoever reads
+    the states adds the constant, or what becomes of it, to a bias of its own.
+    """
+
+    def __init__(self, value: str, lacks: Array) -> None:
+        self.value = value
+        self.lacks = lacks
+
+
+class EncoderGraph:
+    """Writes an encoder into a graph.
+
+    Args:
+        graph: Gets the nodes.
+        encoder: The base's transformers model.
+        arithmetic: How weights are held and multiplied.
+        sites: Where there are bottlenecks.
+        non_linearity: Of the bottlenecks.
+        centres: The mean of what each LayerNorm gives, by the name of its module; those that are left out count as 0.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        encoder: PreTrainedModel,
+        arithmetic: Arithmetic,
+        sites: Sequence[GraphSite],
+        non_linearity: str,
+        centres: Mapping[str, Array],
+    ) -> None:
+        self._graph = graph
+        self._encoder = encoder
+        self._arithmetic = arithmetic
+        self._sites = {site.path: site for site in sites}
+        self._non_linearity = non_linearity
+        self._centres = centres
+        self._layout = layout_of(encoder)
+        config: Any = encoder.config
+        self._width: int = config.hidden_size
+        self._heads: int = config.num_attention_heads
+        self._activation = activation_name(getattr(config, "hidden_act", None) or config.activation)
+
+    def write(self) -> str:
+        """Write the encoder.
+
+        Returns:
+            The last hidden states, (rows, tokens, width).
+        """
+        graph, layout = self._graph, self._layout
+        self._ids = graph.input(IDS, np.int64, ("rows", "tokens"))
+        self._mask = graph.input(MASK, np.int32, ("rows", "tokens"))
+        shape = graph.op("Shape", self._ids)
+        self._apart = {
+            width: graph.op("Concat", shape, graph.integers(width), axis=0) for width in (self._width, 3 * self._width)
+        }
+        bias = self._position_bias() if layout.relative_positions else ""
+        states = self._embeddings()
+        layers = self._encoder.get_submodule(layout.layers)
+        for index in range(len(list(layers.children()))):
+            layer = f"{layout.layers}.{index}."
+            attended = self._attention(states, layer, bias)
+            states = self._sublayer(attended, states, layer + layout.attended, layer + layout.attended_norm)
+            states = self._feed_forward(states, layer)
+        return self._by_row(self._complete(states, "encoder output"))
+
+    def _embeddings(self) -> States:
+        graph, encoder = self._graph, self._encoder
+        module: Any = encoder.get_submodule("embeddings")
+        words, positions = _array(module.word_embeddings.weight), _array(module.position_embeddings.weight)
+        if hasattr(module, "token_type_embeddings"):  # a text has no second segment
+            positions = positions + _array(module.token_type_embeddings.weight)[0]
+        table = graph.constant("positions", positions)
+        if self._layout.counts_from_padding:
+            places = graph.op("Gather", table, self._counted_positions(int(module.padding_idx)))
+        else:
+            count = graph.op("Shape", self._ids, start=1, end=2)
+            places = graph.op("Slice", table, graph.integers(0), count)
+        both = graph.op("Add", self._arithmetic.rows(graph, "words", words, self._ids), places)
+        flat = graph.op("Reshape", both, graph.integers(-1, words.shape[1]))
+        states = self._norm(flat, "embeddings.LayerNorm")
+        if not hasattr(encoder, "embeddings_project"):
+            return states
+        projected = self._linear(states, "embeddings_project", encoder.get_submodule("embeddings_project"))
+        return States(projected, np.zeros(self._width, np.float32))
+
+    def _counted_positions(self, padding: int) -> str:
+        """RoBERTa's positions: tokens that are no padding are counted from the number of the padding token on."""
+        graph = self._graph
+        number = graph.constant("padding", np.array(padding, np.int64))
+        present = graph.op("Cast", graph.op("Not", graph.op("Equal", self._ids, number)), to=INT64)
+        counted = graph.op("CumSum", present, graph.constant("one", np.array(1, np.int64)))
+        return graph.op("Add", graph.op("Mul", counted, present), number)
+
+    def _position_bias(self) -> str:
+        """What MPNet adds to the attention scores for the distance of two tokens: (1, heads, tokens, tokens)."""
+        graph, encoder = self._graph, self._encoder.get_submodule("encoder")
+        most = int(self._encoder.config.max_position_embeddings)
+        with torch.no_grad():
+            buckets = encoder.relative_position_bucket(  # type: ignore[operator]
+                torch.arange(1 - most, most), num_buckets=self._encoder.config.relative_attention_num_buckets
+            )
+            table = _array(encoder.relative_attention_bias(buckets))  # type: ignore[operator]
+        count = graph.op("Squeeze", graph.op("Shape", self._ids, start=1, end=2))
+        zero, one = graph.constant("zero", np.array(0, np.int64)), graph.constant("one", np.array(1, np.int64))
+        places = graph.op("Range", zero, count, one)
+        distances = graph.op(
+            "Sub", graph.op("Unsqueeze", places, graph.integers(0)), graph.op("Unsqueeze", places, graph.integers(1))
+        )
+        offset = graph.constant("largest distance", np.array(most - 1, np.int64))
+        values = graph.op("Gather", graph.constant("distances", table), graph.op("Add", distances, offset))
+        return graph.op("Unsqueeze", graph.op("Transpose", values, perm=[2, 0, 1]), graph.integers(0))
+
+    def _attention(self, states: States, layer: str, bias: str) -> str:
+        """Every token's mean of the values, weighted by the attention of each head: (tokens, width)."""
+        graph, layout = self._graph, self._layout
+        parts = [self._encoder.get_submodule(layer + name) for name in (layout.queries, layout.keys, layout.values)]
+        weight = np.concatenate([_array(part.weight) for part in parts])
+        shift = np.concatenate([_array(part.bias) for part in parts]) + weight @ states.lacks
+        together = self._arithmetic.product(graph, layer + "attention", states.value, weight)
+        queries, keys, values = graph.ops(
+            "Split", graph.op("Reshape", together, self._apart[3 * self._width]), outputs=3, axis=-1, num_outputs=3
+        )
+        attended = graph.op(
+            "MultiHeadAttention",
+            queries,
+            keys,
+            values,
+            graph.constant(f"{layer}attention bias", shift),
+            self._mask,
+            *([bias] if bias else []),
+            domain=RUNTIME_DOMAIN,
+            num_heads=self._heads,
+        )
+        return self._flat(attended)
+
+    def _feed_forward(self, states: States, layer: str) -> States:
+        inner = self._encoder.get_submodule(layer + self._layout.inner)
+        hidden = activate(self._graph, self._activation, self._linear(states, layer + self._layout.inner, inner))
+        outer = layer + self._layout.outer
+        # Parallel sites are at the module around the second map, or around both.
+        paths = [path for path in self._sites if (layer + self._layout.outer).startswith(path + ".")]
+        gelu = self._activation in GELUS
+        return self._sublayer(hidden, states, outer, layer + self._layout.outer_norm, gelu, [outer, *paths])
+
+    def _sublayer(
+        self, inner: str, states: States, path: str, norm: str, gelu: bool = False, sites: Sequence[str] | None = None
+    ) -> States:
+        """The end of a sub-layer: the last map, the bottlenecks, the residual and the LayerNorm."""
+        graph, module = self._graph, self._encoder.get_submodule(path)
+        mapped = self._arithmetic.product(graph, path, inner, _array(module.weight), gelu)
+        bias = _array(module.bias)
+        here = [self._sites[site] for site in (sites or [path]) if site in self._sites]
+        if not here:
+            constant = graph.constant(f"{path} bias", bias + states.lacks)
+            return self._norm(graph.op("Add", graph.op("Add", mapped, constant), states.value), norm)
+        complete = graph.op("Add", mapped, graph.constant(f"{path} bias", bias))
+        total = complete
+        lacks = states.lacks
+        for site in here:
+            source = complete if site.kind == "after" else self._complete(states, site.path)
+            total = self._with_bottleneck(total, source, site, lacks)
+            lacks = np.zeros_like(lacks)
+        return self._norm(graph.op("Add", total, states.value), norm)
+
+    def _with_bottleneck(self, total: str, source: str, site: GraphSite, lacks: Array) -> str:
+        """`total` and what a bottleneck makes of `source`, and what the residual lacks."""
+        graph = self._graph
+        down_weight, down_bias, up_weight, up_bias = site.declare(graph)
+        inner = graph.op("Add", graph.op("MatMul", self._by_row(source), down_weight), down_bias)
+        outer = graph.op("MatMul", activate(graph, self._non_linearity, inner), up_weight)
+        if lacks.any():
+            up_bias = graph.op("Add", up_bias, graph.constant(f"{site.path} lacks", lacks))
+        return graph.op("Add", self._flat(graph.op("Add", outer, up_bias)), total)
+
+    def _linear(self, states: States, name: str, module: nn.Module) -> str:
+        """An affine map of complete states."""
+        weight = _array(module.weight)
+        shift = _array(module.bias) + weight @ states.lacks
+        product = self._arithmetic.product(self._graph, name, states.value, weight)
+        return self._graph.op("Add", product, self._graph.constant(f"{name} bias", shift))
+
+    def _norm(self, values: str, path: str) -> States:
+        module: Any = self._encoder.get_submodule(path)
+        lacks = self._centres.get(path, np.zeros(len(module.bias), np.float32))
+        gain = self._graph.constant(f"{path} gain", _array(module.weight))
+        bias = self._graph.constant(f"{path} bias", _array(module.bias) - lacks)
+        normal = self._graph.op("LayerNormalization", values, gain, bias, axis=-1, epsilon=float(module.eps))
+        return States(normal, lacks)
+
+    def _complete(self, states: States, name: str) -> str:
+        if not states.lacks.any():
+            return states.value
+        return self._graph.op("Add", states.value, self._graph.constant(f"{name} lacks", states.lacks))
+
+    def _by_row(self, states: str) -> str:
+        return self._graph.op("Reshape", states, self._apart[self._width])
+
+    def _flat(self, states: str) -> str:
+        return self._graph.op("Reshape", states, self._graph.integers(-1, self._width))
+
+
+def _array(tensor: Tensor | nn.Module) -> Array:
+    assert isinstance(tensor, Tensor)
+    values: Array = tensor.detach().float().cpu().numpy()
+    return values

@@ -1,0 +1,212 @@
+"""Exporting a base: its graph, tokenizer and configs in a folder that can be deployed alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import torch
+from sentence_transformers import SentenceTransformer
+from torch import Tensor, nn
+
+from intent_adapters.base import encoder_of, fingerprint
+from intent_adapters.bottleneck import BottleneckConfig
+from intent_adapters.bottleneck.config import Sites
+from intent_adapters.errors import BaseError, ConfigError
+from intent_adapters.inputs import check_choice
+from intent_adapters.runtime.files import replaced_folder
+from intent_adapters.runtime.onnx.arithmetic import Arithmetic, Array, Float32, Int8
+from intent_adapters.runtime.onnx.base import OnnxBase, probe
+from intent_adapters.runtime.onnx.description import FOLDER, Description, Precision, graph_file
+from intent_adapters.runtime.onnx.encoder import IDS, MASK, EncoderGraph
+from intent_adapters.runtime.onnx.extras import need
+from intent_adapters.runtime.onnx.graph import Graph
+from intent_adapters.runtime.onnx.layout import layout_of
+from intent_adapters.runtime.onnx.pooling import pool
+from intent_adapters.runtime.onnx.session import OUTPUT
+from intent_adapters.runtime.onnx.sites import GraphSite
+from intent_adapters.runtime.shapes import site_shapes
+from intent_adapters.runtime.tokens import FastTokenizer, tokenizer_for
+
+ARITHMETIC: dict[Precision, Arithmetic] = {"float32": Float32(), "int8": Int8()}
+# How far the embeddings of the graph may be from PyTorch's: largest difference of a number; least cosine.
+LARGEST_DIFFERENCE = 1e-4
+LEAST_COSINE = 0.97
+
+# Utterances as they come, of several lengths and in the two languages that our own base speaks. The means that are
+# taken from them shift activations to where 8 bits resolve them best; they are added back exactly, so nothing but
+# that resolution depends on them. The exported graph is checked on them too.
+UTTERANCES = (
+    "i need to cancel my appointment tomorrow morning",
+    "What is the balance of my savings account?",
+    "my laptop won't turn on",
+    "please transfer 200 dollars to my brother",
+    "How long does delivery take, and can I still change the address?",
+    "thanks, that's all",
+    "내일 오전 진료 예약을 취소하고 싶어요",
+    "비밀번호를 잊어버렸는데 어떻게 바꾸나요?",
+    "환불해 주세요",
+    "배송이 언제 오는지 알려주세요. 주문한 지 일주일이 지났는데 아직 안 왔어요.",
+    "회의실 예약 가능한가요",
+    "감사합니다",
+)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export made.
+
+    Attributes:
+        folder: Where it is.
+        description: Of the graph.
+        bytes: Of all files together.
+        least_cosine: Between embeddings of the graph and of PyTorch, over a dozen utterances, without adapters.
+    """
+
+    folder: Path
+    description: Description
+    bytes: int
+    least_cosine: float
+
+
+def export_base(
+    base: SentenceTransformer,
+    folder: str | Path,
+    *,
+    precision: Precision = "int8",
+    sites: Sites = "houlsby",
+    non_linearity: str = "gelu",
+) -> Exported:
+    """Write a base for `backend="onnx"`; agents need no export.
+
+    Args:
+        base: A sentence-transformers model on the CPU.
+        folder: Created, or replaced if it is an earlier export.
+        precision: How the base's weights are held. Adapters compute in float32 in any case.
+        sites: Where agents may have bottlenecks; `"houlsby"` includes those of `"pfeiffer"`.
+        non_linearity: Of the agents' bottlenecks.
+
+    Returns:
+        What was made.
+
+    Raises:
+        BaseError: The base cannot be exported, or `folder` holds other things.
+        ConfigError: A setting makes no sense, or an optional package is missing.
+    """
+    need("onnx", "export")
+    need("onnxruntime", "export")
+    check_choice("precision", precision, get_args(Precision))
+    if sites == "none":
+        raise ConfigError(
+            'sites="none" leaves no room for bottlenecks; export with "houlsby", which any head can use.'
+        )
+    config = BottleneckConfig(sites=sites, non_linearity=non_linearity)
+    folder = Path(folder)
+    _check_target(folder)
+    description = _describe(base, precision, config)
+    graph = _write_graph(base, description)
+    with replaced_folder(folder) as staging:
+        # Configs, tokenizer and modules as sentence-transformers lays them out; the weights are in the graph.
+        base.save_pretrained(str(staging), create_model_card=False)
+        for weights in staging.glob("model*.safetensors*"):
+            weights.unlink()
+        file = staging / graph_file(precision)
+        file.parent.mkdir()
+        file.write_bytes(graph)
+        least = _check(base, OnnxBase(staging, graph_file(precision), torch.get_num_threads()))
+        size = sum(path.stat().st_size for path in staging.rglob("*") if path.is_file())
+    return Exported(folder, description, size, least)
+
+
+def _check_target(folder: Path) -> None:
+    if folder.is_symlink() or folder.is_file():
+        raise BaseError(f"Cannot export to {str(folder)!r}: it is a file or a link. Name a folder.")
+    if folder.is_dir() and any(folder.iterdir()):
+        earlier = (folder / FOLDER).is_dir() and not any(folder.glob("*.safetensors"))
+        if not earlier:
+            raise BaseError(f"Cannot export to {str(folder)!r}: the folder holds other things. Name a new folder.")
+
+
+def _describe(base: SentenceTransformer, precision: Precision, config: BottleneckConfig) -> Description:
+    encoder = encoder_of(base)
+    layout_of(encoder)
+    tokenize = tokenizer_for(base)
+    if not isinstance(tokenize, FastTokenizer) or base.tokenizer.padding_side != "right":
+        raise BaseError("Only bases with a fast tokenizer that pads on the right can be exported to ONNX.")
+    return Description(
+        fingerprint=fingerprint(base),
+        precision=precision,
+        non_linearity=config.non_linearity,
+        sites=tuple(GraphSite(path, shape.kind, shape.width) for path, shape in site_shapes(encoder, config).items()),
+        dimension=int(base.get_embedding_dimension() or 0),
+        max_tokens=int(base.max_seq_length or encoder.config.max_position_embeddings),
+        probes=probe(tokenize),
+    )
+
+
+def _write_graph(base: SentenceTransformer, description: Description) -> bytes:
+    graph, encoder = Graph(), encoder_of(base)
+    arithmetic = ARITHMETIC[description.precision]
+    centres = _centres(base) if arithmetic.centred else {}
+    hidden = EncoderGraph(graph, encoder, arithmetic, description.sites, description.non_linearity, centres).write()
+    embeddings = pool(graph, base, hidden, MASK)
+    return graph.finish(embeddings, OUTPUT, ("rows", description.dimension), description.metadata())
+
+
+def _centres(base: SentenceTransformer) -> dict[str, Array]:
+    """The mean of what each LayerNorm gives over the tokens of `UTTERANCES`."""
+    sums: dict[str, Tensor] = {}
+    count = 0
+    with _watched(encoder_of(base), sums), torch.inference_mode():
+        for text in UTTERANCES:  # one by one: without padding
+            features = base.preprocess([text])
+            count += features[IDS].numel()
+            base(features)
+    return {path: (total / count).float().numpy().astype(np.float32) for path, total in sums.items()}
+
+
+@contextmanager
+def _watched(encoder: nn.Module, sums: dict[str, Tensor]) -> Iterator[None]:
+    def watch(path: str) -> Any:
+        def hook(_: nn.Module, __: Any, output: Tensor) -> None:
+            sums[path] = sums.get(path, 0) + output.double().flatten(0, -2).sum(dim=0)
+
+        return hook
+
+    norms = [(path, module) for path, module in encoder.named_modules() if isinstance(module, nn.LayerNorm)]
+    handles = [module.register_forward_hook(watch(path)) for path, module in norms]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _check(base: SentenceTransformer, exported: OnnxBase) -> float:
+    """Compare the graph's embeddings with PyTorch's.
+
+    Returns:
+        The least cosine.
+
+    Raises:
+        BaseError: They differ by more than the precision explains.
+    """
+    texts = list(UTTERANCES)
+    features = exported.tokenize(texts).batch(range(len(texts)))
+    found = exported.session.run(
+        features[IDS], features[MASK].to(torch.int32), exported.description.dimension, exported.feeds.bare()
+    )
+    with torch.inference_mode():
+        expected = base(base.preprocess(texts))["sentence_embedding"]
+    least = float(torch.cosine_similarity(found, expected).min())
+    exact = exported.description.precision == "float32"
+    if least < LEAST_COSINE or (exact and float((found - expected).abs().max()) > LARGEST_DIFFERENCE):
+        raise BaseError(
+            f"The exported graph does not give the embeddings that PyTorch gives (cosine {least:.4f}), so it was not "
+            'kept. Run this base with backend="torch", and tell us its architecture.'
+        )
+    return least

@@ -1,0 +1,98 @@
+"""Sentence embeddings for any mix of agents, in ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from intent_adapters.errors import AdapterError, ConfigError
+from intent_adapters.runtime.adapter import Adapter
+from intent_adapters.runtime.onnx.base import OnnxBase
+from intent_adapters.runtime.onnx.encoder import IDS, MASK
+from intent_adapters.runtime.onnx.planning import runs
+from intent_adapters.runtime.resident import Residence, Resident
+from intent_adapters.runtime.shapes import site_shapes
+
+
+class OnnxRuntime:
+    """Runs an exported base over rows of many agents. Safe to call from several threads.
+
+    Args:
+        base: The exported base.
+        adapter_dtype: In which adapters are held: `"float32"`, or `"float16"` for half the memory.
+        max_adapter_bytes: What resident adapters may take together; `None` sets no limit.
+    """
+
+    def __init__(
+        self, base: OnnxBase, *, adapter_dtype: str = "float32", max_adapter_bytes: int | None = None
+    ) -> None:
+        self._base = base
+        self._sites = {site.path: site for site in base.description.sites}
+        self._residence = Residence(base.encoder, torch.device("cpu"), adapter_dtype, max_adapter_bytes)
+
+    def admit(self, adapter: Adapter) -> Resident:
+        """Check an adapter against the base and its graph, and lay its tensors out.
+
+        Args:
+            adapter: What was read or trained.
+
+        Returns:
+            The adapter, ready for `embed`.
+
+        Raises:
+            AdapterError: It does not fit the base, or the graph has not the sites or the non-linearity that it needs.
+        """
+        self._check_exported(adapter)
+        return self._residence.admit(adapter)
+
+    def embed(self, texts: Sequence[str], residents: Sequence[Resident | None], batch_size: int) -> Tensor:
+        """Sentence embeddings, each row through its own adapter.
+
+        Args:
+            texts: The texts, prompts of the agents not yet put before them.
+            residents: One per text; `None` for the bare base.
+            batch_size: Rows in one run, at most.
+
+        Returns:
+            (len(texts), dimensions) in float32 on the CPU, in the order of `texts`.
+        """
+        base = self._base
+        tokens = base.tokenize(
+            [resident.prompt + text if resident else text for text, resident in zip(texts, residents, strict=True)]
+        )
+        dimension = base.description.dimension
+        embeddings = torch.empty(0)
+        for run in runs(tokens.lengths, residents, batch_size, base.threads):
+            features = tokens.batch(run.rows)
+            feeds, kept = (base.feeds.bare(), None) if run.slab is None else base.feeds.of(run.slab, run.slots)
+            some = base.session.run(features[IDS], features[MASK].to(torch.int32), dimension, feeds)
+            del kept  # the memory of the feeds
+            if len(run.rows) == len(texts) == 1:
+                return some
+            if not len(embeddings):
+                embeddings = torch.empty(len(texts), dimension)
+            embeddings[torch.tensor(run.rows)] = some
+        return embeddings
+
+    def _check_exported(self, adapter: Adapter) -> None:
+        """See whether the graph has all sites of an adapter, and its non-linearity."""
+        config = adapter.config
+        try:
+            shapes = site_shapes(self._base.encoder, config)
+        except ConfigError as error:
+            raise AdapterError(f"The adapter's config does not fit this base: {error}") from error
+        description = self._base.description
+        missing = [
+            path for path, shape in shapes.items() if not (site := self._sites.get(path)) or not site.fits(shape)
+        ]
+        if not missing and (not shapes or config.non_linearity == description.non_linearity):
+            return
+        what = f"bottlenecks at {missing[0]!r}" if missing else f"the non-linearity {config.non_linearity!r}"
+        sites = config.sites if config.target_modules is None else "those of its `target_modules`"
+        raise AdapterError(
+            f"The base was exported to ONNX without {what}, which the adapter has. Export the base for such adapters "
+            f"(intent-adapters export BASE FOLDER --sites {sites} --non-linearity {config.non_linearity}), or use "
+            'backend="torch".'
+        )

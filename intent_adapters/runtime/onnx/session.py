@@ -1,0 +1,89 @@
+"""A session of ONNX Runtime that reads its inputs, hundreds of kilobytes of an adapter, from where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from intent_adapters.errors import BaseError
+from intent_adapters.runtime.onnx.encoder import IDS, MASK
+from intent_adapters.runtime.onnx.extras import need
+
+OUTPUT = "sentence_embedding"
+
+
+class Feed(NamedTuple):
+    """Memory that holds one float32 input; whoever makes it keeps the memory alive until the run is over."""
+
+    name: str
+    shape: tuple[int, ...]
+    address: int
+
+
+class OnnxSession:
+    """Runs an exported graph. Safe to call from several threads.
+
+    Args:
+        graph: The model as a file holds it.
+        threads: How many threads one run may use.
+        where: What errors call the graph.
+
+    Attributes:
+        metadata: Strings that the graph carries.
+
+    Raises:
+        BaseError: It is no graph that this version of ONNX Runtime can run.
+        ConfigError: ONNX Runtime is not installed.
+    """
+
+    def __init__(self, graph: bytes, threads: int, where: str) -> None:
+        runtime = need("onnxruntime", "onnx")
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # Beyond the basic level it would fuse operators into ones that are slower on a CPU: see encoder.py.
+        options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        try:
+            self._session = runtime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # of classes that ONNX Runtime does not name publicly
+            raise BaseError(f"ONNX Runtime cannot load {where}: {error}") from error
+        self.metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
+        self.inputs: Mapping[str, tuple[Any, ...]] = {i.name: tuple(i.shape) for i in self._session.get_inputs()}
+        self.output: tuple[Any, ...] = tuple(self._session.get_outputs()[0].shape)
+        binding = self._session.io_binding()
+        self._device = runtime.OrtDevice.make("cpu", 0)._get_c_device()
+        self._idle = [binding]
+
+    def run(self, ids: Tensor, mask: Tensor, dimension: int, feeds: Iterable[Feed]) -> Tensor:
+        """Embed some texts.
+
+        Args:
+            ids: Token numbers, int64, (rows, tokens).
+            mask: 1 for tokens, 0 for padding, int32, (rows, tokens).
+            dimension: Of the embeddings.
+            feeds: All other inputs.
+
+        Returns:
+            (rows, dimension), float32.
+        """
+        try:
+            binding = self._idle.pop()
+        except IndexError:
+            binding = self._session.io_binding()
+        embeddings = torch.empty(len(ids), dimension)
+        # What the public methods of the binding do, less the making of a device for each of fifty inputs.
+        bind = binding._iobinding
+        shape, device, float32 = tuple(ids.shape), self._device, np.float32
+        bind.bind_input(IDS, device, np.int64, shape, ids.data_ptr())
+        bind.bind_input(MASK, device, np.int32, shape, mask.data_ptr())
+        for name, size, address in feeds:
+            bind.bind_input(name, device, float32, size, address)
+        bind.bind_output(OUTPUT, device, float32, tuple(embeddings.shape), embeddings.data_ptr())
+        self._session.run_with_iobinding(binding)
+        self._idle.append(binding)
+        return embeddings

@@ -1,0 +1,438 @@
+"""The agents of a model by name: known ones, of which as many are resident as a byte budget allows.
+
+An agent comes from somewhere it can be loaded from again, or only exists in memory (it was trained here). Loaded ones
+leave when the budget is used up, the least recently used first, and come back when they are asked. While a call works
+with an agent it holds a lease on it, and the agent stays, also if its name is taken by a new version or unloaded in
+the meantime: the call finishes with the version it began with.
+
+No deadlock is possible: whoever holds a lease never waits for memory, and files are read outside the lock.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from intent_adapters.errors import AgentError
+from intent_adapters.runtime.adapter import Adapter
+from intent_adapters.runtime.resident import Resident
+
+# A name becomes a folder name and a column of a table: no separators, nothing hidden, nothing invisible.
+AGENT_NAME = re.compile(r"\w[\w .+-]{0,94}(?<![ .])")
+
+Load = Callable[[], Adapter]
+
+
+@dataclass(frozen=True)
+class StoreStats:
+    """What a store holds, and what it has done since it was made.
+
+    Attributes:
+        known: Agents that can be asked.
+        resident: Adapters in memory, those included that only calls under way still use.
+        pinned: Agents that may not leave.
+        bytes: What the resident adapters take.
+        max_bytes: The budget; `None` if there is none.
+        hits: How often an agent that was asked was resident.
+        misses: How often it had to be loaded first.
+        loads: How many adapters were loaded.
+        evictions: How many left to make room.
+    """
+
+    known: int
+    resident: int
+    pinned: int
+    bytes: int
+    max_bytes: int | None
+    hits: int
+    misses: int
+    loads: int
+    evictions: int
+
+
+class Agent:
+    """One version of an agent; a new version is a new one of these. Only the store changes it.
+
+    Attributes:
+        name: Its name.
+        load: Reads its adapter; `None` for one that is only in memory.
+        kept: Its adapter, if it is only in memory.
+    """
+
+    __slots__ = ("cost", "gone", "kept", "leases", "load", "name", "pinned", "resident", "state")
+
+    def __init__(self, name: str, load: Load | None = None, kept: Adapter | None = None) -> None:
+        self.name = name
+        self.load = load
+        self.kept = kept
+        self.resident: Resident | None = None
+        self.cost = 0
+        self.leases = 0
+        self.pinned = False
+        self.gone = False
+        # "reading" ends by itself; "waiting", for room, ends when others give leases back.
+        self.state: Literal["", "reading", "waiting"] = ""
+
+    def adapter(self) -> Adapter:
+        """Config and weights, read anew if they are not kept."""
+        if self.kept is not None:
+            return self.kept
+        assert self.load is not None
+        return self.load()
+
+
+class AdapterStore:
+    """Agents by name. Safe to use from several threads.
+
+    Args:
+        admit: Makes an adapter resident; raises AdapterError if it does not fit.
+        cost: The bytes that an adapter takes when it is resident.
+        max_bytes: The budget; `None`: everything stays.
+    """
+
+    def __init__(
+        self, admit: Callable[[Adapter], Resident], cost: Callable[[Adapter], int], max_bytes: int | None = None
+    ) -> None:
+        self._admit = admit
+        self._cost = cost
+        self._max_bytes = max_bytes
+        self._agents: dict[str, Agent] = {}
+        # Those that could leave, the least recently used first.
+        self._idle: OrderedDict[Agent, None] = OrderedDict()
+        self._changed = threading.Condition()
+        self._bytes = 0
+        self._resident = self._leases = 0
+        self._hits = self._misses = self._loads = self._evictions = 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The agents that can be asked, in the order in which they came."""
+        with self._changed:
+            return tuple(self._agents)
+
+    def sole(self) -> str:
+        """The name of the only agent.
+
+        Raises:
+            AgentError: There are several, or none.
+        """
+        names = self.names
+        if len(names) != 1:
+            have = f"has {len(names)} agents ({_listed(names)})" if names else "has no agent yet"
+            raise AgentError(f"The model {have}: name the agent to ask with `agents=`.")
+        return names[0]
+
+    def find(self, names: Sequence[str]) -> list[Agent]:
+        """The current versions of some agents, all taken at one moment.
+
+        Raises:
+            AgentError: There is no such agent.
+        """
+        with self._changed:
+            try:
+                return [self._agents[name] for name in names]
+            except (KeyError, TypeError):
+                missing = next(name for name in names if not isinstance(name, str) or name not in self._agents)
+                raise AgentError(
+                    f"No agent {missing!r} in memory (there: {_listed(self._agents)}). Load it with load_adapter."
+                ) from None
+
+    def check_name(self, name: str, replace: bool) -> None:
+        """See whether a name can be given to a new agent.
+
+        Raises:
+            AgentError: It is taken or cannot be used.
+        """
+        if not isinstance(name, str) or not AGENT_NAME.fullmatch(name):
+            raise AgentError(
+                f"{name!r} cannot name an agent. Use 1 to 96 letters (of any script), digits, spaces, '_', '.', '+' "
+                "or '-', beginning with a letter or digit; pass another with `name=`."
+            )
+        if not replace and name in self._agents:
+            raise AgentError(f"There is an agent {name!r} already: pass `replace=True` or another name.")
+
+    def add(self, name: str, adapter: Adapter, replace: bool = False) -> None:
+        """Take in an agent that is only in memory. It never leaves by itself, even if the budget is used up.
+
+        Raises:
+            AdapterError: It does not fit.
+            AgentError: The name is taken or cannot be used.
+        """
+        self.check_name(name, replace)
+        agent = Agent(name, kept=adapter)
+        agent.resident = self._admit(adapter)
+        agent.cost = self._cost(adapter) + sum(tensor.nbytes for tensor in adapter.tensors.values())
+        with self._changed:
+            try:
+                victims = self._enter([agent], replace)
+            except AgentError:
+                victims = [agent.resident]
+                raise
+            else:
+                self._bytes += agent.cost
+                self._resident += 1
+                victims += self._evict(0)
+            finally:
+                _release(victims)
+
+    def load(self, name: str, load: Load, replace: bool = False) -> None:
+        """Load an agent now and take it in. If anything is wrong with it, everything stays as it was.
+
+        Raises:
+            AdapterError: It cannot be read or does not fit.
+            AgentError: The name is taken or cannot be used, or the agents that may not leave take the whole budget.
+        """
+        self.check_name(name, replace)
+        agent = Agent(name, load)
+        agent.state = "reading"
+        self._make_resident(agent, wait=True)
+        with self._changed:
+            victims: list[Resident] = []
+            try:
+                victims = self._enter([agent], replace)
+            except AgentError:
+                agent.gone = True
+                raise
+            finally:
+                _release(victims + self._give_back(agent))
+
+    def register(self, loads: Mapping[str, Load], replace: bool = False) -> None:
+        """Make agents known; each is loaded when it is first asked.
+
+        Raises:
+            AgentError: A name is taken or cannot be used; then none is taken in.
+        """
+        for name in loads:
+            self.check_name(name, replace)
+        with self._changed:
+            victims = self._enter([Agent(name, load) for name, load in loads.items()], replace)
+        _release(victims)
+
+    def remove(self, name: str) -> None:
+        """Forget an agent; calls under way still finish with it.
+
+        Raises:
+            AgentError: There is no such agent.
+        """
+        with self._changed:
+            [agent] = self.find([name])
+            del self._agents[name]
+            victims = self._retire(agent)
+        _release(victims)
+
+    def pin(self, name: str) -> None:
+        """Keep an agent, and later versions of it, in memory, loading it if it is not there.
+
+        Raises:
+            AdapterError: It cannot be read or does not fit.
+            AgentError: There is no such agent, or the agents that may not leave take the whole budget.
+        """
+        for _ in self.leases(self.find([name])):
+            with self._changed:
+                self.find([name])[0].pinned = True
+
+    def unpin(self, name: str) -> None:
+        """Let an agent leave again when room is needed.
+
+        Raises:
+            AgentError: There is no such agent.
+        """
+        with self._changed:
+            [agent] = self.find([name])
+            agent.pinned = False
+            if agent.resident is not None and not agent.leases and agent.kept is None:
+                self._idle[agent] = None
+            victims = self._evict(0)
+        _release(victims)
+
+    def stats(self) -> StoreStats:
+        """Counts and bytes, all taken at one moment."""
+        with self._changed:
+            return StoreStats(
+                known=len(self._agents),
+                resident=self._resident,
+                pinned=sum(agent.pinned for agent in self._agents.values()),
+                bytes=self._bytes,
+                max_bytes=self._max_bytes,
+                hits=self._hits,
+                misses=self._misses,
+                loads=self._loads,
+                evictions=self._evictions,
+            )
+
+    def leases(self, agents: Iterable[Agent]) -> Generator[dict[Agent, Resident]]:
+        """Make agents resident and keep them so while the caller works with them.
+
+        Args:
+            agents: Those wanted.
+
+        Yields:
+            All of them, or, if they do not fit into memory at the same time, as many as do, then as many others. What
+            was yielded is the caller's until the next step, or until the iterator is closed.
+
+        Raises:
+            AdapterError: One cannot be read or does not fit.
+            AgentError: The agents that may not leave take the whole budget.
+        """
+        wanted = list(dict.fromkeys(agents))
+        while wanted:
+            held: dict[Agent, Resident] = {}
+            try:
+                for agent in wanted:
+                    resident = self._acquire(agent, wait=not held)
+                    if resident is None:
+                        break
+                    held[agent] = resident
+                yield held
+            finally:
+                with self._changed:
+                    victims = [victim for agent in held for victim in self._give_back(agent)]
+                _release(victims)
+            wanted = wanted[len(held) :]
+
+    def _acquire(self, agent: Agent, wait: bool) -> Resident | None:
+        """Take out a lease; `None` if there is no room and the caller should give leases back instead of waiting."""
+        with self._changed:
+            hit = agent.resident is not None
+            while agent.resident is None and agent.state:
+                if agent.state == "waiting" and not wait:
+                    return None
+                self._changed.wait()
+            if agent.resident is not None:
+                self._count(hit)
+                return self._take(agent)
+            agent.state = "reading"
+        resident = self._make_resident(agent, wait)
+        if resident is not None:
+            with self._changed:
+                self._count(False)
+        return resident
+
+    def _make_resident(self, agent: Agent, wait: bool) -> Resident | None:
+        """Load an agent whose state the caller has set to "reading", and take out a lease on it."""
+        resident = None
+        reserved = 0
+        try:
+            adapter = agent.adapter()
+            needed = self._cost(adapter)
+            if self._reserve(agent, needed, wait):
+                reserved = needed
+                resident = self._admit(adapter)
+            return resident
+        finally:
+            with self._changed:
+                if reserved:
+                    self._leases -= 1
+                if resident is None:
+                    self._bytes -= reserved
+                else:
+                    agent.resident, agent.cost = resident, reserved
+                    self._resident += 1
+                    self._loads += 1
+                    self._take(agent)
+                agent.state = ""
+                self._changed.notify_all()
+
+    def _reserve(self, agent: Agent, needed: int, wait: bool) -> bool:
+        """Set bytes aside, making room; False if they can't be had without waiting.
+
+        What is set aside counts as a lease, until `_make_resident` is done: it will be given back.
+        """
+        victims: list[Resident] = []
+        try:
+            with self._changed:
+                while True:
+                    victims += self._evict(needed)
+                    if self._max_bytes is None or self._bytes + needed <= self._max_bytes:
+                        self._bytes += needed
+                        self._leases += 1
+                        return True
+                    if not wait:
+                        return False
+                    if not self._leases:
+                        raise AgentError(
+                            f"No room for agent {agent.name!r}: it takes {needed} bytes of memory, and pinned agents "
+                            f"and those that were trained here take {self._bytes} of max_adapter_bytes="
+                            f"{self._max_bytes}. Raise that, or unpin or unload agents."
+                        )
+                    agent.state = "waiting"
+                    self._changed.notify_all()
+                    self._changed.wait()
+        finally:
+            _release(victims)
+
+    # What follows is called with the lock held. Residents that are to be released are handed back, since releasing
+    # them takes longer than anything else here.
+
+    def _count(self, hit: bool) -> None:
+        if hit:
+            self._hits += 1
+        else:
+            self._misses += 1
+
+    def _enter(self, agents: list[Agent], replace: bool) -> list[Resident]:
+        for agent in agents:
+            self.check_name(agent.name, replace)
+        victims: list[Resident] = []
+        for agent in agents:
+            old = self._agents.get(agent.name)
+            self._agents[agent.name] = agent
+            if old is not None:
+                agent.pinned = old.pinned
+                victims += self._retire(old)
+        return victims
+
+    def _retire(self, agent: Agent) -> list[Resident]:
+        agent.gone = True
+        return [] if agent.leases else self._drop(agent)
+
+    def _take(self, agent: Agent) -> Resident:
+        assert agent.resident is not None
+        agent.leases += 1
+        self._leases += 1
+        self._idle.pop(agent, None)
+        return agent.resident
+
+    def _give_back(self, agent: Agent) -> list[Resident]:
+        agent.leases -= 1
+        self._leases -= 1
+        self._changed.notify_all()
+        if agent.leases:
+            return []
+        if agent.gone:
+            return self._drop(agent)
+        if not agent.pinned and agent.kept is None:
+            self._idle[agent] = None
+        return self._evict(0)
+
+    def _evict(self, needed: int) -> list[Resident]:
+        victims: list[Resident] = []
+        if self._max_bytes is not None:
+            while self._idle and self._bytes + needed > self._max_bytes:
+                agent, _ = self._idle.popitem(last=False)
+                self._evictions += 1
+                victims += self._drop(agent)
+        return victims
+
+    def _drop(self, agent: Agent) -> list[Resident]:
+        self._idle.pop(agent, None)
+        resident, agent.resident = agent.resident, None
+        if resident is None:
+            return []
+        self._bytes -= agent.cost
+        self._resident -= 1
+        return [resident]
+
+
+def _listed(names: Iterable[str]) -> str:
+    shown = [*names]
+    return ", ".join(shown[:20]) + (f" and {len(shown) - 20} more" if len(shown) > 20 else "") or "none"
+
+
+def _release(residents: list[Resident]) -> None:
+    for resident in residents:
+        resident.release()

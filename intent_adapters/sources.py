@@ -1,0 +1,140 @@
+"""Where a model's agents come from: folders and Hub repositories, checked against the base that they must fit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from peft.utils import CONFIG_NAME
+
+from intent_adapters.errors import AdapterError, BaseMismatchError, ConfigError
+from intent_adapters.hub.contents import ADAPTER
+from intent_adapters.hub.fetching import Fetched, HubOptions, fetch
+from intent_adapters.hub.naming import is_hub_id
+from intent_adapters.runtime.adapter import Adapter
+
+
+class AgentSource:
+    """Where an agent's adapter is read from, as often as it is needed.
+
+    What is on the Hub is fetched once: an agent that left the memory and comes back is the one that it was, whatever
+    was pushed in the meantime, and needs no network.
+
+    Args:
+        source: Hub id or folder.
+        hub: See `HubOptions`.
+    """
+
+    def __init__(self, source: str | Path, hub: HubOptions) -> None:
+        self.source = str(source)
+        self.is_local = Path(source).is_dir()
+        self._hub = hub
+        self._fetched: Fetched | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of an agent that was given none: the last part of the subfolder, the folder or the id."""
+        inside = (self._hub.get("subfolder") or "").rstrip("/")
+        whole = str(Path(self.source, inside).resolve()) if self.is_local else inside or self.source
+        return re.split(r"[/\\]", whole)[-1]
+
+    def read(self) -> Adapter:
+        """Read the adapter.
+
+        Raises:
+            AdapterError: Missing or damaged files.
+        """
+        fetched = self._fetched
+        if fetched is None or not (fetched.folder / CONFIG_NAME).is_file():
+            hub: HubOptions = {**self._hub}
+            if fetched is not None and fetched.commit is not None:  # someone has emptied the cache
+                hub["revision"] = fetched.commit
+            self._fetched = fetched = fetch(self.source, ADAPTER, **hub)
+        return Adapter.read(fetched.folder)
+
+
+def read_agent(name: str, source: AgentSource, fingerprint: str, base_name: str | None) -> Adapter:
+    """Read an agent's adapter, and see whether it was trained on a base.
+
+    Args:
+        name: The agent's name, for messages.
+        source: Where it comes from.
+        fingerprint: Of the base that it must have been trained on.
+        base_name: Of that base, for messages.
+
+    Raises:
+        AdapterError: Missing or damaged files.
+        BaseMismatchError: It was trained on another base.
+    """
+    adapter = source.read()
+    check_base(name, adapter, fingerprint, base_name)
+    return adapter
+
+
+def check_base(name: str, adapter: Adapter, fingerprint: str, base_name: str | None) -> None:
+    """See whether an adapter was trained on a base; one that does not say passes.
+
+    Args:
+        name: The agent's name, for messages.
+        adapter: Its adapter.
+        fingerprint: Of the base.
+        base_name: Of the base, for messages.
+
+    Raises:
+        BaseMismatchError: It was trained on another base.
+    """
+    trained_on = adapter.config.base_fingerprint
+    if trained_on is not None and trained_on != fingerprint:
+        raise BaseMismatchError(
+            f"The adapter for agent {name!r} was trained on the base "
+            f"{adapter.config.base_model_name_or_path or 'unknown'!r} (fingerprint {trained_on[:12]}), not on "
+            f"{base_name or 'this one'!r} ({fingerprint[:12]}): its answers would be noise. "
+            "Load that base, or train the agent again on this one."
+        )
+
+
+def agents_in(folder: str | Path) -> dict[str, Path]:
+    """The adapter folders directly inside a folder, by name, in alphabetical order.
+
+    Raises:
+        AdapterError: There is no such folder, or no adapter in it.
+    """
+    folder = Path(folder)
+    found = {path.name: path for path in sorted(folder.glob("[!.]*")) if (path / CONFIG_NAME).is_file()}
+    if not found:
+        raise AdapterError(
+            f"No adapter folders in {str(folder)!r}. Give the folder that holds them: FOLDER/AGENT/{CONFIG_NAME}."
+        )
+    return found
+
+
+def base_of(source: AgentSource) -> tuple[str, str | None]:
+    """The base that an adapter was trained on, and its revision.
+
+    Raises:
+        AdapterError: Missing or damaged files, or a downloaded adapter sends us to a place that is not on the Hub.
+        ConfigError: The adapter does not say.
+    """
+    config = source.read().config
+    base = config.base_model_name_or_path
+    if not base:
+        raise ConfigError(f"The adapter {source.source!r} does not name its base: pass it as the first argument.")
+    if not source.is_local and not is_hub_id(base):
+        raise AdapterError(
+            f"The adapter {source.source!r} names {base!r} as its base, and that is no Hub id, so nobody but its "
+            "maker can find it there: pass the base as the first argument."
+        )
+    return base, config.revision
+
+
+def named_sources(
+    adapter: str | Path | Mapping[str, str | Path] | None, hub: HubOptions
+) -> list[tuple[str, AgentSource]]:
+    """What `from_pretrained(adapter=...)` takes, as names and sources."""
+    if adapter is None:
+        return []
+    if isinstance(adapter, Mapping):
+        return [(name, AgentSource(source, hub)) for name, source in adapter.items()]
+    source = AgentSource(adapter, hub)
+    return [(source.name, source)]

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from intent_adapters.runtime.onnx.planning import RUN_TOKENS, runs
+
+
+class Held:
+    """As much of a resident adapter as planning looks at."""
+
+    def __init__(self, slab: Any, slot: int) -> None:
+        self.slab = slab
+        self.slot = slot
+
+
+ONE, TWO = object(), object()
+HELD: list[Any] = [None, Held(None, 0), Held(ONE, 0), Held(ONE, 1), Held(ONE, 2), Held(TWO, 0), Held(TWO, 5)]
+ROWS = st.lists(st.tuples(st.integers(1, 600), st.sampled_from(HELD)), min_size=1, max_size=80)
+
+
+@given(ROWS, st.integers(1, 64), st.integers(1, 4))
+def test_every_row_runs_once_with_its_own_bottlenecks(rows: list[tuple[int, Any]], batch_size: int, threads: int):
+    lengths, residents = [length for length, _ in rows], [resident for _, resident in rows]
+    seen: list[int] = []
+    for run in runs(lengths, residents, batch_size, threads):
+        seen += run.rows
+        assert 1 <= len(run.rows) <= batch_size
+        if len(run.rows) > 1:
+            assert len(run.rows) * max(lengths[row] for row in run.rows) <= RUN_TOKENS * threads
+        slots = run.slots * len(run.rows) if len(run.slots) == 1 else run.slots
+        for index, row in enumerate(run.rows):
+            resident = residents[row]
+            if resident is None or resident.slab is None:
+                assert run.slab is None
+            else:
+                assert (run.slab, slots[index]) == (resident.slab, resident.slot)
+    assert sorted(seen) == list(range(len(rows)))
+
+
+def test_an_agent_with_many_rows_has_runs_of_its_own():
+    residents = [HELD[2]] * 16 + [HELD[3]] * 2 + [HELD[4]] * 2
+    found = list(runs([16] * 20, residents, 64))
+    assert sorted((len(run.rows), len(run.slots)) for run in found) == [(4, 4), (16, 1)]

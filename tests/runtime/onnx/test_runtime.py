@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from intent_adapters import IntentModel
+from intent_adapters.errors import AdapterError, BaseMismatchError, ConfigError
+from tests.runtime.onnx.conftest import Exports
+from tests.support.adapters import random_adapter
+
+TEXTS = [
+    "cancel my appointment please",
+    "hi",
+    "예약 취소해 주세요",
+    "how much is it? and when? and why? " * 8,
+    "where are you",
+    "진료비 얼마",
+    "0123456789",
+]
+AGENTS: dict[str, dict[str, object]] = {
+    "houlsby": {},
+    "again": {"seed": 1},
+    "wide": {"bottleneck_size": 7, "seed": 2},
+    "pfeiffer": {"sites": "pfeiffer", "seed": 3},
+    "prompted": {"prompt": "query: ", "seed": 4},
+    "scaled": {"scaling": 0.5, "seed": 5},
+    "head only": {"sites": "none", "seed": 6},
+    "linear": {"head": "linear", "seed": 7},
+    "one site": {"target_modules": ["0.attention.output.dense"], "seed": 8},
+}
+
+
+def with_agents(model: IntentModel, exports: Exports) -> IntentModel:
+    for name, settings in AGENTS.items():
+        model.add_agent(name, random_adapter(exports.base, labels=5, **settings))
+    return model
+
+
+@pytest.fixture(scope="module")
+def reference(exports: Exports) -> IntentModel:
+    return with_agents(exports.torch(), exports)
+
+
+@pytest.fixture(scope="module", params=["float32", "float16"])
+def exact(request: pytest.FixtureRequest, exports: Exports) -> IntentModel:
+    return with_agents(exports.onnx(adapter_dtype=request.param), exports)
+
+
+@pytest.fixture(scope="module")
+def small(exports: Exports) -> IntentModel:
+    return with_agents(exports.onnx("int8"), exports)
+
+
+def tolerance(model: IntentModel) -> float:
+    # An adapter in float16 has ten bits.
+    return 1e-4 if model._runtime._residence._dtype.itemsize == 4 else 2e-2
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_a_lone_text_gets_the_answer_of_torch(exact: IntentModel, reference: IntentModel, agent: str):
+    for text in TEXTS:
+        ours, theirs = exact.encode(text, agent), reference.encode(text, agent)
+        np.testing.assert_allclose(ours, theirs, atol=tolerance(exact))
+    assert exact.predict(TEXTS[0], agent).score == pytest.approx(
+        reference.predict(TEXTS[0], agent).score, abs=tolerance(exact) * 10
+    )
+
+
+def test_bottlenecks_change_the_embedding(exact: IntentModel):
+    bare = exact.encode(TEXTS[0])
+    for agent in AGENTS:
+        changed = np.abs(exact.encode(TEXTS[0], agent) - bare).max() > 0.05
+        assert changed == (agent != "head only")
+
+
+def test_the_bare_base_gives_what_torch_gives(exact: IntentModel, reference: IntentModel):
+    np.testing.assert_allclose(exact.encode(TEXTS), reference.encode(TEXTS), atol=1e-4)
+    assert exact.encode([]).shape == (0, 32)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 64])
+def test_any_mix_of_agents_and_bare_rows(exact: IntentModel, reference: IntentModel, batch_size: int):
+    rng = np.random.default_rng(0)
+    texts = [TEXTS[index] for index in rng.integers(len(TEXTS), size=60)]
+    names: list[str | None] = [[*AGENTS, None][index] for index in rng.integers(len(AGENTS) + 1, size=60)]
+    ours = exact.encode(texts, names, batch_size=batch_size)
+    np.testing.assert_allclose(ours, reference.encode(texts, names), atol=tolerance(exact))
+
+
+def test_many_rows_of_few_agents(exact: IntentModel, reference: IntentModel):
+    texts = TEXTS * 20
+    names = ["wide" if index % 3 else "again" for index in range(len(texts))]
+    np.testing.assert_allclose(exact.encode(texts, names), reference.encode(texts, names), atol=tolerance(exact))
+
+
+def test_in_int8_no_text_is_told_by_its_neighbours(small: IntentModel):
+    names = [list(AGENTS)[index % len(AGENTS)] for index in range(len(TEXTS) * 5)]
+    together = small.encode(TEXTS * 5, names)
+    alone = np.stack([small.encode(text, name) for text, name in zip(TEXTS * 5, names, strict=True)])
+    # Sums in another order can turn the rounding of a number to 8 bits over.
+    np.testing.assert_allclose(together, alone, atol=5e-3)
+
+
+def test_int8_stays_close_to_torch(small: IntentModel, reference: IntentModel):
+    for agent in AGENTS:
+        cosines = (small.encode(TEXTS, agent) * reference.encode(TEXTS, agent)).sum(axis=1)
+        assert cosines.min() > 0.99
+
+
+def test_threads_do_not_disturb_each_other(exact: IntentModel):
+    calls = [(text, agent) for text in TEXTS for agent in AGENTS] * 4
+    expected = {call: exact.encode(*call) for call in dict.fromkeys(calls)}
+    with ThreadPoolExecutor(8) as pool:
+        for call, found in zip(calls, pool.map(lambda call: exact.encode(*call), calls), strict=True):
+            np.testing.assert_allclose(found, expected[call], atol=1e-6)
+
+
+def test_a_slot_used_again_gives_the_new_agents_answers(exports: Exports):
+    model, torch_model = exports.onnx(), exports.torch()
+    for seed in range(4):
+        adapter = random_adapter(exports.base, seed=seed)
+        for each in (model, torch_model):
+            each.add_agent("changing", adapter, replace=True)
+        np.testing.assert_allclose(model.encode(TEXTS, "changing"), torch_model.encode(TEXTS, "changing"), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [({"sites": "parallel"}, "--sites parallel"), ({"non_linearity": "relu"}, "--non-linearity relu")],
+)
+def test_what_the_graph_lacks_is_refused_with_the_cure(exports: Exports, settings: dict[str, object], message: str):
+    model = exports.onnx()
+    with pytest.raises(AdapterError, match=message):
+        model.add_agent("other", random_adapter(exports.base, **settings))
+    assert model.agents == ()
+
+
+def test_adapters_of_another_base_are_refused(exports: Exports):
+    adapter = random_adapter(exports.base, base_fingerprint="0" * 64)
+    with pytest.raises(BaseMismatchError):
+        exports.onnx().add_agent("stranger", adapter)
+
+
+def test_training_needs_the_base_in_torch(exports: Exports):
+    model = exports.onnx()
+    assert model.fingerprint == exports.torch().fingerprint
+    with pytest.raises(ConfigError, match='backend="torch"'):
+        _ = model.base
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"precision": "int4"}, {"threads": 0}, {"device": "cuda"}, {"dtype": "bfloat16"}, {"adapter_dtype": "int8"}],
+)
+def test_settings_that_make_no_sense(exports: Exports, settings: dict[str, object]):
+    with pytest.raises(ConfigError):
+        IntentModel.from_pretrained(exports.float32, backend="onnx", **settings)
+    with pytest.raises(ConfigError):
+        IntentModel.from_pretrained(exports.float32, backend="torch", threads=1)

@@ -1,0 +1,117 @@
+"""`AgentHead`: probabilities, scope scores and verdicts against the plain formulas in float64."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from intent_adapters import BottleneckConfig
+from intent_adapters.runtime.adapter import HEAD, Adapter
+from intent_adapters.runtime.head import AgentHead
+
+DIM, LABELS = 7, 5
+
+
+def make_adapter(head="cosine", seed=0, **settings):
+    draw = torch.Generator().manual_seed(seed)
+    config = BottleneckConfig(sites="none", head=head, labels=list("abcde"), **settings)
+    tensors = {f"{HEAD}.weight": torch.randn(LABELS, DIM, generator=draw) * 3}
+    last = "scale" if head == "cosine" else "bias"
+    tensors[f"{HEAD}.{last}"] = torch.tensor([9.0]) if head == "cosine" else torch.randn(LABELS, generator=draw)
+    return Adapter(config, tensors)
+
+
+def embeddings(rows=20, seed=1):
+    return torch.randn(rows, DIM, generator=torch.Generator().manual_seed(seed))
+
+
+def answers(adapter, rows, top_k=LABELS, threshold=None):
+    return AgentHead(adapter, torch.device("cpu")).answer("agent", rows, top_k, threshold)
+
+
+def reference(adapter, rows):
+    """Logits over the temperature, one row and one label at a time."""
+    weight = adapter.tensors[f"{HEAD}.weight"].double().numpy()
+    logits = np.empty((len(rows), LABELS))
+    for i, row in enumerate(rows.double().numpy()):
+        for j, vector in enumerate(weight):
+            if adapter.config.head == "cosine":
+                scale = float(adapter.tensors[f"{HEAD}.scale"][0])
+                logits[i, j] = scale * (row @ vector) / np.sqrt(row @ row) / np.sqrt(vector @ vector)
+            else:
+                logits[i, j] = row @ vector + float(adapter.tensors[f"{HEAD}.bias"][j])
+    return logits / adapter.config.temperature
+
+
+@pytest.mark.parametrize("head", ["cosine", "linear"])
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 4.0])
+def test_probabilities_and_scope_scores_are_the_formulas(head, temperature):
+    adapter = make_adapter(head, temperature=temperature, scope_location=3.5, scope_spread=0.8)
+    rows = embeddings()
+    logits = reference(adapter, rows)
+    energies = np.log(np.exp(logits).sum(axis=1))
+    for answer, row, energy in zip(answers(adapter, rows), logits, energies, strict=True):
+        expected = dict(zip("abcde", np.exp(row) / np.exp(row).sum(), strict=True))
+        assert dict(answer.top_k) == pytest.approx(expected, abs=1e-5)
+        assert answer.label == "abcde"[row.argmax()]
+        assert answer.score == answer.top_k[0][1]
+        assert answer.scope_score == pytest.approx(1 / (1 + np.exp(-(energy - 3.5) / 0.8)), abs=1e-5)
+
+
+def test_without_calibration_the_scope_score_is_the_highest_probability():
+    for answer in answers(make_adapter(), embeddings()):
+        assert answer.scope_score == answer.score
+        assert answer.in_scope
+
+
+@pytest.mark.parametrize("calibrated", [{}, {"scope_location": 5.0, "scope_spread": 1.0}])
+def test_in_scope_is_reaching_the_threshold_of_the_call_or_else_of_the_agent(calibrated):
+    adapter = make_adapter(threshold=0.6, **calibrated)
+    own, of_call = answers(adapter, embeddings()), answers(adapter, embeddings(), threshold=0.3)
+    assert {answer.in_scope for answer in own} == {True, False}
+    assert [answer.in_scope for answer in own] == [answer.scope_score >= 0.6 for answer in own]
+    assert [answer.in_scope for answer in of_call] == [answer.scope_score >= 0.3 for answer in of_call]
+    limit = own[3].scope_score
+    assert answers(adapter, embeddings(), threshold=limit)[3].in_scope
+
+
+@given(st.floats(0.02, 50), st.integers(0, 50))
+@settings(max_examples=40, deadline=None)
+def test_the_temperature_never_changes_the_label(temperature, seed):
+    plain = make_adapter(seed=seed)
+    warm = Adapter(dataclasses.replace(plain.config, temperature=temperature), plain.tensors)
+    rows = embeddings(seed=seed + 1)
+    before, after = answers(plain, rows), answers(warm, rows)
+    assert [answer.label for answer in before] == [answer.label for answer in after]
+    for answer in after:
+        assert sum(score for _, score in answer.top_k) == pytest.approx(1, abs=1e-5)
+
+
+def test_rows_do_not_depend_on_their_neighbours():
+    adapter = make_adapter(threshold=0.5, scope_location=4.0, scope_spread=1.0)
+    rows = embeddings(50)
+    together = answers(adapter, rows)
+    for index, answer in enumerate(together):
+        alone = answers(adapter, rows[index : index + 1])[0]
+        assert (alone.label, alone.in_scope) == (answer.label, answer.in_scope)
+        assert alone.scope_score == pytest.approx(answer.scope_score, abs=1e-6)
+
+
+def test_far_from_everything_is_less_in_scope_than_near_one_intent():
+    adapter = make_adapter(scope_location=4.0, scope_spread=1.0)
+    weight = adapter.tensors[f"{HEAD}.weight"]
+    outside = torch.linalg.svd(weight).Vh[-1:]  # at right angles to every intent
+    near, far = answers(adapter, torch.cat([weight[:1], outside]))
+    assert near.scope_score > 0.9 > 0.2 > far.scope_score
+
+
+def test_half_precision_embeddings_and_large_logits_stay_finite():
+    adapter = make_adapter("linear", temperature=1e-3, scope_location=0.0, scope_spread=1.0)
+    for answer in answers(adapter, embeddings().half() * 100):
+        assert answer.score == pytest.approx(1)
+        assert 0 <= answer.scope_score <= 1

@@ -1,0 +1,139 @@
+"""Threads that predict while others load, replace, evict, pin and unload, and what each answer must be."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from intent_adapters import IntentModel, Prediction
+from intent_adapters.errors import AgentError
+from tests.support.memory import resident_memory
+
+TEXTS = ["예약 취소", "cancel", "how much is it to change it?", "주세요 " * 9, "0123"]
+STEADY, SWAPPED, PASSING = "steady", "swapped", "passing"
+
+
+@dataclass
+class Churn:
+    """A model under all that can happen to it at once.
+
+    Agents come in three kinds: steady ones are only evicted and come back; swapped ones are replaced by another
+    version again and again; passing ones come and go.
+
+    Args:
+        model: It has a budget for a few agents.
+        folders: Adapters; all have the same labels.
+    """
+
+    model: IntentModel
+    folders: list[Path]
+    failures: list[str] = field(default_factory=list)
+    calls: int = 0
+    changes: int = 0
+    memory: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._stop = threading.Event()
+        # Before a swap begins the new version is added, after it is done the old one is taken away.
+        self._versions: dict[str, tuple[int, ...]] = {f"{SWAPPED} {index}": (0,) for index in range(3)}
+        self._alone: list[list[Prediction]] = []
+        lone = IntentModel(self.model.base)
+        for version, folder in enumerate(self.folders):
+            lone.load_adapter(folder, name="alone", replace=True)
+            self._alone.append(lone.predict(TEXTS, agents="alone"))
+            self.model.register_adapter(folder, name=f"{STEADY} {version}")
+        for name in self._versions:
+            self.model.load_adapter(self.folders[0], name=name)
+
+    def run(self, seconds: float, predicting: int = 4) -> None:
+        """Let everything happen at once for a while."""
+        workers = [self._predict] * predicting + [self._swap, self._pass, self._pin]
+        threads = [threading.Thread(target=self._guarded, args=(work, seed)) for seed, work in enumerate(workers)]
+        for thread in threads:
+            thread.start()
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not self.failures:
+            self._stop.wait(min(1.0, seconds / 10))
+            self.memory.append(resident_memory())
+        self._stop.set()
+        for thread in threads:
+            thread.join(60)
+        if any(thread.is_alive() for thread in threads):
+            self.failures.append("a thread hangs")
+
+    def _guarded(self, work: Callable[[random.Random], None], seed: int) -> None:
+        torch.set_num_threads(1)
+        draw = random.Random(seed)
+        while not self._stop.is_set() and len(self.failures) < 10:
+            try:
+                work(draw)
+            except Exception as error:
+                self.failures.append(f"{work.__name__}: {type(error).__name__}: {error}")
+
+    def _predict(self, draw: random.Random) -> None:
+        names = [f"{STEADY} {index}" for index in range(len(self.folders))] + list(self._versions)
+        count = draw.choice([1, 1, 3, 8, 20])
+        agents, texts = draw.choices(names, k=count), draw.choices(range(len(TEXTS)), k=count)
+        before = dict(self._versions)
+        answers = self.model.predict([TEXTS[text] for text in texts], agents=agents)
+        after = dict(self._versions)
+        seen: dict[str, set[int]] = {}
+        for agent, text, answer in zip(agents, texts, answers, strict=True):
+            allowed = {int(agent.split()[1])}
+            if agent in self._versions:
+                allowed = {*before[agent], *after[agent]}
+            right = {version for version in allowed if _same(answer, self._alone[version][text])}
+            seen[agent] = seen.get(agent, allowed) & right
+            if answer.agent != agent or not right:
+                self.failures.append(f"{agent} answered {answer}, allowed were {allowed}")
+            elif not seen[agent]:
+                self.failures.append(f"the answers of {agent} in one call are of several versions")
+        self.calls += 1
+
+    def _swap(self, draw: random.Random) -> None:
+        name = draw.choice(list(self._versions))
+        version = draw.randrange(len(self.folders))
+        self._versions[name] = (*self._versions[name], version)
+        if draw.random() < 0.5:
+            self.model.load_adapter(self.folders[version], name=name, replace=True)
+        else:
+            self.model.register_adapter(self.folders[version], name=name, replace=True)
+        self._versions[name] = (version,)
+        self.changes += 1
+        time.sleep(draw.random() * 0.01)
+
+    def _pass(self, draw: random.Random) -> None:
+        version = draw.randrange(len(self.folders))
+        if draw.random() < 0.5:
+            self.model.load_adapter(self.folders[version], name=PASSING)
+        else:
+            self.model.add_agent(PASSING, self.model.adapter(f"{STEADY} {version}"))
+        answer = self.model.predict(TEXTS[0], agents=PASSING)
+        if not _same(answer, self._alone[version][0]):
+            self.failures.append(f"{PASSING} answered {answer} instead of version {version}")
+        self.model.unload_adapter(PASSING)
+        try:
+            self.model.predict(TEXTS[0], agents=PASSING)
+            self.failures.append("an unloaded agent answered")
+        except AgentError:
+            self.changes += 1
+
+    def _pin(self, draw: random.Random) -> None:
+        name = f"{STEADY} {draw.randrange(len(self.folders))}"
+        self.model.pin_adapter(name)
+        time.sleep(0.005)
+        self.model.unpin_adapter(name)
+        self.changes += 1
+
+
+def _same(one: Prediction, other: Prediction) -> bool:
+    return one.label == other.label and all(
+        label == other_label and abs(score - other_score) < 1e-4
+        for (label, score), (other_label, other_score) in zip(one.top_k, other.top_k, strict=True)
+    )

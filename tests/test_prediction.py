@@ -1,0 +1,30 @@
+"""What a `Prediction` says about itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from intent_adapters.prediction import Prediction
+
+PREDICTION = Prediction("clinic", "cancel", 0.75, (("cancel", 0.75), ("book", 0.25)), True, 0.4)
+
+
+def test_to_dict_is_json_with_every_field():
+    values = json.loads(json.dumps(PREDICTION.to_dict()))
+    assert values == {
+        "agent": "clinic",
+        "label": "cancel",
+        "score": 0.75,
+        "top_k": [{"label": "cancel", "score": 0.75}, {"label": "book", "score": 0.25}],
+        "in_scope": True,
+        "scope_score": 0.4,
+    }
+    assert values.keys() == {field.name for field in dataclasses.fields(Prediction)}
+
+
+def test_a_prediction_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        PREDICTION.in_scope = False

@@ -1,0 +1,399 @@
+"""Calibration: its arithmetic against slow references, what it holds out, and what it does to an agent."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from intent_adapters import IntentModel
+from intent_adapters.errors import ConfigError, DataError, TextError
+from intent_adapters.training import train_agent
+from intent_adapters.training.calibration import calibrate_agent, comparable_rate, held_out_folds
+from intent_adapters.training.mixtures import halves, mixtures
+from intent_adapters.training.prototypes import SOFTENING, fitting_scale
+from intent_adapters.training.scope import (
+    carry_over,
+    energies_of,
+    fit_scope,
+    fit_temperature,
+    separating_threshold,
+)
+from intent_adapters.training.task import Task
+from tests.support.tiny import tiny_base
+
+TEXTS = {
+    "card_arrival": ["where is my card", "my card is not here", "card still missing", "no card yet", "card?"],
+    "cancel_visit": ["cancel my visit", "please cancel", "예약 취소 해주세요", "취소", "i want to cancel it"],
+    "price": ["how much is it", "what does it cost", "진료비 얼마", "price please", "is it 100 or 200"],
+}
+ROWS = [{"text": text, "label": label} for label, texts in TEXTS.items() for text in texts]
+CHATTER = ["will it rain", "tell me a joke", "who won the game"]
+
+
+def make_task(counts, names=0, seed=0, dim=6):
+    """A task with so many utterances of each intent and names of the first intents."""
+    draw = np.random.default_rng(seed)
+    labels = draw.permutation(np.repeat(np.arange(len(counts)), counts))
+    labels = torch.from_numpy(np.concatenate([labels, np.arange(names)]))
+    centers = draw.normal(size=(len(counts), dim))
+    embeddings = centers[labels.numpy()] + draw.normal(size=(len(labels), dim)) * 0.7
+    return Task(
+        texts=[f"words of text {number} here" for number in range(len(labels))],
+        labels=labels,
+        intents=[f"intent {number}" for number in range(len(counts))],
+        prompt="",
+        embeddings=torch.from_numpy(embeddings).float(),
+        names=names,
+    )
+
+
+def some_logits(rows=200, intents=6, seed=0, sharpness=1.0):
+    draw = np.random.default_rng(seed)
+    labels = draw.integers(intents, size=rows)
+    logits = draw.normal(size=(rows, intents))
+    logits[np.arange(rows), labels] += 1.5
+    return torch.from_numpy(logits * sharpness), torch.from_numpy(labels)
+
+
+def test_energies_are_the_log_of_a_sum():
+    logits, _ = some_logits(5)
+    expected = [math.log(sum(math.exp(value / 0.7) for value in row)) for row in logits.tolist()]
+    assert energies_of(logits, 0.7).tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("sharpness", [0.2, 1.0, 8.0])
+def test_no_other_temperature_makes_the_labels_more_likely(sharpness):
+    logits, labels = some_logits(sharpness=sharpness)
+    found = fit_temperature(logits, labels)
+    doubt = 1 / (len(labels) + 2)
+
+    def loss(temperature):
+        total = 0.0
+        for row, label in zip(logits.tolist(), labels.tolist(), strict=True):
+            energy = math.log(sum(math.exp(value / temperature) for value in row))
+            for place, value in enumerate(row):
+                wanted = doubt / len(row) + (1 - doubt) * (place == label)
+                total += wanted * (energy - value / temperature)
+        return total
+
+    assert loss(found) < min(loss(found * 1.05), loss(found / 1.05))
+
+
+@given(st.floats(0.1, 10))
+@settings(max_examples=20, deadline=None)
+def test_the_temperature_takes_up_the_scale_of_the_logits(factor):
+    logits, labels = some_logits()
+    assert fit_temperature(logits * factor, labels) == pytest.approx(fit_temperature(logits, labels) * factor)
+
+
+@pytest.mark.parametrize("rows", [1, 4, 200])
+def test_without_a_single_mistake_some_doubt_remains(rows):
+    labels = torch.arange(rows) % 3
+    logits = torch.eye(3)[labels] * 5
+    top = torch.softmax(logits / fit_temperature(logits, labels), dim=-1).max()
+    assert float(top) == pytest.approx((rows + 1) / (rows + 2) + 1 / (rows + 2) / 3, abs=1e-3)
+
+
+@given(st.integers(1, 300), st.floats(0.01, 0.4), st.integers(0, 20))
+@settings(max_examples=60, deadline=None)
+def test_the_scope_score_at_the_quantile_is_the_rate(rows, rate, seed):
+    energies = torch.from_numpy(np.random.default_rng(seed).normal(size=rows))
+    location, spread = fit_scope(energies, rate, rate)
+    scores = torch.sigmoid((energies - location) / spread)
+    assert location == pytest.approx(float(np.median(energies)))
+    assert abs(float((scores < rate).double().mean()) - rate) <= 1 / rows
+    assert spread > 0
+    if spread > 1e-3:
+        at_quantile = (np.quantile(energies, rate) - location) / spread
+        assert 1 / (1 + math.exp(-at_quantile)) == pytest.approx(rate)
+    assert torch.equal(scores.argsort(stable=True), energies.argsort(stable=True))
+
+
+def test_equal_energies_have_a_spread_all_the_same():
+    location, spread = fit_scope(torch.full((9,), 2.0, dtype=torch.float64), 0.05, 0.05)
+    assert (location, spread) == (2.0, 1e-3)
+
+
+SCORES = st.lists(st.integers(0, 12).map(lambda value: value / 12), min_size=1, max_size=12)
+
+
+@given(SCORES, SCORES)
+@settings(max_examples=100, deadline=None)
+def test_no_threshold_separates_better(inside, outside):
+    found = separating_threshold(*(torch.tensor(scores, dtype=torch.float64) for scores in (inside, outside)))
+
+    def balanced(cut):
+        return np.mean([score >= cut for score in inside]) + np.mean([score < cut for score in outside])
+
+    assert balanced(found) == pytest.approx(max(balanced(cut / 48) for cut in range(49)))
+    assert 0 <= found <= 1
+
+
+def test_a_threshold_between_two_groups_is_in_the_middle_of_the_gap():
+    assert separating_threshold(torch.tensor([0.5, 0.9]), torch.tensor([0.1, 0.3])) == pytest.approx(0.4)
+
+
+def test_values_are_carried_over_by_quantiles():
+    draw = torch.Generator().manual_seed(0)
+    source = torch.randn(300, generator=draw, dtype=torch.float64)
+    values = torch.tensor([-0.7, 0.0, 1.2], dtype=torch.float64)
+    assert carry_over(values, source, source).tolist() == pytest.approx(values.tolist())
+    moved = carry_over(values, source, source[torch.randperm(300, generator=draw)] * 2 - 3)
+    assert moved.tolist() == pytest.approx((values * 2 - 3).tolist())
+
+
+def test_carrying_over_keeps_the_order_and_shifts_what_lies_outside():
+    draw = torch.Generator().manual_seed(0)
+    source, target = (torch.randn(rows, generator=draw, dtype=torch.float64) for rows in (80, 50))
+    values = torch.linspace(-9, 9, 200, dtype=torch.float64)
+    moved = carry_over(values, source, target)
+    assert bool((moved[1:] > moved[:-1]).all())
+    assert float(moved[0]) == pytest.approx(-9 + float(target.min() - source.min()))
+    assert float(moved[-1]) == pytest.approx(9 + float(target.max() - source.max()))
+
+
+def test_repeated_and_single_samples_can_be_carried_over():
+    ones = torch.ones(5, dtype=torch.float64)
+    assert carry_over(ones * 3, ones, ones * 2).tolist() == pytest.approx([4.0] * 5)
+    assert carry_over(ones, ones[:1], ones[:1] + 1).tolist() == pytest.approx([2.0] * 5)
+
+
+@given(st.lists(st.integers(1, 9), min_size=2, max_size=8), st.integers(0, 5), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_folds_spread_every_intent_and_never_take_all_of_it(counts, seed, named):
+    task = make_task(counts, names=len(counts) if named else 0)
+    folds = held_out_folds(task, seed)
+    held_out = torch.cat(folds).tolist() if folds else []
+    assert len(set(held_out)) == len(held_out)
+    assert all(number < task.utterances for number in held_out)
+    assert len(held_out) == sum(count for count in counts if count > 1)
+    for fold in folds:
+        assert len(fold)
+        taken = Counter(task.labels[fold].tolist())
+        assert all(
+            taken[intent] in (count // 2, count - count // 2) for intent, count in enumerate(counts) if count > 1
+        )
+
+
+@pytest.mark.parametrize(("utterances", "sizes"), [(400, [200, 200]), (800, [400]), (998 * 2, [499]), (5000, [417])])
+def test_with_many_utterances_one_part_of_about_400_is_held_out(utterances, sizes):
+    folds = held_out_folds(make_task([2] * (utterances // 2)), seed=0)
+    assert [len(fold) for fold in folds] == sizes
+
+
+def test_the_comparable_rate_is_the_slow_one():
+    task = make_task([6, 7, 8, 5], names=4)
+    folds = held_out_folds(task, seed=0)
+    scale = fitting_scale(task.embeddings, task.labels, 4) / SOFTENING
+    vectors = task.embeddings.double().numpy()
+    vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    labels = task.labels.numpy()
+
+    def energy(text, left_out, only_own):
+        logits = []
+        for intent in range(4):
+            absent = left_out if intent == labels[text] or not only_own else set()
+            mean = np.mean([vectors[i] for i in range(len(labels)) if labels[i] == intent and i not in absent], axis=0)
+            logits.append(scale * vectors[text] @ mean / np.linalg.norm(mean))
+        return math.log(sum(math.exp(value) for value in logits))
+
+    limit = np.quantile([energy(text, {text}, only_own=True) for text in range(task.utterances)], 0.2)
+    held_out = [energy(text, set(fold.tolist()), only_own=False) < limit for fold in folds for text in fold.tolist()]
+    expected = np.mean(held_out)
+    assert 0.1 < expected < 0.4
+    assert comparable_rate(task, folds, 0.2) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("rate", [0.001, 0.05, 0.3, 0.49])
+@pytest.mark.parametrize("counts", [[2, 1], [9, 9], [2] * 40])
+def test_the_comparable_rate_stays_near_the_rate(rate, counts):
+    task = make_task(counts)
+    found = comparable_rate(task, held_out_folds(task, 0), rate)
+    assert rate / 2 <= found <= min(2 * rate, 0.49)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("cancel my visit", ("cancel", "my visit")),
+        ("  please cancel ", ("please", "cancel")),
+        ("예약 취소 해주세요", ("예약 취소", "해주세요")),
+        ("予約を取り消す", ("予約を取", "り消す")),
+        ("x", ("x", "")),
+    ],
+)
+def test_halves(text, parts):
+    assert halves(text) == parts
+
+
+def test_mixtures_are_of_two_intents_and_the_same_every_time():
+    task = make_task([3, 3, 2], names=3)
+    mixed = mixtures(task, 100, seed=1)
+    assert len(mixed) == 100
+    assert mixed == mixtures(task, 100, seed=1) != mixtures(task, 100, seed=2)
+    possible = {
+        f"{halves(task.texts[a])[0]} {halves(task.texts[b])[1]}"
+        for a, b in itertools.permutations(range(task.utterances), 2)
+        if task.labels[a] != task.labels[b]
+    }
+    assert set(mixed) <= possible
+
+
+def reader(task, spread=1.0):
+    """An agent that knows the intents of the task's texts by their numbers, and is noisy."""
+
+    def read(texts):
+        rows = []
+        for text in texts:
+            draw = np.random.default_rng(sum(text.encode()))
+            rows.append(draw.normal(size=len(task.intents)) * spread)
+            numbers = [int(word) for word in text.split() if word.isdigit()]
+            if numbers and numbers[0] < len(task.labels):
+                rows[-1][task.labels[numbers[0]]] += 4
+        return torch.from_numpy(np.array(rows)).float()
+
+    return read
+
+
+def test_cross_validation_trains_on_the_others_and_reads_the_held_out():
+    task, parts = make_task([6, 6, 6], names=3), []
+
+    def refit(part):
+        parts.append(part)
+        return reader(task)
+
+    found = calibrate_agent(task, reader(task), refit, seed=0, false_rejection_rate=0.1)
+    assert (found.source, found.texts, found.threshold) == ("cross-validation", 18, 0.1)
+    assert [(len(part.texts), part.names) for part in parts] == [(12, 3), (12, 3)]
+    assert set(parts[0].texts) | set(parts[1].texts) == set(task.texts)
+    assert set(parts[0].texts) & set(parts[1].texts) == set(task.texts[18:])
+    assert 0.5 < found.accuracy <= 1
+
+
+def test_what_the_short_agents_lack_in_level_is_made_up_for():
+    """Short agents with lower logits give the same calibration: on mixtures their logits are lower too."""
+    task = make_task([20] * 4)
+    read = reader(task)
+    same, lower = (
+        calibrate_agent(
+            task, read, lambda part, shift=shift: lambda texts: read(texts) + shift, seed=0, false_rejection_rate=0.05
+        )
+        for shift in (0, -3)
+    )
+    assert lower.temperature == pytest.approx(same.temperature)
+    assert lower.location == pytest.approx(same.location, abs=1e-4)
+    assert lower.spread == pytest.approx(same.spread, abs=1e-4)
+
+
+def test_enough_validation_rows_make_cross_validation_needless():
+    task = make_task([40, 40, 40])
+    checked = Task(**{**vars(task), "validation": (task.texts[:100], task.labels[:100])})
+    found = calibrate_agent(checked, reader(task), None, seed=0, false_rejection_rate=0.05)
+    assert (found.source, found.texts) == ("validation", 100)
+    logits = reader(task)(task.texts[:100])
+    scores = torch.sigmoid((energies_of(logits, found.temperature) - found.location) / found.spread)
+    assert int((scores < found.threshold).sum()) == 5
+
+
+def test_out_of_scope_texts_set_the_threshold_alone():
+    task = make_task([40, 40, 40])
+    checked = Task(**{**vars(task), "validation": (task.texts, task.labels)})
+    arguments = {"seed": 0, "false_rejection_rate": 0.05}
+    plain = calibrate_agent(checked, reader(task), None, **arguments)
+    better = calibrate_agent(checked, reader(task), None, **arguments, out_of_scope=CHATTER)
+    assert (better.temperature, better.location, better.spread) == (plain.temperature, plain.location, plain.spread)
+    foreign = torch.sigmoid((energies_of(reader(task)(CHATTER), plain.temperature) - plain.location) / plain.spread)
+    assert 0 < better.threshold < 1
+    assert (foreign < better.threshold).any()
+    assert better.threshold != plain.threshold
+
+
+def test_where_nothing_can_be_held_out_nothing_is_learned():
+    task = make_task([1, 1, 1])
+    assert calibrate_agent(task, reader(task), None, seed=0, false_rejection_rate=0.05) is None
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("base")
+
+
+@pytest.fixture
+def model(folder):
+    return IntentModel(tiny_base(folder))
+
+
+def train(model, name="bank", rows=ROWS, **changes):
+    return train_agent(model, name, rows, **{"progress": False, "epochs": 2, **changes})
+
+
+@pytest.mark.parametrize("method", ["adapter", "full", "probe"])
+def test_every_method_is_calibrated_and_says_so(model, method, tmp_path):
+    result = train(model, method=method)
+    found, config = result.calibration, result.config
+    assert (found.source, found.texts) == ("cross-validation", 15)
+    assert (config.temperature, config.threshold) == (found.temperature, 0.05)
+    assert (config.scope_location, config.scope_spread) == (found.location, found.spread)
+    result.model.save_adapter("bank", tmp_path / "bank")
+    result.model.load_adapter(tmp_path / "bank", name="again")
+    one, two = (result.model.predict("where is my card", name) for name in ("bank", "again"))
+    assert (one.scope_score, one.score, one.in_scope) == (two.scope_score, two.score, two.in_scope)
+    assert one.scope_score != one.score
+
+
+def test_calibration_leaves_the_weights_alone_and_can_be_left_out(model):
+    first = train(model)
+    plain = train(model, name="plain", calibrate=False)
+    assert plain.calibration is None
+    config = plain.config
+    assert (config.temperature, config.threshold, config.scope_location) == (1.0, None, None)
+    one, two = model.adapter("bank").tensors, model.adapter("plain").tensors
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    again = train(model, name="again")
+    assert again.calibration == first.calibration
+
+
+def test_a_rate_and_out_of_scope_texts_change_the_threshold_only(model):
+    plain, rare = train(model, method="probe"), train(model, name="rare", method="probe", false_rejection_rate=0.2)
+    assert (plain.config.threshold, rare.config.threshold) == (0.05, 0.2)
+    texts = train(model, name="texts", method="probe", out_of_scope=CHATTER)
+    rows = train(model, name="rows", method="probe", out_of_scope=[{"text": text, "label": "oos"} for text in CHATTER])
+    assert texts.calibration == rows.calibration
+    assert texts.config.temperature == plain.config.temperature
+    assert texts.config.threshold != plain.config.threshold
+
+
+def test_one_utterance_per_intent_leaves_an_agent_uncalibrated(model):
+    rows = [{"text": "my card", "label": "card"}, {"text": "cancel", "label": "cancel"}]
+    result = train(model, rows=rows)
+    assert result.calibration is None
+    assert model.predict("hello", "bank").in_scope
+
+
+@pytest.mark.parametrize("rate", [0, 0.5, -0.1, 2, float("nan"), "5%", None, True])
+def test_rates_that_are_none_are_refused(model, rate):
+    with pytest.raises(ConfigError, match="false_rejection_rate"):
+        train(model, false_rejection_rate=rate)
+    assert model.agents == ()
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "settings_"),
+    [
+        (ConfigError, "out_of_scope is for the calibration", {"out_of_scope": CHATTER, "calibrate": False}),
+        (DataError, "holds no texts", {"out_of_scope": []}),
+        (DataError, "training texts too, the first is 'card\\?'", {"out_of_scope": ["rain", "card?"]}),
+        (TextError, "Text 1 is empty", {"out_of_scope": ["rain", " "]}),
+    ],
+)
+def test_out_of_scope_texts_that_make_no_sense_are_refused(model, error, message, settings_):
+    with pytest.raises(error, match=message):
+        train(model, **settings_)
+    assert model.agents == ()
