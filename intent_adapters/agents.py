@@ -9,7 +9,7 @@ from typing import Unpack
 
 from intent_adapters.hub.fetching import HubOptions
 from intent_adapters.runtime import Adapter, AdapterStore
-from intent_adapters.runtime.store import StoreStats
+from intent_adapters.runtime.known import StoreStats
 from intent_adapters.sources import AgentSource, check_base, read_agent
 
 

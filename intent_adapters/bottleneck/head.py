@@ -163,6 +163,9 @@ class IntentHead(nn.Module, IntentTunerLayer):
         Args:
             adapter_name: Default: the active adapter.
 
+        Returns:
+            A list of its own.
+
         Raises:
             AdapterError: It has no head here.
         """
@@ -224,6 +227,12 @@ class IntentHead(nn.Module, IntentTunerLayer):
 
 def find_head(module: nn.Module) -> IntentHead:
     """Locate the `IntentHead` below any module: an encoder, a PeftModel, a SentenceTransformer.
+
+    Args:
+        module: What an adapter with labels was added to.
+
+    Returns:
+        The head, with the heads of all adapters in it.
 
     Raises:
         AdapterError: There is none, or more than one.

@@ -124,6 +124,9 @@ def tensor_prefix(path: str, kind: SiteKind) -> str:
     Args:
         path: The name of the site's module, a key of `find_sites`.
         kind: The kind of the site.
+
+    Returns:
+        The name, without a dot at its end.
     """
     return path if kind == "after" else f"{path}.{PARALLEL_SLOT}"
 

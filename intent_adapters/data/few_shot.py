@@ -14,6 +14,12 @@ def label_counts(dataset: Dataset) -> dict[str, int]:
     """How many rows each intent has, intents in sorted order.
 
     Sorted, because the order is that of an adapter's head, which then does not depend on the order of the rows.
+
+    Args:
+        dataset: rows with `label`.
+
+    Returns:
+        The number of rows by intent.
     """
     return dict(sorted(Counter(dataset["label"]).items()))
 

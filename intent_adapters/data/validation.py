@@ -22,7 +22,7 @@ MAX_LABEL_CHARACTERS = 200
 Purpose = Literal["training", "evaluation"]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_CONTROL = re.compile("[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _logger = logging.getLogger(__name__)
 
 

@@ -35,7 +35,7 @@ class Evaluation(ClassificationScores):
         threshold: The threshold that it was asked with; None if neither it nor the call has one.
         calibration: Of its probabilities, on the labelled rows.
         rejection: What its threshold does to the labelled rows.
-        selective: Risk against coverage on the labelled rows, by the score that the threshold is applied to.
+        selective: Risk against coverage on the labelled rows, by the probability of the answer.
         out_of_scope: How well it keeps out-of-scope rows out; None where none were given.
         labels: The true labels of the labelled rows.
         answers: What it said to the labelled rows.
@@ -124,7 +124,7 @@ def evaluate(
         threshold=model.adapter(agent).config.threshold if threshold is None else threshold,
         calibration=score_calibration(answers.probabilities, numbers),
         rejection=score_rejection(answers.accepted, correct),
-        selective=risk_coverage(answers.scores, correct),
+        selective=risk_coverage(answers.confidence, correct),
         out_of_scope=None
         if foreign is None
         else score_out_of_scope(answers.scores, foreign.scores, answers.accepted, foreign.accepted),

@@ -96,7 +96,8 @@ def expected_calibration_error(confidence: Numbers, correct: Flags, bins: int = 
 
     Returns:
         Sum over the bins of (rows in the bin / all rows) · |accuracy − confidence|, between 0 and 1. Sampling noise
-        alone makes it positive: about 0.03 for a calibrated agent that is right in 80 % of 1,000 rows.
+        alone makes it positive: for a calibrated agent that is right in 80 % of the rows about 0.07 with 250 of them,
+        0.03 with 1,000 and 0.02 with 4,500.
 
     Raises:
         DataError: As `reliability_bins`.

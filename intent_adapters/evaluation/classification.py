@@ -82,6 +82,9 @@ def score_labels(labels: Sequence[str], predictions: Sequence[str]) -> Classific
         labels: the true labels, at least one.
         predictions: the predicted labels, in the same order.
 
+    Returns:
+        Accuracy, macro F1, and the intents and confusions behind them.
+
     Raises:
         DataError: if there are no labels, or not as many predictions.
     """

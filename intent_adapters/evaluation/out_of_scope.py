@@ -135,6 +135,9 @@ def score_rejection(accepted: Flags, correct: Flags) -> RejectionScores:
         accepted: (rows,) whether each was taken as in scope.
         correct: (rows,) whether its most probable intent was right, accepted or not.
 
+    Returns:
+        The shares, between 0 and 1.
+
     Raises:
         DataError: There are no rows, or the two do not fit together.
     """
@@ -157,6 +160,9 @@ def score_out_of_scope(
         out_of_scope: (others,) scores of out-of-scope rows.
         in_scope_accepted: (rows,) whether each was taken as in scope.
         out_of_scope_accepted: (others,) likewise.
+
+    Returns:
+        The figures, with the out-of-scope rows as what is to be found in `recall` and `precision`.
 
     Raises:
         DataError: There are no rows of a kind, a score is not finite, or the arrays do not fit together.

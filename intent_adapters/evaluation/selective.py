@@ -32,6 +32,9 @@ class RiskCoverage:
 
         Args:
             coverage: Above 0, at most 1.
+
+        Returns:
+            The share of wrong answers among the answered rows, between 0 and 1.
         """
         index = int(np.searchsorted(self.coverage, coverage - 1e-12))
         return float(self.risk[min(index, len(self.risk) - 1)])

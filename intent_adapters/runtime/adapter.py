@@ -24,14 +24,13 @@ from intent_adapters.bottleneck import INTENT_BOTTLENECK, BottleneckConfig, Site
 from intent_adapters.bottleneck.sites import embedding_dim
 from intent_adapters.bottleneck.slots import HEAD_SLOT
 from intent_adapters.errors import AdapterError, ConfigError
+from intent_adapters.hub.contents import MAX_ADAPTER_BYTES, MAX_CONFIG_BYTES
 from intent_adapters.runtime.files import replaced_folder
 from intent_adapters.runtime.shapes import site_shapes
 
 # PEFT writes every tensor name below this prefix.
 PREFIX = "base_model.model."
 DIGEST_KEY = "intent_adapters_digest"
-MAX_CONFIG_BYTES = 32 * 2**20
-MAX_WEIGHTS_BYTES = 2**30
 DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 HEAD = f"{HEAD_SLOT}.intent_bottleneck_head"
 
@@ -228,7 +227,7 @@ def _read_tensors(folder: Path) -> tuple[dict[str, Tensor], str | None]:
             f"{str(folder)!r} holds a pickle, adapter_model.bin, which can run code when it is opened and is never "
             f"read. Save the adapter as {SAFETENSORS_WEIGHTS_NAME} (the default of PEFT)."
         )
-    _check_file(path, MAX_WEIGHTS_BYTES)
+    _check_file(path, MAX_ADAPTER_BYTES)
     try:
         data = path.read_bytes()
         deserialize(data)  # only to have safetensors check every length and offset

@@ -10,79 +10,18 @@ No deadlock is possible: whoever holds a lease never waits for memory, and files
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from intent_adapters.errors import AgentError
 from intent_adapters.runtime.adapter import Adapter
+from intent_adapters.runtime.freed import give_back_freed_memory
+from intent_adapters.runtime.known import Agent, Load, StoreStats, check_form
 from intent_adapters.runtime.resident import Resident
 
-# A name becomes a folder name and a column of a table: no separators, nothing hidden, nothing invisible.
-AGENT_NAME = re.compile(r"\w[\w .+-]{0,94}(?<![ .])")
-
-Load = Callable[[], Adapter]
-
-
-@dataclass(frozen=True)
-class StoreStats:
-    """What a store holds, and what it has done since it was made.
-
-    Attributes:
-        known: Agents that can be asked.
-        resident: Adapters in memory, those included that only calls under way still use.
-        pinned: Agents that may not leave.
-        bytes: What the resident adapters take.
-        max_bytes: The budget; `None` if there is none.
-        hits: How often an agent that was asked was resident.
-        misses: How often it had to be loaded first.
-        loads: How many adapters were loaded.
-        evictions: How many left to make room.
-    """
-
-    known: int
-    resident: int
-    pinned: int
-    bytes: int
-    max_bytes: int | None
-    hits: int
-    misses: int
-    loads: int
-    evictions: int
-
-
-class Agent:
-    """One version of an agent; a new version is a new one of these. Only the store changes it.
-
-    Attributes:
-        name: Its name.
-        load: Reads its adapter; `None` for one that is only in memory.
-        kept: Its adapter, if it is only in memory.
-    """
-
-    __slots__ = ("cost", "gone", "kept", "leases", "load", "name", "pinned", "resident", "state")
-
-    def __init__(self, name: str, load: Load | None = None, kept: Adapter | None = None) -> None:
-        self.name = name
-        self.load = load
-        self.kept = kept
-        self.resident: Resident | None = None
-        self.cost = 0
-        self.leases = 0
-        self.pinned = False
-        self.gone = False
-        # "reading" ends by itself; "waiting", for room, ends when others give leases back.
-        self.state: Literal["", "reading", "waiting"] = ""
-
-    def adapter(self) -> Adapter:
-        """Config and weights, read anew if they are not kept."""
-        if self.kept is not None:
-            return self.kept
-        assert self.load is not None
-        return self.load()
+# Under a budget, freed memory is given back to the system after so many loads: it takes as long as one of them.
+LOADS_PER_TRIM = 16
 
 
 class AdapterStore:
@@ -147,11 +86,7 @@ class AdapterStore:
         Raises:
             AgentError: It is taken or cannot be used.
         """
-        if not isinstance(name, str) or not AGENT_NAME.fullmatch(name):
-            raise AgentError(
-                f"{name!r} cannot name an agent. Use 1 to 96 letters (of any script), digits, spaces, '_', '.', '+' "
-                "or '-', beginning with a letter or digit; pass another with `name=`."
-            )
+        check_form(name)
         if not replace and name in self._agents:
             raise AgentError(f"There is an agent {name!r} already: pass `replace=True` or another name.")
 
@@ -322,6 +257,8 @@ class AdapterStore:
             if self._reserve(agent, needed, wait):
                 reserved = needed
                 resident = self._admit(adapter)
+                if self._max_bytes is not None and self._loads % LOADS_PER_TRIM == LOADS_PER_TRIM - 1:
+                    give_back_freed_memory()
             return resident
         finally:
             with self._changed:

@@ -64,7 +64,7 @@ def separating_threshold(in_scope: Tensor, out_of_scope: Tensor) -> float:
         in_scope: Scores that should not be below it, shape (texts,).
         out_of_scope: Scores that should be below it, shape (other texts,).
     """
-    scores = torch.cat([in_scope, out_of_scope]).unique()
+    scores = torch.cat([in_scope, out_of_scope]).sort().values
     cuts = torch.cat([scores[:1], (scores[1:] + scores[:-1]) / 2])
     kept = 1 - torch.searchsorted(in_scope.sort().values, cuts) / len(in_scope)
     rejected = torch.searchsorted(out_of_scope.sort().values, cuts) / len(out_of_scope)

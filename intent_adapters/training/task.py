@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from datasets import Dataset
@@ -105,7 +105,8 @@ def prepare_out_of_scope(rows: Sequence[str] | Rows | None, task: Task) -> list[
     """
     if rows is None:
         return None
-    texts = check_texts([row if isinstance(row, str) else row["text"] for row in rows])
+    given: list[Any] = [row if isinstance(row, str) else row["text"] for row in rows]
+    texts = check_texts(given)
     if not texts:
         raise DataError("out_of_scope holds no texts: give texts that the agent should reject, or leave it out")
     both = sorted(set(texts) & set(task.texts[: task.utterances]))

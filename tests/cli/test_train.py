@@ -91,3 +91,32 @@ def test_other_things_are_never_overwritten(agents: Agents, data: Path, tmp_path
 @pytest.mark.parametrize("arguments", [["--method", "magic"], ["--epochs", "0"], ["--seed", "-1"]])
 def test_wrong_usage_is_code_2(agents: Agents, data: Path, tmp_path: Path, arguments: list[str]):
     assert run("train", data, "-b", agents.base, "-o", tmp_path / "x", *arguments).exit_code == 2
+
+
+def test_calibration_by_default_on_request_and_not_at_all(agents: Agents, data: Path, tmp_path: Path):
+    chatter = tmp_path / "chatter.txt"
+    chatter.write_text("비가 올까\n\nwill it rain\n", encoding="utf-8")
+    facts = {}
+    for name, options in {
+        "plain": [],
+        "rare": ["--false-rejection-rate", 0.2],
+        "chatter": ["--out-of-scope", chatter],
+        "not": ["--no-calibrate"],
+    }.items():
+        result = run("train", data, "-b", agents.base, "-o", tmp_path / name, "--method", "probe", "--json", *options)
+        assert result.exit_code == 0, result.stderr
+        facts[name] = json.loads(result.stdout)
+    assert (facts["plain"]["threshold"], facts["rare"]["threshold"]) == (0.05, 0.2)
+    assert facts["chatter"]["threshold"] not in (None, 0.05)
+    assert (facts["not"]["threshold"], facts["not"]["temperature"]) == (None, 1.0)
+    assert facts["plain"]["temperature"] != 1.0
+    result = run("predict", "얼마", "-a", tmp_path / "plain", "--json")
+    prediction = json.loads(result.stdout)
+    assert prediction["in_scope"] == (prediction["scope_score"] >= 0.05)
+
+
+@pytest.mark.parametrize("rate", ["0", "0.5", "nan", "x"])
+def test_rates_out_of_range_are_refused(agents: Agents, data: Path, tmp_path: Path, rate: str):
+    result = run("train", data, "-b", agents.base, "-o", tmp_path / "x", "--false-rejection-rate", rate)
+    assert result.exit_code != 0
+    assert not (tmp_path / "x").exists()

@@ -94,6 +94,7 @@ def test_slow_blocks_run(page: Path, session: Session):
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=name(page)) for page in PAGES if others(page)])
+@pytest.mark.usefixtures("session")  # some arguments must be folders that are there
 def test_blocks_that_are_not_run_are_well_formed(page: Path):
     for block in others(page):
         check(block)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from datasets import Dataset
 
-from intent_adapters.errors import AgentError, DataError
+from intent_adapters.errors import DataError
 from intent_adapters.evaluation import (
     Confusion,
     ask,
@@ -34,6 +34,10 @@ class LengthModel:
         self.agents = agents
         self.threshold = threshold
         self.asked: list[tuple[str, int]] = []
+
+    def sole_agent(self) -> str:
+        (agent,) = self.agents
+        return agent
 
     def labels(self, agent: str) -> list[str]:
         return LABELS
@@ -131,7 +135,7 @@ def test_many_intents_are_asked_in_parts_and_put_together_in_order(monkeypatch: 
     assert np.all(np.diff(answers.confidence) < 0)
 
 
-def test_bad_rows_unknown_labels_and_unnamed_agents():
+def test_bad_rows_and_unknown_labels():
     it = model("it")
     with pytest.raises(DataError, match=r"rows\[0\]: the text is empty"):
         evaluate(it, [{"text": "", "label": "1"}])
@@ -141,5 +145,3 @@ def test_bad_rows_unknown_labels_and_unnamed_agents():
         evaluate(it, ROWS, out_of_scope=["a", " "])
     with pytest.raises(DataError, match="out_of_scope: there are no utterances"):
         evaluate(it, ROWS, out_of_scope=[])
-    with pytest.raises(AgentError, match="has the agents a, b; name one"):
-        evaluate(model("a", "b"), ROWS)

@@ -40,15 +40,17 @@ class Churn:
 
     def __post_init__(self) -> None:
         self._stop = threading.Event()
-        # Before a swap begins the new version is added, after it is done the old one is taken away.
-        self._versions: dict[str, tuple[int, ...]] = {f"{SWAPPED} {index}": (0,) for index in range(3)}
+        # Every version that was ever put in a swapped agent's place, the newest perhaps not in it yet; and which of
+        # them is in place for certain.
+        self._history: dict[str, list[int]] = {f"{SWAPPED} {index}": [0] for index in range(3)}
+        self._in_place = dict.fromkeys(self._history, 0)
         self._alone: list[list[Prediction]] = []
         lone = IntentModel(self.model.base)
         for version, folder in enumerate(self.folders):
             lone.load_adapter(folder, name="alone", replace=True)
             self._alone.append(lone.predict(TEXTS, agents="alone"))
             self.model.register_adapter(folder, name=f"{STEADY} {version}")
-        for name in self._versions:
+        for name in self._history:
             self.model.load_adapter(self.folders[0], name=name)
 
     def run(self, seconds: float, predicting: int = 4) -> None:
@@ -77,34 +79,34 @@ class Churn:
                 self.failures.append(f"{work.__name__}: {type(error).__name__}: {error}")
 
     def _predict(self, draw: random.Random) -> None:
-        names = [f"{STEADY} {index}" for index in range(len(self.folders))] + list(self._versions)
+        names = [f"{STEADY} {index}" for index in range(len(self.folders))] + list(self._history)
         count = draw.choice([1, 1, 3, 8, 20])
         agents, texts = draw.choices(names, k=count), draw.choices(range(len(TEXTS)), k=count)
-        before = dict(self._versions)
+        before = dict(self._in_place)
         answers = self.model.predict([TEXTS[text] for text in texts], agents=agents)
-        after = dict(self._versions)
+        after = {name: len(versions) for name, versions in self._history.items()}
         seen: dict[str, set[int]] = {}
         for agent, text, answer in zip(agents, texts, answers, strict=True):
             allowed = {int(agent.split()[1])}
-            if agent in self._versions:
-                allowed = {*before[agent], *after[agent]}
+            if agent in self._history:  # one that was current at some moment of the call
+                allowed = set(self._history[agent][before[agent] : after[agent]])
             right = {version for version in allowed if _same(answer, self._alone[version][text])}
             seen[agent] = seen.get(agent, allowed) & right
             if answer.agent != agent or not right:
-                self.failures.append(f"{agent} answered {answer}, allowed were {allowed}")
+                self.failures.append(f"{agent} answered {answer}, allowed were versions {allowed}")
             elif not seen[agent]:
                 self.failures.append(f"the answers of {agent} in one call are of several versions")
         self.calls += 1
 
     def _swap(self, draw: random.Random) -> None:
-        name = draw.choice(list(self._versions))
+        name = draw.choice(list(self._history))
         version = draw.randrange(len(self.folders))
-        self._versions[name] = (*self._versions[name], version)
+        self._history[name].append(version)
         if draw.random() < 0.5:
             self.model.load_adapter(self.folders[version], name=name, replace=True)
         else:
             self.model.register_adapter(self.folders[version], name=name, replace=True)
-        self._versions[name] = (version,)
+        self._in_place[name] += 1
         self.changes += 1
         time.sleep(draw.random() * 0.01)
 

@@ -34,7 +34,8 @@ def model(folder):
 
 
 def train(model, rows=ROWS, name="bank", **settings):
-    return train_agent(model, name, rows, **{"progress": False, **settings})
+    # Calibration has its own tests.
+    return train_agent(model, name, rows, **{"progress": False, "calibrate": False, **settings})
 
 
 def right(model, rows=ROWS, agent="bank"):
@@ -120,13 +121,13 @@ def test_nothing_is_printed_warned_or_left_behind(model, tmp_path, monkeypatch, 
     monkeypatch.chdir(tmp_path)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        train(model, epochs=2)
+        train(model, epochs=2, calibrate=True)
     assert capfd.readouterr() == ("", "")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_progress_bars_are_on_stderr(model, capfd):
-    train(model, epochs=2, progress=True)
+    train(model, epochs=2, progress=True, calibrate=True)
     out, err = capfd.readouterr()
     assert out == ""
     assert {line.split(":")[0].strip() for line in err.replace("\r", "\n").split("\n") if line.strip()} == {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,10 @@ class SmallFineTuned(FineTuned):
         """Load a copy for each agent, if there is room for them."""
         models = f"{self.plan.agents} copies of the small model"
         check_room(models, self.plan.agents * folder_bytes(self._folder()))
-        super().prepare()
+        self.open()
+        self.load(0)
+        # Loading the same file again would map the same memory: an agent's model must have its own.
+        self.models += [copy.deepcopy(self.models[0]) for _ in range(1, self.plan.agents)]
 
 
 class LargeFineTuned(FineTuned):

@@ -66,23 +66,25 @@ def _pictures(model: IntentModel, evaluation: Evaluation) -> Iterator[tuple[str,
 
 
 def _risk_coverage(evaluation: Evaluation) -> Picture:
+    """By either score on the labelled rows; with the out-of-scope rows by the scope score, which is meant for them."""
     answers, others, correct = evaluation.answers, evaluation.out_of_scope_answers, evaluation.correct
-    kinds = {"labelled utterances": (answers.scores, answers.accepted, correct)}
+    curves = {"by probability": evaluation.selective, "by scope score": risk_coverage(answers.scores, correct)}
+    kinds = {"by scope score": (answers.accepted, correct)}
     if others is not None:
-        kinds["with those out of scope, where every answer is wrong"] = (
-            np.concatenate([answers.scores, others.scores]),
-            np.concatenate([answers.accepted, others.accepted]),
-            np.concatenate([correct, np.zeros(len(others.scores), dtype=bool)]),
-        )
-    curves = {name: risk_coverage(scores, right) for name, (scores, _, right) in kinds.items()}
+        name = "by scope score, out-of-scope utterances included"
+        right = np.concatenate([correct, np.zeros(len(others.scores), dtype=bool)])
+        curves[name] = risk_coverage(np.concatenate([answers.scores, others.scores]), right)
+        kinds[name] = (np.concatenate([answers.accepted, others.accepted]), right)
     if evaluation.threshold is None:
         return plot_risk_coverage(curves)
-    thresholds = {
-        name: (float(accepted.mean()), float((~right[accepted]).mean()))
-        for name, (_, accepted, right) in kinds.items()
-        if accepted.any()
-    }
-    return plot_risk_coverage(curves, thresholds)
+    return plot_risk_coverage(
+        curves,
+        {
+            name: (float(accepted.mean()), float((~right[accepted]).mean()))
+            for name, (accepted, right) in kinds.items()
+            if accepted.any()
+        },
+    )
 
 
 def _sample(labels: Sequence[str], limit: int) -> NDArray[np.int64]:

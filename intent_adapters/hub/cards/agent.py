@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from intent_adapters.errors import ConfigError
 from intent_adapters.hub.cards import wording
 from intent_adapters.hub.cards.facts import CardFacts
 from intent_adapters.hub.cards.merging import OWN_KEY, Draft, check_prose, finished_card
-from intent_adapters.hub.naming import is_repo_id
+from intent_adapters.hub.naming import is_hub_id, is_repo_id
 from intent_adapters.runtime import Adapter
 
 TAGS = ("intent-adapters", "intent-classification", "peft", "sentence-transformers", "few-shot")
@@ -109,14 +111,17 @@ def adapter_card(
 
 
 def _metadata(name: str, adapter: Adapter, facts: CardFacts) -> dict[str, Any]:
-    base = adapter.config.base_model_name_or_path
-    has_base = base is not None and is_repo_id(base)
-    own: dict[str, Any] = {
-        "weights": adapter.digest,
-        "intents": len(adapter.labels),
-    }
-    if adapter.config.base_fingerprint:
-        own["base_fingerprint"] = adapter.config.base_fingerprint
+    config = adapter.config
+    # A base that is in a folder has no id yet: its name stands for it until the push.
+    base = config.base_model_name_or_path and Path(config.base_model_name_or_path).name
+    if config.base_model_name_or_path and is_repo_id(config.base_model_name_or_path):
+        base = config.base_model_name_or_path
+    has_base = bool(base) and is_hub_id(str(base))
+    calibration = [config.temperature, config.threshold, config.scope_location, config.scope_spread]
+    version = hashlib.sha256(json.dumps([adapter.digest, calibration]).encode()).hexdigest()
+    own: dict[str, Any] = {"version": version, "intents": len(adapter.labels)}
+    if config.base_fingerprint:
+        own["base_fingerprint"] = config.base_fingerprint
     results = [entry.to_eval_result() for entry in facts.measurements]
     data = ModelCardData(
         license=facts.license,

@@ -90,7 +90,7 @@ def base_card(
         eval_results=results or None,
     )
     draft = Draft(
-        metadata={**metadata.to_dict(), OWN_KEY: {"weights": fingerprint, "fingerprint": fingerprint}},
+        metadata={**metadata.to_dict(), OWN_KEY: {"fingerprint": fingerprint}},
         owned=frozenset({"library_name", OWN_KEY}) | ({"license"} if facts.license else set()),
         title=wording.plain(name),
         sections=wording.render("base.md", **values),

@@ -167,6 +167,9 @@ class CardFacts:
 
         Args:
             rows: `{"text", "label"}`; anything with these keys.
+
+        Returns:
+            New facts; examples that were there already win.
         """
         examples: dict[str, str] = {}
         count = 0
@@ -177,6 +180,12 @@ class CardFacts:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> CardFacts:
         """Facts from JSON: the attributes by name, measurements and latencies as objects.
+
+        Args:
+            values: What `json.load` gave.
+
+        Returns:
+            The facts.
 
         Raises:
             ConfigError: A name is unknown, or a value makes no sense.

@@ -16,7 +16,7 @@ from huggingface_hub import ModelCard, ModelCardData
 from intent_adapters.errors import ConfigError
 
 OWN_KEY = "intent_adapters"
-"""The entry of the front matter that is ours: fingerprint of the base, digest of the weights, number of intents."""
+"""The entry of the front matter that is ours: which weights they are, the base's fingerprint, how many intents."""
 
 MARKER = re.compile(r"^<!-- intent-adapters: (begin|end|skip) ([a-z-]+) -->[ \t]*$", re.MULTILINE)
 FIRST_LINE = (
@@ -70,7 +70,10 @@ def finished_card(draft: Draft, existing: str | None) -> ModelCard:
             f"The front matter of the existing card cannot be read: {error}. Correct it first."
         ) from error
     before, now = old.data.to_dict(), draft.metadata
-    same = _digest(before) is not None and _digest(before) == _digest(now)
+    # The client sorts the front matter its own way; a person's order is kept.
+    order = re.findall(r"^([\w-]+):", existing.partition("\n---")[0], re.MULTILINE)
+    before = {key: before[key] for key in order if key in before} | before
+    same = _version(before) is not None and _version(before) == _version(now)
     card = _card(_united(before, now, draft.owned, same), _body(old.text, draft, same))
     return ModelCard(card.content.replace("\n", newline)) if newline != "\n" else card
 
@@ -100,8 +103,8 @@ def check_prose(name: str, text: str | None) -> str | None:
 
 
 def _card(metadata: dict[str, Any], body: str) -> ModelCard:
-    data = ModelCardData(**metadata)
-    return ModelCard(f"---\n{data.to_yaml()}\n---\n{body}")
+    front = ModelCardData(**metadata).to_yaml(original_order=list(metadata))
+    return ModelCard(f"---\n{front}\n---\n{body}")
 
 
 def _block(name: str, content: str) -> str:
@@ -166,10 +169,10 @@ def _united(before: dict[str, Any], now: dict[str, Any], owned: frozenset[str], 
             if set(_listed(value)) - set(_listed(before[key])):
                 merged[key] = list(dict.fromkeys([*_listed(before[key]), *_listed(value)]))
         elif key == "model-index":
-            merged[key] = _index(before.get(key) if same or _digest(before) is None else None, value)
+            merged[key] = _index(before.get(key) if same or _version(before) is None else None, value)
         elif key in owned or key not in before:
             merged[key] = value
-    if not same and "model-index" not in now and _digest(before) is not None:
+    if not same and "model-index" not in now and _version(before) is not None:
         merged.pop("model-index", None)  # figures of other weights
     return merged
 
@@ -191,9 +194,10 @@ def _measured(result: Any, metric: Any) -> tuple[Any, ...]:
     return (result["dataset"]["type"], result["dataset"].get("split"), metric["type"], metric.get("name"))
 
 
-def _digest(metadata: dict[str, Any]) -> Any:
+def _version(metadata: dict[str, Any]) -> Any:
+    """Of the weights and the calibration that a card is about; `None` where no card of ours was made yet."""
     own = metadata.get(OWN_KEY)
-    return own.get("weights") if isinstance(own, dict) else None
+    return own.get("version") or own.get("fingerprint") if isinstance(own, dict) else None
 
 
 def _listed(value: Any) -> list[Any]:

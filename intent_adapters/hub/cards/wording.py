@@ -67,13 +67,17 @@ def fenced(source: str, language: str = "python") -> str:
 
 
 def results(measurements: Sequence[Measurement], latency: Sequence[Latency]) -> str:
-    """Figures as tables: mean and spread over the runs, then how long an answer takes."""
-    rows = []
+    """Figures as one table for each data set, mean and spread over the runs, then how long an answer takes."""
+    by_data: dict[str, list[tuple[object, ...]]] = {}
     for entry in measurements:
         spread = "" if entry.spread is None else f" ± {_shown(entry, entry.spread)}"
         where = f"{plain(entry.dataset)} ({plain(entry.split)})" if entry.split else plain(entry.dataset)
-        rows.append((where, plain(entry.name), f"{_shown(entry, entry.mean)}{spread}", len(entry.values)))
-    parts = [table(["data", "metric", "value", "runs"], rows, numbers=["value", "runs"])]
+        row = (plain(entry.name), f"{_shown(entry, entry.mean)}{spread}", len(entry.values))
+        by_data.setdefault(where, []).append(row)
+    parts = [
+        f"On {where}:\n\n{table(['metric', 'value', 'runs'], rows, numbers=['value', 'runs'])}"
+        for where, rows in by_data.items()
+    ]
     if any(entry.spread is not None for entry in measurements):
         parts.append("Mean ± standard deviation over the runs, one a seed.")
     times = [(plain(entry.setting), f"{entry.milliseconds:.3g} ms") for entry in latency]

@@ -2,7 +2,8 @@
 
 ONNX Runtime's own dynamic quantisation has one scale for all activations of a batch, so that what a text is told
 depends on the texts beside it, and one outlier costs all of them precision. Here every token has a scale of its own:
-answers do not depend on their neighbours, and are twice as close to float32 in the cosine of the embeddings.
+answers do not depend on their neighbours, and embeddings stay closer to float32 (mean cosine 0.998 where that gave
+0.993, all-MiniLM-L6-v2 on 300 questions).
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ Array = NDArray[np.float32]
 # The least value that a GELU takes, to two digits: -0.17. Its greatest, where that is smaller, says nothing.
 GELU_DEPTH = 0.17
 STEPS = 127
+# A column of nothing but zeros is taken to reach so far.
+LEAST_REACH = 1e-3
 ZERO = 128
 
 
@@ -26,7 +29,8 @@ class Arithmetic(Protocol):
     """How weights are held and multiplied.
 
     Attributes:
-        centred: Whether activations had better be centred on zero before they are multiplied.
+        centred: Whether activations had better be centred on zero, and their columns of like size, before they are
+            multiplied.
     """
 
     centred: bool
@@ -35,10 +39,12 @@ class Arithmetic(Protocol):
         """Rows of a table (rows, width): `indices` of any shape give that shape and (width,)."""
         ...
 
-    def product(self, graph: Graph, name: str, states: str, weight: Array, gelu: bool = False) -> str:
+    def product(
+        self, graph: Graph, name: str, states: str, weight: Array, gelu: bool = False, reach: Array | None = None
+    ) -> str:
         """`states @ weight.T`: states (tokens, in), weight (out, in).
 
-        `gelu` says that the states are the values of a GELU.
+        `gelu` says that the states are the values of a GELU, `reach` how far each of their columns goes from zero.
         """
         ...
 
@@ -52,7 +58,9 @@ class Float32:
         """Rows of a table."""
         return graph.op("Gather", graph.constant(name, table), indices)
 
-    def product(self, graph: Graph, name: str, states: str, weight: Array, gelu: bool = False) -> str:
+    def product(
+        self, graph: Graph, name: str, states: str, weight: Array, gelu: bool = False, reach: Array | None = None
+    ) -> str:
         """`states @ weight.T`."""
         return graph.op("MatMul", states, graph.constant(name, weight.T))
 
@@ -68,8 +76,19 @@ class Int8:
         numbers = graph.op("Cast", graph.op("Gather", graph.constant(name, quantized), indices), to=FLOAT)
         return graph.op("Mul", numbers, graph.op("Gather", graph.constant(f"{name} scale", scales[:, None]), indices))
 
-    def product(self, graph: Graph, name: str, states: str, weight: Array, gelu: bool = False) -> str:
-        """`states @ weight.T`."""
+    def product(
+        self, graph: Graph, name: str, states: str, weight: Array, gelu: bool = False, reach: Array | None = None
+    ) -> str:
+        """`states @ weight.T`.
+
+        Columns of the states that reach far are made small, and those of the weight large, before both are rounded
+        (SmoothQuant, Xiao et al., 2023, with alpha 0.5).
+        """
+        if reach is not None:
+            weight_reach = np.abs(weight).max(axis=0)
+            factors = np.sqrt(np.maximum(reach, LEAST_REACH) / np.maximum(weight_reach, LEAST_REACH))
+            states = graph.op("Mul", states, graph.constant(f"{name} factors", 1 / factors))
+            weight = weight * factors
         quantized, scales = _quantized(weight)
         each = graph.integers(-1)
         if gelu:

@@ -9,7 +9,7 @@ of.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -26,15 +26,28 @@ IDS, MASK = "input_ids", "attention_mask"
 
 
 class States:
-    """Hidden states of all tokens: a value of the graph (tokens, width), and what it lacks to be complete.
+    """Hidden states of all tokens: a value of the graph (tokens, width), what it lacks to be complete, and its reach.
 
     A LayerNorm's bias is added anyway; leaving a constant out of it centres the states on zero for free. Whoever reads
     the states adds the constant, or what becomes of it, to a bias of its own.
     """
 
-    def __init__(self, value: str, lacks: Array) -> None:
+    def __init__(self, value: str, lacks: Array, reach: Array | None = None) -> None:
         self.value = value
         self.lacks = lacks
+        self.reach = reach
+
+
+class Spread(NamedTuple):
+    """What a LayerNorm gives, over many tokens.
+
+    Attributes:
+        centre: The mean of each column.
+        reach: How far the column goes from its mean.
+    """
+
+    centre: Array
+    reach: Array
 
 
 class EncoderGraph:
@@ -46,7 +59,7 @@ class EncoderGraph:
         arithmetic: How weights are held and multiplied.
         sites: Where there are bottlenecks.
         non_linearity: Of the bottlenecks.
-        centres: The mean of what each LayerNorm gives, by the name of its module; those that are left out count as 0.
+        spreads: Where the values of each LayerNorm lie, by the name of its module; nothing, to leave them as they are.
     """
 
     def __init__(
@@ -56,14 +69,14 @@ class EncoderGraph:
         arithmetic: Arithmetic,
         sites: Sequence[GraphSite],
         non_linearity: str,
-        centres: Mapping[str, Array],
+        spreads: Mapping[str, Spread],
     ) -> None:
         self._graph = graph
         self._encoder = encoder
         self._arithmetic = arithmetic
         self._sites = {site.path: site for site in sites}
         self._non_linearity = non_linearity
-        self._centres = centres
+        self._spreads = spreads
         self._layout = layout_of(encoder)
         config: Any = encoder.config
         self._width: int = config.hidden_size
@@ -206,16 +219,17 @@ class EncoderGraph:
         """An affine map of complete states."""
         weight = _array(module.weight)
         shift = _array(module.bias) + weight @ states.lacks
-        product = self._arithmetic.product(self._graph, name, states.value, weight)
+        product = self._arithmetic.product(self._graph, name, states.value, weight, reach=states.reach)
         return self._graph.op("Add", product, self._graph.constant(f"{name} bias", shift))
 
     def _norm(self, values: str, path: str) -> States:
         module: Any = self._encoder.get_submodule(path)
-        lacks = self._centres.get(path, np.zeros(len(module.bias), np.float32))
+        spread = self._spreads.get(path)
+        lacks = np.zeros(len(module.bias), np.float32) if spread is None else spread.centre
         gain = self._graph.constant(f"{path} gain", _array(module.weight))
         bias = self._graph.constant(f"{path} bias", _array(module.bias) - lacks)
         normal = self._graph.op("LayerNormalization", values, gain, bias, axis=-1, epsilon=float(module.eps))
-        return States(normal, lacks)
+        return States(normal, lacks, None if spread is None else spread.reach)
 
     def _complete(self, states: States, name: str) -> str:
         if not states.lacks.any():

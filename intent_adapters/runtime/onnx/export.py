@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
@@ -19,10 +18,10 @@ from intent_adapters.bottleneck.config import Sites
 from intent_adapters.errors import BaseError, ConfigError
 from intent_adapters.inputs import check_choice
 from intent_adapters.runtime.files import replaced_folder
-from intent_adapters.runtime.onnx.arithmetic import Arithmetic, Array, Float32, Int8
+from intent_adapters.runtime.onnx.arithmetic import Arithmetic, Float32, Int8
 from intent_adapters.runtime.onnx.base import OnnxBase, probe
 from intent_adapters.runtime.onnx.description import FOLDER, Description, Precision, graph_file
-from intent_adapters.runtime.onnx.encoder import IDS, MASK, EncoderGraph
+from intent_adapters.runtime.onnx.encoder import IDS, MASK, EncoderGraph, Spread
 from intent_adapters.runtime.onnx.extras import need
 from intent_adapters.runtime.onnx.graph import Graph
 from intent_adapters.runtime.onnx.layout import layout_of
@@ -37,9 +36,9 @@ ARITHMETIC: dict[Precision, Arithmetic] = {"float32": Float32(), "int8": Int8()}
 LARGEST_DIFFERENCE = 1e-4
 LEAST_COSINE = 0.97
 
-# Utterances as they come, of several lengths and in the two languages that our own base speaks. The means that are
-# taken from them shift activations to where 8 bits resolve them best; they are added back exactly, so nothing but
-# that resolution depends on them. The exported graph is checked on them too.
+# Utterances as they come, of several lengths and in the two languages that our own base speaks. From them we see where
+# activations lie, and shift and scale them to where 8 bits resolve them best; the weights make up for it exactly, so
+# nothing but that resolution depends on these texts. The exported graph is checked on them too.
 UTTERANCES = (
     "i need to cancel my appointment tomorrow morning",
     "What is the balance of my savings account?",
@@ -151,29 +150,32 @@ def _describe(base: SentenceTransformer, precision: Precision, config: Bottlenec
 def _write_graph(base: SentenceTransformer, description: Description) -> bytes:
     graph, encoder = Graph(), encoder_of(base)
     arithmetic = ARITHMETIC[description.precision]
-    centres = _centres(base) if arithmetic.centred else {}
-    hidden = EncoderGraph(graph, encoder, arithmetic, description.sites, description.non_linearity, centres).write()
+    spreads = _spreads(base) if arithmetic.centred else {}
+    hidden = EncoderGraph(graph, encoder, arithmetic, description.sites, description.non_linearity, spreads).write()
     embeddings = pool(graph, base, hidden, MASK)
     return graph.finish(embeddings, OUTPUT, ("rows", description.dimension), description.metadata())
 
 
-def _centres(base: SentenceTransformer) -> dict[str, Array]:
-    """The mean of what each LayerNorm gives over the tokens of `UTTERANCES`."""
-    sums: dict[str, Tensor] = {}
-    count = 0
-    with _watched(encoder_of(base), sums), torch.inference_mode():
+def _spreads(base: SentenceTransformer) -> dict[str, Spread]:
+    """Where the values of each LayerNorm lie on the tokens of `UTTERANCES`."""
+    seen: dict[str, list[Tensor]] = {}
+    with _watched(encoder_of(base), seen), torch.inference_mode():
         for text in UTTERANCES:  # one by one: without padding
-            features = base.preprocess([text])
-            count += features[IDS].numel()
-            base(features)
-    return {path: (total / count).float().numpy().astype(np.float32) for path, total in sums.items()}
+            base(base.preprocess([text]))
+    spreads: dict[str, Spread] = {}
+    for path, parts in seen.items():
+        values = torch.cat(parts).double()
+        centre = values.mean(dim=0)
+        reach = (values - centre).abs().amax(dim=0)
+        spreads[path] = Spread(centre.float().numpy(), reach.float().numpy())
+    return spreads
 
 
 @contextmanager
-def _watched(encoder: nn.Module, sums: dict[str, Tensor]) -> Iterator[None]:
+def _watched(encoder: nn.Module, seen: dict[str, list[Tensor]]) -> Iterator[None]:
     def watch(path: str) -> Any:
         def hook(_: nn.Module, __: Any, output: Tensor) -> None:
-            sums[path] = sums.get(path, 0) + output.double().flatten(0, -2).sum(dim=0)
+            seen.setdefault(path, []).append(output.flatten(0, -2))
 
         return hook
 

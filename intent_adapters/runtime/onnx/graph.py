@@ -38,7 +38,7 @@ class Graph:
     def constant(self, name: str, values: NDArray[Any]) -> str:
         """Something that never changes. The same name again gives what it was first given."""
         if name not in self._constants:
-            self._constants[name] = self._onnx.numpy_helper.from_array(np.ascontiguousarray(values), name)
+            self._constants[name] = self._onnx.numpy_helper.from_array(np.asarray(values, order="C"), name)
         return name
 
     def integers(self, *values: int) -> str:

@@ -1,0 +1,72 @@
+"""The notebooks run from start to end, as they are in git, and are fit to be read there."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
+# What each may take on one slow core; its first cell promises a reader less.
+SECONDS = 900
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def notebook(request: pytest.FixtureRequest) -> Path:
+    return request.param
+
+
+def cells(notebook: Path, kind: str) -> list[dict]:
+    return [cell for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == kind]
+
+
+def test_there_are_notebooks():
+    assert NOTEBOOKS
+
+
+def test_was_run_in_order_without_an_error(notebook: Path):
+    code = cells(notebook, "code")
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    kinds = {output["output_type"] for cell in code for output in cell["outputs"]}
+    assert "error" not in kinds
+    assert not [o for cell in code for o in cell["outputs"] if o.get("name") == "stderr"], (
+        "stderr says nothing to a reader"
+    )
+
+
+def test_is_small_and_says_nothing_of_the_machine_it_ran_on(notebook: Path):
+    text = notebook.read_text(encoding="utf-8")
+    assert len(text) < 400_000
+    assert str(ROOT) not in text
+    assert str(Path.home()) not in text or len(str(Path.home())) < 3
+
+
+def test_opens_in_colab_and_installs_itself(notebook: Path):
+    first, code = "".join(cells(notebook, "markdown")[0]["source"]), "".join(cells(notebook, "code")[0]["source"])
+    assert f"blob/main/examples/{notebook.name}" in first
+    assert first.startswith("# ")
+    assert "pip" in code and 'find_spec("intent_adapters")' in code
+
+
+def test_lines_fit_the_screen(notebook: Path):
+    lines = [line for cell in cells(notebook, "code") for line in "".join(cell["source"]).splitlines()]
+    assert not [line for line in lines if len(line) > 110]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(SECONDS + 60)
+def test_runs(notebook: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    nbclient = pytest.importorskip("nbclient")
+    nbformat = pytest.importorskip("nbformat")
+    pytest.importorskip("ipykernel")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    (tmp_path / "examples").mkdir()
+    for name in ("model_cards", "tests", "intent_adapters"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    shutil.copytree(ROOT / "examples" / "agents", tmp_path / "examples" / "agents")
+    content = nbformat.read(notebook, as_version=4)
+    resources = {"metadata": {"path": str(tmp_path / "examples")}}
+    nbclient.NotebookClient(content, timeout=SECONDS, resources=resources).execute()
