@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from intent_adapters import IntentModel, train_agent
-from intent_adapters.data import read_intents
+from intent_adapters.data import read_intents, read_texts
 from intent_adapters.evaluation import evaluate
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,6 +33,9 @@ QUESTIONS = [
     ("en/public_office", "there's a huge pothole in front of my house"),
     ("ko/it_helpdesk", "프린터에서 종이가 자꾸 걸려요"),
     ("en/clinic", "how much do you charge for a check-up?"),
+    # Nothing for these agents: they should say so.
+    ("ko/clinic", "파이썬으로 웹사이트 만드는 법 알려줘"),
+    ("en/it_helpdesk", "which team won the cup final?"),
 ]
 
 
@@ -48,14 +51,17 @@ def main() -> None:
         f"loaded in {time.perf_counter() - started:.1f} s.\n"
     )
     table = Table(title="Agents, each trained on the CPU from ten utterances per intent", title_justify="left")
-    for column in ("agent", "intents", "utterances", "training", "on disk", "test accuracy"):
+    for column in ("agent", "intents", "texts", "training", "on disk", "accuracy", "rejects\nout of scope", "rejects\nits own"):
         table.add_column(column, justify="left" if column == "agent" else "right", no_wrap=True)
     for agent in AGENTS:
         folder = ROOT / "examples" / "agents" / agent
         rows, test = read_intents(folder / "train.jsonl"), read_intents(folder / "test.jsonl")
         name = agent.replace("/", "-")
+        foreign = read_texts(folder / "out_of_scope.jsonl")
         result = train_agent(model, name, rows, seed=0)
         model.save_adapter(name, OUTPUT / name)
+        scores = evaluate(model, test, name, out_of_scope=foreign)
+        assert scores.out_of_scope is not None
         size = sum(path.stat().st_size for path in (OUTPUT / name).iterdir())
         table.add_row(
             name,
@@ -63,7 +69,9 @@ def main() -> None:
             str(len(rows)),
             f"{result.seconds:.0f} s",
             f"{size / 1000:.0f} KB",
-            f"{evaluate(model, test, name).accuracy:.1%}",
+            f"{scores.accuracy:.1%}",
+            f"{scores.out_of_scope.recall:.0%}",
+            f"{scores.rejection.false_rejection_rate:.0%}",
         )
     console.print(table)
 
@@ -75,10 +83,10 @@ def main() -> None:
     milliseconds = 1000 * (time.perf_counter() - started)
     title = f"\n{len(texts)} utterances for {len(set(agents))} agents, one pass of the encoder: {milliseconds:.0f} ms"
     table = Table(title=title, title_justify="left")
-    for column in ("agent", "utterance", "intent", ""):
+    for column in ("agent", "utterance", "intent", "", "in scope"):
         table.add_column(column, justify="left" if column else "right", no_wrap=column != "utterance", overflow="fold")
     for text, answer in zip(texts, answers, strict=True):
-        table.add_row(answer.agent, text, answer.label, f"{answer.score:.2f}")
+        table.add_row(answer.agent, text, answer.label, f"{answer.score:.2f}", "yes" if answer.in_scope else "no")
     console.print(table)
 
     alone = [model.predict(text, agents=agent) for text, agent in zip(texts, agents, strict=True)]

@@ -46,9 +46,11 @@ def _carry_over(old: Path, new: Path) -> None:
 
 
 def _flush(folder: Path) -> None:
-    """Have the disk hold every byte before the rename says so."""
+    """Have the disk hold every byte before the rename says so, in files that may be read by whoever may the folder."""
+    mode = folder.stat().st_mode & 0o666  # safetensors makes files that only their owner can read
     for path in folder.rglob("*"):
         if path.is_file():
+            path.chmod(mode)
             with path.open("rb") as file:
                 os.fsync(file.fileno())
 

@@ -90,3 +90,10 @@ def test_a_killed_writer_leaves_one_version_whole(tmp_path):
         one, two = contents(target)
         assert one == two
         assert len(one) >= 1000
+
+
+def test_files_may_be_read_by_whoever_may_read_the_folder(tmp_path):
+    with replaced_folder(tmp_path / "agent") as staging:
+        (staging / "weights").touch(mode=0o600)
+    folder = tmp_path / "agent"
+    assert (folder / "weights").stat().st_mode & 0o777 == folder.stat().st_mode & 0o666
