@@ -12,7 +12,7 @@ from typing import Any, TypedDict, Unpack
 
 from huggingface_hub import HfApi, constants, hf_hub_download, snapshot_download
 from huggingface_hub.hf_api import ModelInfo
-from huggingface_hub.utils import tqdm
+from huggingface_hub.utils.tqdm import tqdm
 from peft.utils import CONFIG_NAME
 
 from intent_adapters.errors import AdapterError, BaseError, ConfigError, IntentAdaptersError
@@ -220,7 +220,7 @@ def _plan(repo: str, sizes: Mapping[str, int | None], files: Files, subfolder: s
     return chosen[0], chosen[1]
 
 
-class Silent(tqdm):  # type: ignore[type-arg]
+class Silent(tqdm):
     """No progress bar, for what is there in a moment."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
