@@ -73,9 +73,9 @@ def test_an_agents_card_says_everything_that_is_known(folder, base: Base):
     assert "| bottleneck size | 4 |" in section(card, "training")
     assert f"{base.adapter().num_parameters:,} parameters" in section(card, "training")
     assert base.fingerprint in section(card, "training")
-    assert "- No emergencies." in section(card, "limits")
+    assert "- No emergencies." in section(card, "more-limits")
     assert "Yoon and Kang" in section(card, "citation")
-    assert "For the front desk of a clinic." in section(card, "summary")
+    assert "For the front desk of a clinic." in section(card, "description")
 
 
 def test_what_is_not_known_is_left_out(folder):
@@ -152,7 +152,7 @@ def test_what_a_person_wrote_stays(folder):
 def test_of_the_same_weights_an_earlier_call_that_knew_more_is_believed(folder):
     card = str(adapter_card(folder, facts=FACTS))
     again = adapter_card(folder, existing=card)
-    for name in ("results", "data", "intents"):
+    for name in ("results", "data", "intents", "usage", "description", "more-limits"):
         assert section(again, name) == section(card, name) != ""
     assert again.data.eval_results == ModelCard(card).data.eval_results
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def adapter_card(
     source = repo_id or name
     base = config.base_model_name_or_path
     example = next((facts.examples[label] for label in adapter.labels if label in facts.examples), None)
-    text = example or adapter.labels[0].replace("_", " ")
+    text = example or _former_example(existing or "") or adapter.labels[0].replace("_", " ")
     arguments = (
         f"adapter={wording.quoted(source)}"
         if config.revision
@@ -158,6 +159,15 @@ def _settings(config: BottleneckConfig) -> dict[str, object]:
         "temperature": f"{config.temperature:.4g}" if config.temperature != 1 else None,
         "threshold": None if config.threshold is None else f"{config.threshold:.4g}",
     }
+
+
+def _former_example(existing: str) -> str | None:
+    """The utterance that an earlier card's usage asks about."""
+    found = re.search(r'model\.predict\(("(?:[^"\\\n]|\\.)*")\)', existing)
+    try:
+        return str(json.loads(found[1])) if found else None
+    except ValueError:
+        return None
 
 
 def _pin(config: BottleneckConfig) -> str:
