@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from intent_adapters.benchmark.figures import ratio, spread
-from intent_adapters.benchmark.running import FORMAT
+from intent_adapters.benchmark.record import FORMAT
 from intent_adapters.errors import DataError
 
 LARGE = "large"
@@ -46,6 +46,11 @@ class Results:
     def settings(self) -> Mapping[str, Any]:
         """What was measured, and how."""
         return self.values["settings"]
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run got to its end."""
+        return bool(self.values["complete"])
 
     @property
     def threads(self) -> list[int]:

@@ -8,14 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from intent_adapters.benchmark.figures import disk_figures, loading_figures, timing_figures
 from intent_adapters.benchmark.machine import describe_machine
 from intent_adapters.benchmark.processes import StageError, run_stage
 from intent_adapters.benchmark.protocol import Plan
+from intent_adapters.benchmark.record import Record
 from intent_adapters.benchmark.systems import SYSTEMS
 from intent_adapters.errors import ConfigError
-
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,9 @@ class Settings:
                 raise ConfigError(f"{name} must be at least 1, not {value}.")
 
 
-def benchmark(settings: Settings, on_stage: Callable[[str], None] | None = None) -> dict[str, Any]:
+def benchmark(
+    settings: Settings, on_stage: Callable[[str], None] | None = None, file: Path | None = None
+) -> dict[str, Any]:
     """Measure all systems side by side.
 
     Files are written and thrown away; times are taken in one process per number of threads, in which the systems
@@ -86,6 +86,8 @@ def benchmark(settings: Settings, on_stage: Callable[[str], None] | None = None)
     Args:
         settings: What to measure.
         on_stage: Told in a few words what comes next.
+        file: Where the results go after every stage. If a run with these settings was cut off, what it wrote there
+            is not measured again.
 
     Returns:
         The results, JSON: see `Results`.
@@ -105,29 +107,27 @@ def benchmark(settings: Settings, on_stage: Callable[[str], None] | None = None)
             peers=dict(settings.peers),
             seed=settings.seed,
         )
-        fewest = min(settings.threads)
+        record = Record(_head(settings, plan), file)
         tell("writing the files")
         job = {"plan": plan.to_dict(), "systems": list(settings.systems), "threads": max(settings.threads)}
         files = run_stage("write_files", job)
-        not_run: dict[str, str] = files["not_run"]
-        plan = replace(plan, texts=files["texts"], large_texts=files["large_texts"])
-        job["plan"] = plan.to_dict()
-        timings: dict[int, dict[str, Any]] = {}
-        versions: dict[str, dict[str, str]] = {}
+        record.add_files(files)
+        job["plan"] = replace(plan, texts=files["texts"], large_texts=files["large_texts"]).to_dict()
         for threads in settings.threads:
-            tell(f"timing with {threads} thread{'s' if threads > 1 else ''}")
-            rest = [name for name in settings.systems if name not in not_run]
-            limits = {"rounds": settings.rounds, "slice_seconds": settings.slice_seconds}
-            timings[threads] = run_stage("timing", {**job, **limits, "systems": rest, "threads": threads})
-            not_run |= timings[threads]["not_run"]
-            versions |= {name: found for name, found in timings[threads]["versions"].items() if found}
-        loaded: dict[str, Any] = {}
+            if not record.timed(threads):
+                tell(f"timing with {threads} thread{'s' if threads > 1 else ''}")
+                limits = {"rounds": settings.rounds, "slice_seconds": settings.slice_seconds}
+                found = run_stage("timing", {**job, **limits, "systems": record.runs(), "threads": threads})
+                record.add_timing(threads, found)
         for name in settings.systems:
-            if name not in files["not_run"] and SYSTEMS[name].most_loads:
+            if name not in files["not_run"] and SYSTEMS[name].most_loads and not record.loaded(name):
                 tell(f"loading agents: {SYSTEMS[name].title}")
-                loaded[name] = _load(name, {**job, "threads": fewest}, settings)
+                record.add_loading(name, _load(name, {**job, "threads": min(settings.threads)}, settings))
+    return record.finish()
+
+
+def _head(settings: Settings, plan: Plan) -> dict[str, Any]:
     return {
-        "format": FORMAT,
         "machine": describe_machine(),
         "settings": {
             "base": Path(plan.base).name,
@@ -147,14 +147,10 @@ def benchmark(settings: Settings, on_stage: Callable[[str], None] | None = None)
                 "title": SYSTEMS[name].title,
                 "reference": SYSTEMS[name].reference,
                 "note": SYSTEMS[name].note,
-                "versions": versions.get(name, {}),
+                "versions": {},
             }
             for name in settings.systems
         },
-        "not_run": {name: not_run[name] for name in settings.systems if name in not_run},
-        "timings": timing_figures(timings),
-        "loading": {name: loading_figures(found) for name, found in loaded.items()},
-        "disk": disk_figures(files["disk"]),
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -38,7 +37,13 @@ Seed = Annotated[int, typer.Option("--seed", help="Of the random adapters and of
 Rounds = Annotated[int | None, typer.Option("--rounds", min=1, help="Turns of each system.", show_default="10")]
 Quick = Annotated[bool, typer.Option("--quick", help="About a minute: to see that it runs, not for figures.")]
 JsonFile = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE", help="Write the results as JSON.", show_default=False)
+    Path | None,
+    typer.Option(
+        "--json",
+        metavar="FILE",
+        help="Write the results as JSON, after every stage; the same command continues a run that was cut off.",
+        show_default=False,
+    ),
 ]
 Plots = Annotated[
     Path | None, typer.Option("--plots", metavar="FOLDER", help="Write pictures as PNG.", show_default=False)
@@ -98,10 +103,8 @@ def benchmark_command(
             seed=seed,
         )
         settings = settings.shortened() if quick else settings
-        values = benchmark(settings.with_rounds(rounds), lambda stage: err.print(f"{stage} ..."))
-        runs = [Results(values)]
-        if json_file is not None:
-            json_file.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        settings = settings.with_rounds(rounds)
+        runs = [Results(benchmark(settings, lambda stage: err.print(f"{stage} ..."), json_file))]
     for results in runs:
         _print_tables(results)
     _write_pictures(runs, plots, page)

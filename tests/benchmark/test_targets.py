@@ -19,7 +19,14 @@ def results(*timings: dict[str, Any], **values: Any) -> Results:
         for name, reference in {"ours-onnx-int8": "bare-onnx-int8", "bare-onnx-int8": None, "large": None}.items()
     }
     settings = {"threads": [1, 2], "cases": ["one", "batch-1", "batch-8", "batch-64"]}
-    defaults: dict[str, Any] = {"systems": systems, "settings": settings, "loading": {}, "disk": {}, "not_run": {}}
+    defaults: dict[str, Any] = {
+        "complete": True,
+        "systems": systems,
+        "settings": settings,
+        "loading": {},
+        "disk": {},
+        "not_run": {},
+    }
     return Results({"timings": timings, **defaults, **values})
 
 
