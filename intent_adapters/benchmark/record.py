@@ -1,4 +1,4 @@
-"""The results of a run while it goes on: in a file after every stage, so that a run that is cut off can be continued."""
+"""The results of a run while it goes on, in a file after every stage: a run that is cut off can be continued."""
 
 from __future__ import annotations
 

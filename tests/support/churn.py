@@ -1,8 +1,14 @@
-"""Threads that predict while others load, replace, evict, pin and unload, and what each answer must be."""
+"""Threads that predict while others load, replace, evict, pin and unload, and what each answer must be.
+
+`python -m tests.support.churn --seconds 1800` does so for half an hour and prints what happened.
+"""
 
 from __future__ import annotations
 
+import argparse
+import json
 import random
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -13,10 +19,22 @@ import torch
 
 from intent_adapters import IntentModel, Prediction
 from intent_adapters.errors import AgentError
+from tests.support.adapters import random_adapter
 from tests.support.memory import resident_memory
+from tests.support.tiny import tiny_base
 
 TEXTS = ["예약 취소", "cancel", "how much is it to change it?", "주세요 " * 9, "0123"]
 STEADY, SWAPPED, PASSING = "steady", "swapped", "passing"
+SHAPES = [
+    {"sites": "houlsby", "bottleneck_size": 4},
+    {"sites": "houlsby", "bottleneck_size": 4, "seed": 1},
+    {"sites": "pfeiffer", "bottleneck_size": 6},
+    {"sites": "parallel", "bottleneck_size": 4},
+    {"sites": "none"},
+    {"sites": "houlsby", "bottleneck_size": 4, "seed": 5, "head": "linear"},
+]
+BUDGET = 6 * 20_000
+"""Bytes for resident adapters: of the agents of all threads about half fit."""
 
 
 @dataclass
@@ -35,8 +53,10 @@ class Churn:
     folders: list[Path]
     failures: list[str] = field(default_factory=list)
     calls: int = 0
+    utterances: int = 0
     changes: int = 0
     memory: list[int] = field(default_factory=list)
+    resident: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._stop = threading.Event()
@@ -63,6 +83,7 @@ class Churn:
         while time.monotonic() < end and not self.failures:
             self._stop.wait(min(1.0, seconds / 10))
             self.memory.append(resident_memory())
+            self.resident.append(self.model.stats.bytes)
         self._stop.set()
         for thread in threads:
             thread.join(60)
@@ -83,6 +104,7 @@ class Churn:
         count = draw.choice([1, 1, 3, 8, 20])
         agents, texts = draw.choices(names, k=count), draw.choices(range(len(TEXTS)), k=count)
         before = dict(self._in_place)
+        self.utterances += count
         answers = self.model.predict([TEXTS[text] for text in texts], agents=agents)
         after = {name: len(versions) for name, versions in self._history.items()}
         seen: dict[str, set[int]] = {}
@@ -139,3 +161,50 @@ def _same(one: Prediction, other: Prediction) -> bool:
         label == other_label and abs(score - other_score) < 1e-4
         for (label, score), (other_label, other_score) in zip(one.top_k, other.top_k, strict=True)
     )
+
+
+def churn(folder: Path, seconds: float) -> Churn:
+    """Let everything happen at once on a tiny base, with a budget that is too small for all agents.
+
+    Args:
+        folder: For the base and the adapters.
+        seconds: How long.
+    """
+    base = tiny_base(folder)
+    folders = [folder / f"version {index}" for index in range(len(SHAPES))]
+    for index, (shape, target) in enumerate(zip(SHAPES, folders, strict=True)):
+        random_adapter(base, **{"labels": 6, "seed": index, **shape}).write(target)
+    done = Churn(IntentModel(base, max_adapter_bytes=BUDGET), folders)
+    done.run(seconds)
+    return done
+
+
+def main() -> None:
+    """Churn and print JSON."""
+    parser = argparse.ArgumentParser(description="Threads that predict while others load, replace, evict and unload")
+    parser.add_argument("--seconds", type=float, default=1800)
+    seconds = parser.parse_args().seconds
+    with tempfile.TemporaryDirectory() as folder:
+        done = churn(Path(folder), seconds)
+    stats = done.model.stats
+    sixth = max(1, len(done.memory) // 6)
+    found = {
+        "seconds": seconds,
+        "calls": done.calls,
+        "utterances": done.utterances,
+        "changes": done.changes,
+        "loads": stats.loads,
+        "evictions": stats.evictions,
+        "wrong": len(done.failures),
+        "failures": done.failures,
+        "budget_bytes": BUDGET,
+        "highest_bytes": max(done.resident),
+        "memory_early_bytes": max(done.memory[sixth : 2 * sixth]),
+        "memory_late_bytes": max(done.memory[-sixth:]),
+        "memory_highest_bytes": max(done.memory),
+    }
+    print(json.dumps(found))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
