@@ -12,7 +12,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from peft.utils import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
 from safetensors import SafetensorError, deserialize
@@ -189,7 +188,7 @@ class Adapter:
         digest = hashlib.sha256(json.dumps(meaning).encode())
         for name, tensor in sorted(self.tensors.items()):
             digest.update(f"{name} {list(tensor.shape)}".encode())
-            digest.update(np.ascontiguousarray(tensor.float().numpy()).data)
+            digest.update(tensor.float().contiguous().numpy())
         return digest.hexdigest()
 
 

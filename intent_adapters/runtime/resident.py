@@ -42,7 +42,7 @@ class Resident:
         self.labels = adapter.labels
         self.slab = slab
         self.slot = slot
-        self.head = AgentHead(adapter, torch.device("cpu"))  # where the embeddings come
+        self.head = AgentHead(adapter)
 
     def release(self) -> None:
         """Give its slot back. Once only, and when nothing reads it any more."""

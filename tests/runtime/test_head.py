@@ -31,7 +31,7 @@ def embeddings(rows=20, seed=1):
 
 
 def answers(adapter, rows, top_k=LABELS, threshold=None):
-    return AgentHead(adapter, torch.device("cpu")).answer("agent", rows, top_k, threshold)
+    return AgentHead(adapter).answer("agent", rows, top_k, threshold)
 
 
 def reference(adapter, rows):

@@ -125,6 +125,7 @@ def _tokenizer(folder: Path, description: Description) -> FastTokenizer:
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
         tokenizer.model_max_length = description.max_tokens
+        tokenizer.model_input_names = [IDS, MASK]  # all that the graph takes
         tokenize = FastTokenizer(tokenizer)
         probes = probe(tokenize)
     except Exception as error:  # whatever a damaged tokenizer makes the libraries below raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from intent_adapters.runtime.onnx.session import Feed
 from intent_adapters.runtime.onnx.sites import GraphSite
-from intent_adapters.runtime.slab import Slab
+from intent_adapters.runtime.slab import VIEWS, Slab
 
 
 class Feeds:
@@ -46,9 +47,7 @@ class Feeds:
         if plan is None:
             plan = self._plans.setdefault(slab, self._plan(slab))
         if len(slots) == 1 and slab.signature.dtype is torch.float32:
-            slot = slots[0]
-            own = [Feed(name, (1, *shape), stack.data_ptr() + slot * step) for name, shape, stack, step in plan.parts]
-            return own + plan.rest, None
+            return plan.of_slot(slots[0]), None
         index = torch.tensor(slots)
         gathered = torch.empty(len(slots) * plan.numbers)
         feeds, start = [], 0
@@ -94,3 +93,10 @@ class _Plan:
         self.parts = parts
         self.rest = rest
         self.numbers = sum(math.prod(shape) for _, shape, _, _ in parts)
+        # The same list for the same slot: a session that gets it a second time in a row has no inputs to bind.
+        self.of_slot = lru_cache(maxsize=VIEWS)(self._of_slot)
+
+    def _of_slot(self, slot: int) -> list[Feed]:
+        """The feeds of an adapter, straight from its slot."""
+        own = [Feed(name, (1, *shape), stack.data_ptr() + slot * step) for name, shape, stack, step in self.parts]
+        return own + self.rest

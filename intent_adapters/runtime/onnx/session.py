@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +22,16 @@ class Feed(NamedTuple):
     name: str
     shape: tuple[int, ...]
     address: int
+
+
+class _Binding:
+    """One run's inputs and outputs as ONNX Runtime has them, and the feeds that are bound in it at present."""
+
+    def __init__(self, session: Any) -> None:
+        self.whole = session.io_binding()
+        # The public methods make a device and look the type up anew for each of fifty inputs.
+        self.bind = self.whole._iobinding
+        self.feeds: Sequence[Feed] | None = None
 
 
 class OnnxSession:
@@ -55,18 +65,17 @@ class OnnxSession:
         self.metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
         self.inputs: Mapping[str, tuple[Any, ...]] = {i.name: tuple(i.shape) for i in self._session.get_inputs()}
         self.output: tuple[Any, ...] = tuple(self._session.get_outputs()[0].shape)
-        binding = self._session.io_binding()
         self._device = runtime.OrtDevice.make("cpu", 0)._get_c_device()
-        self._idle = [binding]
+        self._idle = [_Binding(self._session)]
 
-    def run(self, ids: Tensor, mask: Tensor, dimension: int, feeds: Iterable[Feed]) -> Tensor:
+    def run(self, ids: Tensor, mask: Tensor, dimension: int, feeds: Sequence[Feed]) -> Tensor:
         """Embed some texts.
 
         Args:
             ids: Token numbers, int64, (rows, tokens).
             mask: 1 for tokens, 0 for padding, int32, (rows, tokens).
             dimension: Of the embeddings.
-            feeds: All other inputs.
+            feeds: All other inputs. If it is the very list of the run before, nothing is bound anew.
 
         Returns:
             (rows, dimension), float32.
@@ -74,16 +83,16 @@ class OnnxSession:
         try:
             binding = self._idle.pop()
         except IndexError:
-            binding = self._session.io_binding()
+            binding = _Binding(self._session)
         embeddings = torch.empty(len(ids), dimension)
-        # What the public methods of the binding do, less the making of a device for each of fifty inputs.
-        bind = binding._iobinding
-        shape, device, float32 = tuple(ids.shape), self._device, np.float32
+        bind, device, shape = binding.bind, self._device, tuple(ids.shape)
         bind.bind_input(IDS, device, np.int64, shape, ids.data_ptr())
         bind.bind_input(MASK, device, np.int32, shape, mask.data_ptr())
-        for name, size, address in feeds:
-            bind.bind_input(name, device, float32, size, address)
-        bind.bind_output(OUTPUT, device, float32, tuple(embeddings.shape), embeddings.data_ptr())
-        self._session.run_with_iobinding(binding)
+        if binding.feeds is not feeds:
+            for name, size, address in feeds:
+                bind.bind_input(name, device, np.float32, size, address)
+            binding.feeds = feeds
+        bind.bind_output(OUTPUT, device, np.float32, tuple(embeddings.shape), embeddings.data_ptr())
+        self._session.run_with_iobinding(binding.whole)
         self._idle.append(binding)
         return embeddings

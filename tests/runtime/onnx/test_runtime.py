@@ -159,3 +159,21 @@ def test_settings_that_make_no_sense(exports: Exports, settings: dict[str, objec
         IntentModel.from_pretrained(exports.float32, backend="onnx", **settings)
     with pytest.raises(ConfigError):
         IntentModel.from_pretrained(exports.float32, backend="torch", threads=1)
+
+
+def test_an_agent_that_takes_the_slot_of_the_one_asked_last_answers_for_itself(
+    exports: Exports, reference: IntentModel
+):
+    model = exports.onnx()
+    slots = set()
+    for agent in ("houlsby", "again", "houlsby"):
+        model.add_agent("it", random_adapter(exports.base, labels=5, **AGENTS[agent]), replace=True)
+        for _ in range(2):  # the second time its inputs are bound already
+            np.testing.assert_allclose(
+                model.encode(TEXTS[0], "it"), reference.encode(TEXTS[0], agent), atol=tolerance(model)
+            )
+        slots |= {
+            held[version].slot for version in model._store.find(["it"]) for held in model._store.leases([version])
+        }
+        np.testing.assert_allclose(model.encode(TEXTS[0]), reference.encode(TEXTS[0]), atol=1e-4)
+    assert len(slots) == 2
