@@ -26,6 +26,7 @@ from intent_adapters.cli.loading import open_model
 from intent_adapters.cli.options import (
     Adapters,
     Agent,
+    Backend,
     Base,
     BatchSize,
     Data,
@@ -35,6 +36,7 @@ from intent_adapters.cli.options import (
     LabelColumn,
     Split,
     TextColumn,
+    Threshold,
 )
 from intent_adapters.data import read_intents, read_texts
 from intent_adapters.evaluation import Answers, ClassificationScores, Evaluation, evaluate
@@ -47,16 +49,6 @@ OutOfScope = Annotated[
         metavar="FILE",
         help="Utterances that the agent should reject: a file as DATA, labels or not, or .txt with one a line.",
         show_default=False,
-    ),
-]
-Threshold = Annotated[
-    float | None,
-    typer.Option(
-        "--threshold",
-        min=0.0,
-        max=1.0,
-        help="Scope score below which an utterance counts as out of scope.",
-        show_default="the agent's",
     ),
 ]
 Plots = Annotated[
@@ -87,6 +79,7 @@ def evaluate_command(
     worst: Worst = 10,
     batch_size: BatchSize = 64,
     device: Device = None,
+    backend: Backend = "torch",
     json: Json = False,
 ) -> None:
     """Measure an agent on labelled utterances, and on ones that it should not answer.
@@ -106,7 +99,7 @@ def evaluate_command(
     )
     others = read_texts(out_of_scope, encoding=encoding) if out_of_scope else None
     draw = None if plots is None else _drawing()
-    model = open_model(base, adapter, device)
+    model = open_model(base, adapter, device, backend)
     with working("evaluating"):
         scores = evaluate(model, rows, agent, out_of_scope=others, threshold=threshold, batch_size=batch_size)
     if json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -49,6 +49,21 @@ Encoding = Annotated[
 ]
 Device = Annotated[
     str | None, typer.Option("--device", help="cpu, cuda, cuda:1, mps.", show_default="the best there is")
+]
+Backend = Annotated[
+    Literal["torch", "onnx"],
+    typer.Option("--backend", help="onnx runs a base that intent-adapters export made, on the CPU."),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        "--threshold",
+        min=0.0,
+        max=1.0,
+        help="Scope score below which an utterance counts as out of scope: about the share of its own utterances that "
+        "a calibrated agent then rejects.",
+        show_default="the agent's",
+    ),
 ]
 BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Texts in one pass of the encoder.")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON instead of tables.")]

@@ -9,7 +9,7 @@ import typer
 
 from intent_adapters.cli.console import add_row, examples, new_table, out, percent, print_json, working
 from intent_adapters.cli.loading import open_model
-from intent_adapters.cli.options import Adapters, Base, BatchSize, Device, Json
+from intent_adapters.cli.options import Adapters, Backend, Base, BatchSize, Device, Json, Threshold
 from intent_adapters.errors import TextError
 from intent_adapters.prediction import Prediction
 
@@ -22,21 +22,11 @@ Agents = Annotated[
     typer.Option("--agent", help="The agent to ask; given several times, one for each text.", show_default=False),
 ]
 TopK = Annotated[int, typer.Option("--top-k", "-k", min=1, help="How many intents to show for each text.")]
-Threshold = Annotated[
-    float | None,
-    typer.Option(
-        "--threshold",
-        min=0.0,
-        max=1.0,
-        help="Scope score below which an utterance counts as out of scope: about the share of its own utterances that "
-        "a calibrated agent then rejects.",
-        show_default="the agent's",
-    ),
-]
 
 EXAMPLES = examples(
     'intent-adapters predict "I need to cancel my appointment" --adapter agents/clinic',
     'intent-adapters predict -a clinic -a it "예약을 취소하고 싶어요" "my laptop is dead" --agent clinic --agent it',
+    'intent-adapters predict "where can I park?" -a agents/clinic --base base-int8 --backend onnx',
     "cat messages.txt | intent-adapters predict --adapter agents/clinic --json > intents.jsonl",
 )
 
@@ -50,6 +40,7 @@ def predict_command(
     threshold: Threshold = None,
     batch_size: BatchSize = 64,
     device: Device = None,
+    backend: Backend = "torch",
     json: Json = False,
 ) -> None:
     """Tell the intent of utterances.
@@ -59,7 +50,7 @@ def predict_command(
     texts = _texts(texts or ["-"])
     if not texts:
         raise typer.BadParameter("give a TEXT, or pipe lines into standard input", param_hint="TEXT")
-    model = open_model(base, adapter, device)
+    model = open_model(base, adapter, device, backend)
     agents = agent[0] if agent and len(agent) == 1 else agent or None
     with working("predicting"):
         predictions = model.predict(texts, agents, top_k=top_k, threshold=threshold, batch_size=batch_size)

@@ -39,5 +39,13 @@ def agents(tmp_path_factory: pytest.TempPathFactory) -> Agents:
     return Agents(folder / "base", folder / "it", folder / "hr")
 
 
+@pytest.fixture(scope="session")
+def exported(agents: Agents, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The base of the agents in ONNX, in float32."""
+    folder = tmp_path_factory.mktemp("exported") / "base"
+    assert run("export", agents.base, folder, "--precision", "float32").exit_code == 0
+    return folder
+
+
 def run(*arguments: object, stdin: str | bytes | None = None) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin)

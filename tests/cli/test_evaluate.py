@@ -44,6 +44,12 @@ def test_tables_show_the_weak_intents_and_the_confused_pairs(
     assert "taken for" not in run("evaluate", data, "-a", agents.it, "--worst", 0).stdout
 
 
+def test_a_base_in_onnx_has_the_same_scores(agents: Agents, data: Path, exported: Path):
+    result = run("evaluate", data, "-a", agents.it, "-b", exported, "--backend", "onnx", "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["accuracy"] == pytest.approx(0.9)
+
+
 def test_the_agent_and_the_split_can_be_chosen(agents: Agents, data: Path):
     (data.parent / "train.csv").write_text("text,label\n")
     result = run(

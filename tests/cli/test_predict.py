@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,6 +45,19 @@ def test_one_agent_for_each_text(agents: Agents):
     assert [line["agent"] for line in lines(result.stdout)] == ["people", "it"]
     result = run("predict", *TEXTS, "-a", agents.it, "-a", agents.hr, "--agent", "hr", "--json")
     assert [line["agent"] for line in lines(result.stdout)] == ["hr", "hr"]
+
+
+def test_onnx_says_what_torch_says(agents: Agents, exported: Path):
+    ours = lines(run("predict", *TEXTS, "-a", agents.it, "-b", exported, "--backend", "onnx", "--json").stdout)
+    theirs = lines(run("predict", *TEXTS, "-a", agents.it, "-b", agents.base, "--json").stdout)
+    assert [line["label"] for line in ours] == [line["label"] for line in theirs]
+    assert [line["score"] for line in ours] == pytest.approx([line["score"] for line in theirs], abs=1e-4)
+
+
+def test_onnx_needs_a_base_that_was_exported(agents: Agents):
+    result = run("predict", "hi", "-a", agents.it, "-b", agents.base, "--backend", "onnx")
+    assert result.exit_code == 1
+    assert "Export it once: intent-adapters export" in result.stderr
 
 
 def test_the_table_shows_text_intent_and_score(agents: Agents, monkeypatch: pytest.MonkeyPatch):
