@@ -15,7 +15,12 @@ INTRODUCTION = """\
 # Speed, memory and disk
 
 Our own systems and what one would take instead, side by side in one run on one machine. This page is written by the
-program that took the figures; nothing on it was typed in by hand.
+program that took the figures, but for the sections at its end that say so.
+
+*The bare encoder*, with which all is compared, is the encoder alone: it gets tokens and gives an embedding. In PyTorch
+it is transformers' model and the mean of its tokens. In ONNX Runtime it is the fastest export by standard means that
+we found: PyTorch's exporter, ONNX Runtime's own quantiser for int8, the level of optimisation that is fastest here. It
+is not the graph that we export.
 
 The agents are adapters with random weights (and random heads, random regressions) of the sizes that training gives:
 time, memory and bytes do not depend on what the weights are, and what these agents answer means nothing.
@@ -48,8 +53,7 @@ pip install 'intent-adapters[cli,export,plots]'
   the median with quartiles.
 - **One agent of the batch or many**: "x bare encoder" is always to the one batch of the bare encoder, which knows no
   agents. PyTorch's systems are compared with the bare encoder in PyTorch, ONNX Runtime's with the bare encoder in
-  ONNX Runtime of the same precision: PyTorch's exporter and ONNX Runtime's quantiser, at the level of optimisation
-  that was fastest here. It is not the graph that we export.
+  ONNX Runtime of the same precision.
 - **Threads** are set by OMP_NUM_THREADS and its like before a fresh process starts; ONNX Runtime gets the same
   number.
 - **Peers with needs of their own** (SetFit, AdapterHub) run in their own environment and time themselves; their
@@ -60,6 +64,21 @@ pip install 'intent-adapters[cli,export,plots]'
   weights read once; systems with a model per agent load 8 (the large one 4).
 - **Disk**: bytes of folders as saved; N agents are the base's bytes and N times an agent's.
 """
+
+
+KEPT = "<!-- What follows is kept when intent-adapters benchmark writes this page anew. -->"
+
+
+def write_page(page: Path, runs: Sequence[Results], pictures: Sequence[Sequence[Path]]) -> None:
+    """Write the page, or write it anew up to the line `KEPT`.
+
+    Args:
+        page: The file.
+        runs: See `render_page`.
+        pictures: See `render_page`.
+    """
+    _, mark, kept = page.read_text(encoding="utf-8").partition(KEPT) if page.exists() else ("", "", "")
+    page.write_text(render_page(runs, pictures) + (f"\n{mark}{kept}" if mark else ""), encoding="utf-8")
 
 
 def render_page(runs: Sequence[Results], pictures: Sequence[Sequence[Path]]) -> str:
@@ -80,16 +99,20 @@ def picture_folder(results: Results) -> str:
 
 
 def _summary(runs: Sequence[Results]) -> str:
-    lines = ["## What was promised\n"]
+    lines = ["## What was promised, and what was measured\n"]
     for results in runs:
-        found = [target.reached for target in targets(results)]
-        missed = [target for target in targets(results) if target.reached is False]
-        counts = f"{found.count(True)} reached, {found.count(False)} not, {found.count(None)} not measured"
-        lines.append(f"**{results.settings['base']}**: of {len(found)} targets {counts}.")
-        if missed:
-            lines.append("\nFell short:\n")
-            lines += [f"- {target.name}: wanted {target.wanted}, measured {target.measured}" for target in missed]
-        lines.append("")
+        found = targets(results)
+        lines.append(f"### Targets with {results.settings['base']}\n")
+        for heading, reached in (("Missed", False), ("Reached", True), ("Not measured", None)):
+            some = [target for target in found if target.reached is reached]
+            if some:
+                lines.append(f"{heading}, {len(some)} of {len(found)}:\n")
+                lines += [
+                    f"- {target.name}: wanted {target.wanted}"
+                    + (f", measured **{target.measured}**" if target.measured else "")
+                    for target in some
+                ]
+                lines.append("")
     return "\n".join(lines)
 
 

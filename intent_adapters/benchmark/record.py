@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 from intent_adapters.benchmark.figures import disk_figures, loading_figures, timing_figures
 
 FORMAT = 1
+PATH = re.compile(r"(?<![\w:/])(?:/[^/\s'\"]+)+/([^/\s'\"]+)")
+"""Where a file lies on this machine is nobody else's concern; its name stays."""
 
 
 class Record:
@@ -63,7 +66,10 @@ class Record:
 
     def add_loading(self, system: str, found: Mapping[str, Any]) -> None:
         """Take in what the stage `loading` returned."""
-        self.values["loading"][system] = loading_figures(found)
+        figures = loading_figures(found)
+        if "not_run" in figures:
+            figures["not_run"] = PATH.sub(r"\1", figures["not_run"])
+        self.values["loading"][system] = figures
         self._write()
 
     def finish(self) -> dict[str, Any]:
@@ -73,7 +79,7 @@ class Record:
         return self.values
 
     def _add_not_run(self, reasons: Mapping[str, str]) -> None:
-        every = {**self.values["not_run"], **reasons}
+        every = {**self.values["not_run"], **{name: PATH.sub(r"\1", reason) for name, reason in reasons.items()}}
         self.values["not_run"] = {name: every[name] for name in self.values["systems"] if name in every}
 
     def _write(self) -> None:

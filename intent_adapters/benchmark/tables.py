@@ -116,9 +116,9 @@ def not_run_table(results: Results) -> Table:
 
 
 def all_tables(results: Results) -> list[Table]:
-    """Every table that has rows, in order."""
+    """Every table of figures that has rows, in order."""
     tables = [make(results, threads) for make in (one_table, batch_table) for threads in results.threads]
-    tables += [loading_table(results), disk_table(results), target_table(results), not_run_table(results)]
+    tables += [loading_table(results), disk_table(results), not_run_table(results)]
     return [table for table in tables if table.rows]
 
 

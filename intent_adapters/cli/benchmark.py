@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from intent_adapters.benchmark import SYSTEMS, Results, Settings, benchmark
-from intent_adapters.benchmark.page import picture_folder, render_page
-from intent_adapters.benchmark.tables import all_tables
+from intent_adapters.benchmark.page import picture_folder, write_page
+from intent_adapters.benchmark.tables import all_tables, target_table
 from intent_adapters.cli.console import add_row, err, examples, new_table, out
 
 Base = Annotated[str | None, typer.Option("--base", "-b", help="Folder of the small encoder.", show_default=False)]
@@ -111,7 +111,7 @@ def benchmark_command(
 
 
 def _print_tables(results: Results) -> None:
-    for table in all_tables(results):
+    for table in (*all_tables(results), target_table(results)):
         shown = new_table(*table.columns, numbers=table.columns[table.left :], title=table.title)
         for row in table.rows:
             add_row(shown, *row)
@@ -130,7 +130,7 @@ def _write_pictures(runs: list[Results], plots: Path | None, page: Path | None) 
     if page is not None:
         page.parent.mkdir(parents=True, exist_ok=True)
         pictures = [write_plots(results, page.parent / picture_folder(results)) for results in runs]
-        page.write_text(render_page(runs, pictures), encoding="utf-8")
+        write_page(page, runs, pictures)
 
 
 def _numbers(threads: str) -> list[int]:

@@ -7,6 +7,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from intent_adapters.benchmark.page import KEPT
 from intent_adapters.cli import app
 
 SYSTEMS = "bare-torch,ours-torch,setfit"
@@ -69,12 +70,15 @@ def test_the_page_is_written_from_files_alone(measured: tuple[Path, Result], tmp
     assert result.exit_code == 0, result.output
     text = page.read_text(encoding="utf-8")
     for part in (
-        "## What was promised",
+        "## What was promised, and what was measured",
         "--threads 1 --quick --rounds 3 --json tiny.json",
         "| ours, PyTorch |",
         "### Not run",
     ):
         assert part in text
+    page.write_text(f"{text}\n{KEPT}\n\n## More\n", encoding="utf-8")
+    run("--from", measured[0] / "results.json", "--page", page)
+    assert page.read_text(encoding="utf-8") == f"{text}\n{KEPT}\n\n## More\n"
     pictures = [line.partition("](")[2].rstrip(")") for line in text.splitlines() if line.startswith("![")]
     assert pictures
     assert all((page.parent / picture).is_file() for picture in pictures)
