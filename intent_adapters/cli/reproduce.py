@@ -207,7 +207,7 @@ def _names(systems: str | None, of_exhibit: tuple[str, ...], track: Track) -> li
     if not has_setfit():
         left_out = [name for name in names if SYSTEMS[name].way == "setfit"]
         if left_out:
-            err.print("SetFit is not installed: its row is left out. pip install 'intent-adapters[reproduce]'")
+            err.print("SetFit is not installed: its row is left out. pip install 'intent-adapters\\[reproduce]'")
         names = [name for name in names if name not in left_out]
     return names
 

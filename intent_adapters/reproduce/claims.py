@@ -39,7 +39,7 @@ CLAIMS = (
 """Of tables 2 and 3, and of the two rows that we add."""
 
 
-def tested_claims(results: Results, column: str) -> list[tuple[Claim, Difference]]:
+def check_claims(results: Results, column: str) -> list[tuple[Claim, Difference]]:
     """The claims of which both systems were run on a column, with what came of them."""
     tested = [(claim, results.difference(column, claim.better, claim.worse)) for claim in CLAIMS]
     return [(claim, difference) for claim, difference in tested if difference is not None]

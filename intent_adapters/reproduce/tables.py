@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from intent_adapters.benchmark.tables import NOTHING, Table
-from intent_adapters.reproduce.claims import tested_claims
+from intent_adapters.reproduce.claims import check_claims
 from intent_adapters.reproduce.paper import CHECKPOINT_MEGABYTES, IT_ACCURACY
 from intent_adapters.reproduce.results import Results
 from intent_adapters.reproduce.systems import SYSTEMS, TABLE_2, TABLE_3
@@ -29,7 +29,7 @@ def claims_table(results: Results) -> Table:
         left=2,
     )
     for column in results.columns:
-        for claim, found in tested_claims(results, column):
+        for claim, found in check_claims(results, column):
             holds = {"better": "holds", "worse": "the other way round"}.get(found.verdict, found.verdict)
             table.rows.append((claim.words, column, f"{found.points:+.2f}", f"{found.p:.3f}", holds))
     return table

@@ -101,7 +101,8 @@ def pretrain(
             "bert" are 12 layers of 768.
         training: Steps, rates and the like; None for the defaults of `MaskedTraining`.
         device: "cpu" trains there even where there is a GPU.
-        resume: Go on from the last checkpoint below `output`; without one, start.
+        resume: Go on from the last checkpoint below `output`; without one, start. What is masked from there on is
+            drawn anew.
 
     Returns:
         What was logged: losses by step.
@@ -154,7 +155,7 @@ def pack_blocks(texts: Iterable[str], tokenizer: PreTrainedTokenizerBase, length
     chunk: list[str] = []
 
     def tokenise() -> None:
-        for ids in tokenizer(chunk, truncation=True, max_length=length)["input_ids"]:
+        for ids in tokenizer(chunk, verbose=False)["input_ids"]:
             parts.append(np.asarray(ids, dtype=np.int32))
         chunk.clear()
 
