@@ -188,7 +188,7 @@ class Adapter:
         digest = hashlib.sha256(json.dumps(meaning).encode())
         for name, tensor in sorted(self.tensors.items()):
             digest.update(f"{name} {list(tensor.shape)}".encode())
-            digest.update(tensor.float().contiguous().numpy())
+            digest.update(tensor.float().contiguous().numpy().data)
         return digest.hexdigest()
 
 

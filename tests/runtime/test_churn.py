@@ -18,7 +18,7 @@ def soak(folder: Path, seconds: float) -> Churn:
     assert done.failures == []
     model = done.model
     assert model.stats.evictions > done.changes / 10, "the budget must be too small for all"
-    assert max(done.resident) <= BUDGET
+    assert model.stats.bytes <= BUDGET
     for name in model.agents:
         model.unload_adapter(name)
     stats = model.stats
