@@ -15,7 +15,7 @@ INTRODUCTION = """\
 # Speed, memory and disk
 
 Our own systems and what one would take instead, side by side in one run on one machine. This page is written by the
-program that took the figures, but for the sections at its end that say so.
+program that took the figures, but for the sections after the notes, which were written by hand.
 
 *The bare encoder*, with which all is compared, is the encoder alone: it gets tokens and gives an embedding. In PyTorch
 it is transformers' model and the mean of its tokens. In ONNX Runtime it is the fastest export by standard means that
