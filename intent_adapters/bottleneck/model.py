@@ -31,12 +31,8 @@ from intent_adapters.errors import ConfigError
 class BottleneckModel(BaseTuner):
     """Bottleneck adapters and intent heads on an encoder; made by PEFT, not by hand.
 
-    Args:
-        model: The encoder.
-        peft_config: A `BottleneckConfig`, or adapter name -> `BottleneckConfig`.
-        adapter_name: Name of the adapter to inject.
-        low_cpu_mem_usage: Make its weights on the meta device; they are about to be loaded.
-        state_dict: Inject at the modules that these weights belong to.
+    Its arguments are those of PEFT's `BaseTuner`: the encoder, a `BottleneckConfig` (or adapter name ->
+    `BottleneckConfig`) and the name of the adapter to inject.
     """
 
     prefix: str = PREFIX
