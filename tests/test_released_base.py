@@ -1,4 +1,4 @@
-"""The base that we release: complete, usable without this package, and as good as its card says."""
+"""The bases that we release: complete, usable without this package, and as good as their cards say."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 
-from intent_adapters.base import load_base
+from intent_adapters.base import fingerprint, load_base
 from intent_adapters.training.sts import sts_evaluator
 from tests.support.shared import shared_path
 
-FOLDER = Path(__file__).parents[1] / "model_cards" / "intent-base-ko-en"
+CARDS = Path(__file__).parents[1] / "model_cards"
+FOLDER = CARDS / "intent-base-ko-en"
+ENGLISH = CARDS / "intent-base-en"
 
 
 @pytest.fixture(scope="module")
@@ -21,17 +23,26 @@ def model():
     return SentenceTransformer(str(FOLDER), device="cpu")
 
 
-def test_shape_and_settings(model):
+@pytest.mark.parametrize(("folder", "pieces"), [(FOLDER, 32_768), (ENGLISH, 30_522)], ids=lambda value: str(value)[-5:])
+def test_shape_and_settings(folder, pieces):
+    model = SentenceTransformer(str(folder), device="cpu")
     config = model[0].auto_model.config
     shape = (config.num_hidden_layers, config.hidden_size, config.intermediate_size, config.num_attention_heads)
     assert shape == (6, 384, 1536, 12)
-    assert config.vocab_size == len(model.tokenizer) == 32_768
+    assert config.vocab_size == len(model.tokenizer) == pieces
     assert model.max_seq_length == 128
     assert not any(model.prompts.values())
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
-    assert sum(file.stat().st_size for file in FOLDER.rglob("*")) < 50_000_000
-    assert not list(FOLDER.rglob("*.bin"))
-    assert json.loads((FOLDER / "modules.json").read_text())[-1]["type"].endswith("Normalize")
+    assert sum(file.stat().st_size for file in folder.rglob("*")) < 50_000_000
+    assert not list(folder.rglob("*.bin"))
+    assert json.loads((folder / "modules.json").read_text())[-1]["type"].endswith("Normalize")
+
+
+def test_english_paraphrases_are_near():
+    model = SentenceTransformer(str(ENGLISH), device="cpu")
+    texts = ["please cancel my booking", "I'd like to call off the reservation", "how much is on my account?"]
+    cosines = model.similarity(*[model.encode(texts, convert_to_tensor=True)] * 2)
+    assert cosines[0, 1] > cosines[0, 2] + 0.3
 
 
 def test_paraphrases_are_near_in_both_languages_and_across(model):
@@ -48,8 +59,11 @@ def test_paraphrases_are_near_in_both_languages_and_across(model):
         assert cosines[near] > cosines[far] + 0.3
 
 
-def test_it_is_a_base_for_agents():
-    assert not any(parameter.requires_grad for parameter in load_base(FOLDER, device="cpu").parameters())
+@pytest.mark.parametrize("folder", [FOLDER, ENGLISH], ids=lambda value: value.name)
+def test_it_is_a_base_for_agents(folder):
+    base = load_base(folder, device="cpu")
+    assert not any(parameter.requires_grad for parameter in base.parameters())
+    assert fingerprint(base) in (folder / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

@@ -41,13 +41,6 @@ class Run:
     validation_score: float | None
 
 
-class _Trainer(SentenceTransformerTrainer):
-    """Without the model card: it samples and tokenizes training texts, and describes a whole model, not an adapter."""
-
-    def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
-        """Adds none."""
-
-
 def run_training(
     model: SentenceTransformer,
     texts: Sequence[str],
