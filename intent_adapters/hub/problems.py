@@ -52,7 +52,8 @@ NOT_FOUND_WITH_TOKEN = (
 REASONS: Mapping[type[Exception], str] = {
     GatedRepoError: "the repository is gated. Ask for access on its page, then use a token of that account: "
     "`hf auth login`, HF_TOKEN, or `token=`.",
-    OfflineModeIsEnabled: "it is not in the cache, and the client is offline. Unset HF_HUB_OFFLINE, or fetch it first "
+    OfflineModeIsEnabled: "there is no such folder, it is not in the cache, and the client is offline. Say where the "
+    "folder is (for an agent that was moved, its base: `base=`, `--base`), or unset HF_HUB_OFFLINE, or fetch it first "
     "where there is a network: `intent-adapters pull`.",
     LocalEntryNotFoundError: "it is not, or not completely, in the cache, and the network may not be used. Drop "
     "`local_files_only`, or fetch it first: `intent-adapters pull`.",

@@ -38,7 +38,7 @@ def session(hub: LoopbackHub, tmp_path, monkeypatch) -> Session:
 
 def test_every_block_runs(session: Session, hub: LoopbackHub):
     blocks = list(blocks_of(PAGE))
-    assert len(blocks) == 7
+    assert len(blocks) == 9
     for block in blocks:
         session.run(block)
     assert set(hub.storage.repos) == {"my-org/intent-base", "my-org/clinic"}
