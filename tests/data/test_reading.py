@@ -99,6 +99,12 @@ def test_other_separators_are_seen_in_the_header(tmp_path: Path, separator: str)
     assert read_intents(path).to_list() == [{"text": "hi, you", "label": "greet"}, {"text": "bye", "label": "leave"}]
 
 
+def test_rows_of_separators_alone_as_spreadsheets_leave_them_are_no_rows(tmp_path: Path):
+    (tmp_path / "a.csv").write_text("text;label\nhello;greet\n;\n ; \nbye;leave\n;\n", encoding="utf-8")
+    rows = read_intents(tmp_path / "a.csv", purpose="evaluation")
+    assert rows["text"][:] == ["hello", "bye"]
+
+
 def test_a_row_after_a_text_of_two_lines_knows_its_line(tmp_path: Path):
     path = tmp_path / "a.csv"
     path.write_text('text,label\n"hi\nyou",greet\n\n,greet\n')

@@ -61,5 +61,5 @@ def _split(path: Path, text: str, delimiter: str, problems: Problems) -> Iterato
             cure = 'close every quotation mark, and write a quotation mark inside quotes twice ("")'
             problems.add(f"{path}:{line}", f"the quotation marks of the row do not balance ({error})", cure)
             return
-        if fields:
+        if any(field.strip() for field in fields):  # spreadsheets leave rows of separators alone
             yield line, fields
