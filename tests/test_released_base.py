@@ -23,7 +23,9 @@ def model():
     return SentenceTransformer(str(FOLDER), device="cpu")
 
 
-@pytest.mark.parametrize(("folder", "pieces"), [(FOLDER, 32_768), (ENGLISH, 30_522)], ids=lambda value: str(value)[-5:])
+@pytest.mark.parametrize(
+    ("folder", "pieces"), [(FOLDER, 32_768), (ENGLISH, 30_522)], ids=lambda value: str(value)[-5:]
+)
 def test_shape_and_settings(folder, pieces):
     model = SentenceTransformer(str(folder), device="cpu")
     config = model[0].auto_model.config
