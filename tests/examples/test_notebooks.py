@@ -16,11 +16,11 @@ MINUTES = {
     "1_first_agent": 2,
     "2_hundred_agents": 2,
     "3_from_language_model_to_base": 2,
-    "4_publish_and_reuse": 1,
+    "4_publish_and_reuse": 2,
     "5_is_my_agent_good": 5,
 }
 PATIENCE = 4
-WORDS = {1: "one minute", 2: "two minutes", 5: "five minutes"}
+WORDS = {2: "two minutes", 5: "five minutes"}
 NOTEBOOKS = [ROOT / "examples" / f"{name}.ipynb" for name in MINUTES]
 
 
