@@ -27,6 +27,7 @@ def plot_figure_2(results: Results) -> Picture:
             axes.set_title(f"{title}\n{of_small / of_large:.0%} of large (paper {paper:.0%})")
             axes.set_ylim(0, 1.15 * max(of_large, of_small))
             axes.set_yticks([])
+            axes.set_xlim(-0.7, 1.7)
             axes.spines["left"].set_visible(False)
     return picture
 
@@ -52,10 +53,11 @@ def plot_table_4(results: Results) -> Picture:
                 f"{ours[-1]:,.0f} MB", (counts[-1], ours[-1]), xytext=(6, -3), textcoords="offset points", color=colour
             )
         axes.set_yscale("log")
+        axes.set_yticks([100, 1_000, 10_000], ["100 MB", "1 GB", "10 GB"])
         axes.set_xticks([1, 50, 100])
         axes.set_xlim(-4, 122)
         axes.set_xlabel("agents")
-        axes.set_ylabel("MB on disk")
+        axes.set_ylabel("on disk")
         axes.grid(color="#EEEEEE")
         axes.set_title("Encoders and agents on disk, from saved folders")
         picture.legend(loc="outside right center")

@@ -1,0 +1,82 @@
+"""The results in docs/results/paper: the page shows them as they are, and says of the paper's order what they say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from intent_adapters.reproduce.claims import check_claims
+from intent_adapters.reproduce.page import fill_page
+from intent_adapters.reproduce.paper import IT_ACCURACY
+from intent_adapters.reproduce.results import Results
+from intent_adapters.reproduce.systems import SYSTEMS
+
+DOCS = Path(__file__).parents[2] / "docs" / "results"
+STORED = {file.stem: Results.read(file) for file in sorted((DOCS / "paper").glob("*.json"))}
+PAGE = (DOCS / "paper.md").read_text(encoding="utf-8")
+IT = "ParaKQC, 998 classes"
+
+
+def verdicts(track, column):
+    return {(claim.better, claim.worse): found.verdict for claim, found in check_claims(STORED[track], column)}
+
+
+def test_the_page_shows_the_stored_results():
+    assert set(STORED) == {"english", "korean"}
+    assert fill_page(PAGE, list(STORED.values())) == PAGE
+
+
+@pytest.mark.parametrize("track", STORED)
+def test_every_figure_is_of_a_known_system_in_complete_repetitions(track):
+    results = STORED[track]
+    assert results.values["machines"]
+    for systems in results.values["accuracy"].values():
+        for name, by_repetition in systems.items():
+            assert name in SYSTEMS
+            assert list(by_repetition) == [str(number) for number in range(len(by_repetition))]
+            assert all(0 < accuracy <= 1 for accuracy in by_repetition.values())
+
+
+def test_metric_learning_helps_both_encoders():
+    large, small = ("large-se-metric", "large-se"), ("distilled-se-metric", "distilled-se")
+    assert verdicts("korean", IT)[large] == verdicts("korean", IT)[small] == "better"
+    assert verdicts("english", "BANKING77, 5 shots")[large] == "better"
+    assert verdicts("english", "BANKING77, 5 shots")[small] == "better"
+    assert verdicts("english", "CLINC150, 5 shots")[large] == "no difference shown"
+    assert verdicts("english", "CLINC150, 5 shots")[small] == "better"
+
+
+def test_the_adapter_is_ahead_of_fine_tuning_in_english_and_behind_in_korean():
+    large, small = ("large-se-metric", "large-se-tuned"), ("distilled-se-metric", "distilled-se-tuned")
+    assert verdicts("english", "BANKING77, 5 shots")[large] == "better"
+    assert verdicts("english", "CLINC150, 5 shots")[large] == "better"
+    assert verdicts("english", "BANKING77, 5 shots")[small] == "better"
+    assert verdicts("english", "CLINC150, 5 shots")[small] == "no difference shown"
+    assert verdicts("korean", IT)[large] == verdicts("korean", IT)[small] == "worse"
+
+
+def test_the_adapter_is_ahead_of_logistic_regression_everywhere():
+    for track, column in (("korean", IT), ("english", "BANKING77, 5 shots"), ("english", "CLINC150, 5 shots")):
+        assert verdicts(track, column)["distilled-se-metric", "distilled-se-probe"] == "better"
+
+
+def test_distilled_se_is_above_the_papers_and_below_its_large_one():
+    ours = 100 * STORED["korean"].accuracy(IT, "distilled-se-metric").mean
+    assert IT_ACCURACY["distilled-se-metric"] < ours < IT_ACCURACY["large-se-metric"]
+
+
+def test_98_per_cent_is_kept_in_korean_and_not_in_english():
+    kept = {
+        (track, column): results.kept(column, "distilled-se-metric", "large-se-metric")
+        for track, results in STORED.items()
+        for column in results.columns
+    }
+    assert kept["korean", IT] >= 0.98
+    assert all(0.97 < share < 0.98 for (track, _), share in kept.items() if track == "english")
+
+
+def test_the_small_encoder_is_a_fifth_and_faster():
+    footprint, response = (STORED["english"].values[name] for name in ("footprint", "response"))
+    assert footprint["distilled"]["parameters"] / footprint["large"]["parameters"] == pytest.approx(0.21, abs=0.01)
+    assert response["threads"]["1"]["ratio"] < 0.4
