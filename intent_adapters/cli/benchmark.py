@@ -10,7 +10,7 @@ import typer
 from intent_adapters.benchmark import SYSTEMS, Results, Settings, benchmark
 from intent_adapters.benchmark.page import picture_folder, write_page
 from intent_adapters.benchmark.tables import all_tables, target_table
-from intent_adapters.cli.console import add_row, err, examples, new_table, out
+from intent_adapters.cli.console import err, examples, print_cells
 
 Base = Annotated[str | None, typer.Option("--base", "-b", help="Folder of the small encoder.", show_default=False)]
 Large = Annotated[
@@ -112,10 +112,7 @@ def benchmark_command(
 
 def _print_tables(results: Results) -> None:
     for table in (*all_tables(results), target_table(results)):
-        shown = new_table(*table.columns, numbers=table.columns[table.left :], title=table.title)
-        for row in table.rows:
-            add_row(shown, *row)
-        out.print(shown)
+        print_cells(table, title=table.title)
 
 
 def _write_pictures(runs: list[Results], plots: Path | None, page: Path | None) -> None:

@@ -11,9 +11,20 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from intent_adapters.cli.console import add_row, err, examples, new_table, out, percent
+from intent_adapters.cli.console import err, examples, percent, print_cells
 from intent_adapters.cli.options import Device
-from intent_adapters.reproduce import SYSTEMS, Bench, Encoders, Results, Track, fill, plan, read_track, shipped_tracks
+from intent_adapters.reproduce import (
+    SYSTEMS,
+    Bench,
+    Cell,
+    Encoders,
+    Results,
+    Track,
+    fill,
+    plan,
+    read_track,
+    shipped_tracks,
+)
 from intent_adapters.reproduce.footprint import measure_footprint
 from intent_adapters.reproduce.page import TABLES, fill_page
 from intent_adapters.reproduce.response import measure_response
@@ -102,9 +113,10 @@ def reproduce_command(
         chosen = read_track(track)
         names = _names(systems, ROWS.get(exhibit, ()), chosen)
         encoders = Encoders(chosen, data, work, _folders(model or []), device)
-        results = _measure_cells(chosen, encoders, names, column, repetitions, 0 if finished else workers)
+        cells = plan(chosen, names, column, repetitions or chosen.repetitions)
+        results = _measure_cells(cells, encoders, workers=workers, only_find=finished)
         if exhibit in (Exhibit.TABLE_4, Exhibit.FIGURE_2, Exhibit.ALL):
-            results = _measure_sizes(chosen, encoders, results)
+            results = _measure_sizes(encoders, results)
         found = [results]
         if results_file is not None:
             results.write(results_file)
@@ -116,18 +128,10 @@ def reproduce_command(
         _draw(found, plots)
 
 
-def _measure_cells(
-    track: Track,
-    encoders: Encoders,
-    names: list[str],
-    columns: list[str] | None,
-    repetitions: int | None,
-    workers: int,
-) -> Results:
-    cells = plan(track, names, columns, repetitions or track.repetitions)
-    roles: list[Role] = list(dict.fromkeys(SYSTEMS[name].role for name in names))
+def _measure_cells(cells: list[Cell], encoders: Encoders, *, workers: int, only_find: bool) -> Results:
+    roles: list[Role] = list(dict.fromkeys(SYSTEMS[cell.system].role for cell in cells))
     folders: dict[str, str] = {}
-    for role in roles if workers else ():
+    for role in () if only_find else roles:
         err.print(f"encoder {role} ...")
         folders[role] = str(encoders.folder(role))
     bench = Bench(
@@ -138,12 +142,12 @@ def _measure_cells(
         device=encoders.device,
     )
     with _progress() as show:
-        done = fill(cells, bench, workers=workers, only_find=not workers, on_start=show.start, on_cell=show.cell)
-    return Results.of_cells(track, done)
+        done = fill(cells, bench, workers=workers, only_find=only_find, on_start=show.start, on_cell=show.cell)
+    return Results.of_cells(encoders.track, done)
 
 
-def _measure_sizes(track: Track, encoders: Encoders, results: Results) -> Results:
-    if not {"large-se", "distilled-se"} <= set(track.encoders):
+def _measure_sizes(encoders: Encoders, results: Results) -> Results:
+    if not {"large-se", "distilled-se"} <= set(encoders.track.encoders):
         return results
     large, small = str(encoders.folder("large-se")), str(encoders.folder("distilled-se"))
     err.print("footprint ...")
@@ -181,12 +185,7 @@ def _show(results: Results, names: tuple[str, ...]) -> None:
         table = TABLES[name](results)
         if not table.rows:
             continue
-        shown = new_table(
-            *table.columns, numbers=table.columns[table.left :], title=f"{results.values['title']}. {table.title}"
-        )
-        for row in table.rows:
-            add_row(shown, *row)
-        out.print(shown)
+        print_cells(table, title=f"{results.values['title']}. {table.title}")
 
 
 def _draw(found: list[Results], folder: Path) -> None:

@@ -11,6 +11,7 @@ from datasets import Dataset
 
 from intent_adapters.data import few_shot_split, read_intents
 from intent_adapters.errors import ConfigError, DataError
+from intent_adapters.reproduce.digests import file_digest
 from intent_adapters.reproduce.track import Column
 
 
@@ -51,7 +52,7 @@ def digest(column: Column, data: Path, repetition: int) -> str:
     for name in (column.rows, column.test, column.dropped, given):
         if name is not None:
             path = data / name
-            total.update(_file_digest(path) if path.is_file() else name.encode())
+            total.update(bytes.fromhex(file_digest(path)) if path.is_file() else name.encode())
     return total.hexdigest()
 
 
@@ -64,11 +65,6 @@ def _place(name: str, data: Path) -> str:
 def _read(source: str) -> Dataset:
     # As they are: a draw names rows by their number.
     return read_intents(source, split=None, purpose="evaluation")
-
-
-@lru_cache
-def _file_digest(path: Path) -> bytes:
-    return hashlib.sha256(path.read_bytes()).digest()
 
 
 def _dropped(column: Column, data: Path) -> set[str]:

@@ -9,7 +9,6 @@ import lzma
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,13 @@ from transformers import AutoTokenizer
 
 from intent_adapters.data.pairs import PairSource, read_pairs
 from intent_adapters.errors import ConfigError, DataError
+from intent_adapters.reproduce.digests import file_digest
 from intent_adapters.reproduce.systems import Role
 from intent_adapters.reproduce.track import Contrastive, Distilled, Given, Pretrained, Recipe, Track
+from intent_adapters.training.checkpoints import CHECKPOINTS
 from intent_adapters.training.distillation import distill
 from intent_adapters.training.encoder import train_encoder
-from intent_adapters.training.pair_training import CHECKPOINTS, PairTraining
+from intent_adapters.training.pair_training import PairTraining
 from intent_adapters.training.pretraining import MaskedTraining, pretrain
 from intent_adapters.training.student import student_from_layers, student_from_shape
 
@@ -166,17 +167,14 @@ def read_texts(file: Path) -> Iterator[str]:
         raise DataError(f"{file} cannot be read as texts, one a line, or as pairs: {error!r}") from error
 
 
-@lru_cache
 def _digest_of_weights(folder: Path) -> str:
     total = hashlib.sha256()
     for file in sorted(folder.rglob("*.safetensors")):
-        with file.open("rb") as content:
-            total.update(hashlib.file_digest(content, "sha256").digest())
+        total.update(bytes.fromhex(file_digest(file)))
     return total.hexdigest()
 
 
 def _digest_of_file(file: Path) -> str:
     if not file.is_file():
         raise DataError(f"there is no file {file}: --data names the folder in which the files of the track are")
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+    return file_digest(file)

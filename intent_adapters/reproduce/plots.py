@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from intent_adapters.evaluation.plots.canvas import BLUE, GREY, PURPLE, Picture, new_picture
-from intent_adapters.reproduce.paper import CHECKPOINT_MEGABYTES, FASTER, SIZE_RATIO
+from intent_adapters.paper import CHECKPOINT_MEGABYTES, FASTER, SIZE_RATIO
 from intent_adapters.reproduce.results import Results
 
 

@@ -100,17 +100,19 @@ class Results:
 
     def difference(self, column: str, first: str, second: str) -> Difference | None:
         """One system against another on the repetitions that both have; None if there are none."""
-        one, other = self._by_repetition(column, first), self._by_repetition(column, second)
-        both = [repetition for repetition in one if repetition in other]
-        if not both:
-            return None
-        return compare_pairs([one[repetition] for repetition in both], [other[repetition] for repetition in both])
+        one, other = self._on_both(column, first, second)
+        return compare_pairs(one, other) if one else None
 
     def kept(self, column: str, small: str, large: str) -> float | None:
         """Accuracy of one system as a share of another's, over the repetitions that both have."""
-        one, other = self._by_repetition(column, small), self._by_repetition(column, large)
+        one, other = self._on_both(column, small, large)
+        return sum(one) / sum(other) if one else None
+
+    def _on_both(self, column: str, first: str, second: str) -> tuple[list[float], list[float]]:
+        """Accuracies of two systems on the repetitions that both have."""
+        one, other = self._by_repetition(column, first), self._by_repetition(column, second)
         both = [repetition for repetition in one if repetition in other]
-        return sum(one[number] for number in both) / sum(other[number] for number in both) if both else None
+        return [one[repetition] for repetition in both], [other[repetition] for repetition in both]
 
     def _by_repetition(self, column: str, system: str) -> dict[str, float]:
         found: dict[str, float] = self.values["accuracy"].get(column, {}).get(system, {})

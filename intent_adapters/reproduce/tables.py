@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from intent_adapters.benchmark.tables import NOTHING, Table
+from intent_adapters.paper import CHECKPOINT_MEGABYTES, IT_ACCURACY
 from intent_adapters.reproduce.claims import check_claims
-from intent_adapters.reproduce.paper import CHECKPOINT_MEGABYTES, IT_ACCURACY
 from intent_adapters.reproduce.results import Results
 from intent_adapters.reproduce.systems import SYSTEMS, TABLE_2, TABLE_3
 

@@ -16,14 +16,13 @@ from sentence_transformers import (
 from sentence_transformers.base.evaluation import BaseEvaluator
 from torch import nn
 from transformers import TrainerCallback
-from transformers.trainer_utils import get_last_checkpoint
 
 from intent_adapters.errors import ConfigError
 from intent_adapters.losses.projection import Projection
+from intent_adapters.training.checkpoints import CHECKPOINTS, last_checkpoint
 from intent_adapters.training.pair_sampler import PairBatchSampler
 from intent_adapters.training.randomness import own_randomness
 
-CHECKPOINTS = "checkpoints"
 PROJECTION_FILE = "projection.safetensors"
 
 
@@ -104,9 +103,7 @@ def run_pair_training(
         DataError: The pairs cannot be trained on.
     """
     checkpoints = Path(output) / CHECKPOINTS
-    last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
-    if last is not None and not resume:
-        raise ConfigError(f"{checkpoints} holds a run that was cut off: resume it, or give another output folder")
+    last = last_checkpoint(output, resume=resume)
     model.float()  # half-precision weights, as small models are stored, lose the small changes of late steps
     with own_randomness(training.seed):
         trainer = SentenceTransformerTrainer(

@@ -25,10 +25,9 @@ from transformers import (
     Trainer,
     TrainingArguments,
 )
-from transformers.trainer_utils import get_last_checkpoint
 
 from intent_adapters.errors import ConfigError, DataError
-from intent_adapters.training.pair_training import CHECKPOINTS
+from intent_adapters.training.checkpoints import CHECKPOINTS, last_checkpoint
 from intent_adapters.training.randomness import own_randomness
 
 CHUNK = 10_000
@@ -116,9 +115,7 @@ def pretrain(
     if tokenizer.mask_token_id is None:
         raise ConfigError("the tokenizer has no mask token, without which nothing can be masked: take another one")
     checkpoints = Path(output) / CHECKPOINTS
-    last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
-    if last is not None and not resume:
-        raise ConfigError(f"{checkpoints} holds a run that was cut off: resume it, or give another output folder")
+    last = last_checkpoint(output, resume=resume)
     blocks = pack_blocks(texts, tokenizer, training.block_length)
     with own_randomness(training.seed):
         config = AutoConfig.for_model(

@@ -11,7 +11,7 @@ from intent_adapters.errors import DataError
 from intent_adapters.reproduce.encoders import MADE, Encoders, read_texts
 from intent_adapters.reproduce.systems import ROLES
 from intent_adapters.reproduce.track import read_track
-from intent_adapters.training.pair_training import CHECKPOINTS
+from intent_adapters.training.checkpoints import CHECKPOINTS
 
 
 @pytest.fixture

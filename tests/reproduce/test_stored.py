@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from intent_adapters.paper import IT_ACCURACY
 from intent_adapters.reproduce.claims import check_claims
 from intent_adapters.reproduce.page import fill_page
-from intent_adapters.reproduce.paper import IT_ACCURACY
 from intent_adapters.reproduce.results import Results
 from intent_adapters.reproduce.systems import SYSTEMS
 

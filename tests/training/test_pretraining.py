@@ -11,7 +11,7 @@ from sentence_transformers import SentenceTransformer
 from transformers import Trainer, TrainerCallback
 
 from intent_adapters.errors import ConfigError, DataError
-from intent_adapters.training.pair_training import CHECKPOINTS
+from intent_adapters.training.checkpoints import CHECKPOINTS
 from intent_adapters.training.pretraining import MaskedTraining, pack_blocks, pretrain
 from tests.support.tiny import tiny_tokenizer
 

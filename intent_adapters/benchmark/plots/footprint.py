@@ -5,13 +5,8 @@ from __future__ import annotations
 from intent_adapters.benchmark.plots.look import LOOKS
 from intent_adapters.benchmark.results import Results
 from intent_adapters.evaluation.plots.canvas import DARK, GREY, Picture, new_picture
+from intent_adapters.paper import CHECKPOINT_MEGABYTES
 
-PAPER = {
-    "paper: large, fine-tuned": {1: 423, 50: 21150, 100: 42300},
-    "paper: distilled, fine-tuned": {1: 90, 50: 4500, 100: 9000},
-    "paper: distilled, adapter": {1: 102, 50: 690, 100: 1290},
-}
-"""Megabytes for N agents, table 4 of Yoon & Kang."""
 PAPER_MARKS = ("D", "v", "o")
 
 
@@ -42,7 +37,7 @@ def plot_footprint(results: Results) -> Picture | None:
                 label=look.label,
                 linewidth=1.8,
             )
-        for (label, totals), marker in zip(PAPER.items(), PAPER_MARKS, strict=True):
+        for (label, totals), marker in zip(CHECKPOINT_MEGABYTES.items(), PAPER_MARKS, strict=True):
             axes.plot(
                 list(totals),
                 list(totals.values()),
@@ -50,7 +45,7 @@ def plot_footprint(results: Results) -> Picture | None:
                 marker=marker,
                 markerfacecolor="white",
                 linestyle=":",
-                label=label,
+                label=f"paper: {label}",
             )
         axes.set_xscale("log")
         axes.set_yscale("log")
