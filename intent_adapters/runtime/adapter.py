@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import torch
 from peft.utils import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
-from safetensors import SafetensorError, deserialize
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -23,14 +18,14 @@ from intent_adapters.bottleneck import INTENT_BOTTLENECK, BottleneckConfig, Site
 from intent_adapters.bottleneck.sites import embedding_dim
 from intent_adapters.bottleneck.slots import HEAD_SLOT
 from intent_adapters.errors import AdapterError, ConfigError
-from intent_adapters.hub.contents import MAX_ADAPTER_BYTES, MAX_CONFIG_BYTES
+from intent_adapters.hub.contents import MAX_CONFIG_BYTES
 from intent_adapters.runtime.files import replaced_folder
 from intent_adapters.runtime.shapes import site_shapes
+from intent_adapters.runtime.weights import WeightsFile, check_file, read_weights
 
 # PEFT writes every tensor name below this prefix.
 PREFIX = "base_model.model."
-DIGEST_KEY = "intent_adapters_digest"
-DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+DIGEST_KEY = "intent_adapters_sha256"
 HEAD = f"{HEAD_SLOT}.intent_bottleneck_head"
 
 
@@ -143,15 +138,19 @@ class Adapter:
         """
         folder = Path(folder)
         config = _read_config(folder)
-        tensors, digest = _read_tensors(folder)
-        adapter = cls(config, tensors)
+        weights = read_weights(folder)
+        digest = weights.metadata.get(DIGEST_KEY)
         # Written by plain PEFT an adapter has no digest; everything else about it is checked all the same.
-        if digest is not None and digest != adapter.digest:
+        if digest is not None and digest != _digest(config, weights):
             raise AdapterError(
                 f"The adapter in {str(folder)!r} is damaged: its weights and labels are not the ones that were saved "
                 "(digest mismatch). Get it again from where it came from."
             )
-        return adapter
+        try:
+            tensors = weights.tensors()
+        except ValueError as error:
+            raise AdapterError(f"The adapter in {str(folder)!r} makes no sense: {error}. Get it again.") from error
+        return cls(config, {name.removeprefix(PREFIX): tensor for name, tensor in tensors.items()})
 
     def write(self, folder: str | Path) -> None:
         """Write the adapter folder, atomically: a killed process leaves the old adapter or this one.
@@ -171,10 +170,9 @@ class Adapter:
             raise AdapterError(
                 f"Cannot save an adapter to {str(folder)!r}: the folder holds other things. Name a new folder."
             )
-        tensors = {PREFIX + name: _smallest(tensor) for name, tensor in self.tensors.items()}
         with replaced_folder(folder) as staging:
             # One entry alone: safetensors writes several in random order, and the same adapter would be other bytes.
-            save_file(tensors, staging / SAFETENSORS_WEIGHTS_NAME, {DIGEST_KEY: self.digest})
+            save_file(self._stored(), staging / SAFETENSORS_WEIGHTS_NAME, {DIGEST_KEY: self.digest})
             self.config.save_pretrained(str(staging))
 
     @property
@@ -183,13 +181,15 @@ class Adapter:
 
         The threshold and the temperature are left out: they may be set by hand.
         """
-        config = self.config
-        meaning = [self.labels, config.non_linearity, config.scaling, config.prompt]
-        digest = hashlib.sha256(json.dumps(meaning).encode())
-        for name, tensor in sorted(self.tensors.items()):
-            digest.update(f"{name} {list(tensor.shape)}".encode())
-            digest.update(tensor.float().contiguous().numpy().data)
-        return digest.hexdigest()
+        return _digest(self.config, WeightsFile(bytearray(save(self._stored()))))
+
+    def _stored(self) -> dict[str, Tensor]:
+        return {PREFIX + name: _smallest(tensor) for name, tensor in self.tensors.items()}
+
+
+def _digest(config: BottleneckConfig, weights: WeightsFile) -> str:
+    meaning = [config.labels, config.non_linearity, config.scaling, config.prompt, weights.digest()]
+    return hashlib.sha256(json.dumps(meaning).encode()).hexdigest()
 
 
 def _smallest(tensor: Tensor) -> Tensor:
@@ -199,7 +199,7 @@ def _smallest(tensor: Tensor) -> Tensor:
 
 def _read_config(folder: Path) -> BottleneckConfig:
     path = folder / CONFIG_NAME
-    _check_file(path, MAX_CONFIG_BYTES)
+    check_file(path, MAX_CONFIG_BYTES)
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
@@ -217,54 +217,3 @@ def _read_config(folder: Path) -> BottleneckConfig:
     if not config.labels:
         raise AdapterError(f"{str(path)!r} names no labels: the adapter has no classification head and cannot answer.")
     return config
-
-
-def _read_tensors(folder: Path) -> tuple[dict[str, Tensor], str | None]:
-    path = folder / SAFETENSORS_WEIGHTS_NAME
-    if not path.exists() and (folder / "adapter_model.bin").exists():
-        raise AdapterError(
-            f"{str(folder)!r} holds a pickle, adapter_model.bin, which can run code when it is opened and is never "
-            f"read. Save the adapter as {SAFETENSORS_WEIGHTS_NAME} (the default of PEFT)."
-        )
-    _check_file(path, MAX_ADAPTER_BYTES)
-    try:
-        data = path.read_bytes()
-        deserialize(data)  # only to have safetensors check every length and offset
-    except (SafetensorError, OSError, ValueError) as error:
-        raise AdapterError(
-            f"{str(path)!r} is damaged or no safetensors file: {error}. Get the adapter again."
-        ) from error
-    start = 8 + int.from_bytes(data[:8], "little")
-    header: dict[str, Any] = json.loads(data[8:start])
-    metadata = header.pop("__metadata__", {})
-    entries = sorted(header.items(), key=lambda item: item[1]["data_offsets"])
-    for key, entry in entries:
-        if entry["dtype"] not in DTYPES:
-            raise AdapterError(f"Tensor {key!r} in {str(path)!r} is of type {entry['dtype']}, not a float.")
-    tensors: dict[str, Tensor] = {}
-    sound = True
-    # Neighbours of one type, usually all there are, are turned into float32 together.
-    for kind, group in groupby(entries, key=lambda item: str(item[1]["dtype"])):
-        run = list(group)
-        begin, end = run[0][1]["data_offsets"][0], run[-1][1]["data_offsets"][1]
-        floats = torch.frombuffer(bytearray(memoryview(data)[start + begin : start + end]), dtype=DTYPES[kind]).float()
-        parts = floats.split([math.prod(entry["shape"]) for _, entry in run])
-        for (key, entry), part in zip(run, parts, strict=True):
-            tensors[key.removeprefix(PREFIX)] = part.view(entry["shape"])
-        # A sum is finite only if all its terms are, and is much faster to have than to look at each of them.
-        sound &= bool(floats.sum().isfinite())
-    if not sound:
-        for name, tensor in tensors.items():
-            if not bool(torch.isfinite(tensor).all()):
-                raise AdapterError(
-                    f"Tensor {name!r} in {str(path)!r} holds infinite values or NaN. Get the adapter again."
-                )
-    return tensors, metadata.get(DIGEST_KEY)
-
-
-def _check_file(path: Path, max_bytes: int) -> None:
-    if not path.is_file():
-        raise AdapterError(f"No {path.name} in {str(path.parent)!r}: that is no adapter folder.")
-    size = os.stat(path).st_size
-    if size > max_bytes:
-        raise AdapterError(f"{str(path)!r} has {size} bytes, more than the {max_bytes} that an adapter can need.")

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from intent_adapters.prediction import Prediction
 from intent_adapters.runtime.adapter import Adapter
+from intent_adapters.runtime.head import Asked, predictions
 from intent_adapters.runtime.resident import Resident
 from intent_adapters.runtime.store import AdapterStore
 
@@ -50,12 +51,9 @@ def answer(
             places: dict[Resident | None, list[int]] = {}
             for place, resident in enumerate(residents):
                 places.setdefault(resident, []).append(place)
-            for resident, own in places.items():
-                assert resident is not None
-                name = names[rows[own[0]]]
-                some = embeddings if len(places) == 1 else embeddings[own]
-                for place, prediction in zip(own, resident.head.answer(name, some, top_k, threshold), strict=True):
-                    answers[rows[place]] = prediction
+            asked = [Asked(names[rows[own[0]]], resident.head, own) for resident, own in places.items() if resident]
+            for place, prediction in predictions(asked, embeddings, top_k, threshold):
+                answers[rows[place]] = prediction
     return [answers[row] for row in range(len(texts))]
 
 

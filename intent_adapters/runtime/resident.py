@@ -103,10 +103,9 @@ class Residence:
             return Resident(adapter, None, 0)
         signature = Signature(tuple(shapes.items()), adapter.config.non_linearity, self._dtype)
         slab, slot = self._allocate(signature)
-        for path, tensors in slab.tensors(slot).items():
-            source = [adapter.tensors[name] for name in site_tensors(path, slab.kinds[path])]
-            tensors.write(source, adapter.config.scaling)
-            if self._dtype is torch.float16 and not all(bool(tensor.isfinite().all()) for tensor in tensors):
+        for path, kind in slab.kinds.items():
+            source = [adapter.tensors[name] for name in site_tensors(path, kind)]
+            if not slab.fill(slot, path, source, adapter.config.scaling):
                 slab.free(slot)
                 raise AdapterError(f"The adapter's weights at {path!r} are too large for float16: hold it in float32.")
         return Resident(adapter, slab, slot)

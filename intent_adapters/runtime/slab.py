@@ -70,22 +70,6 @@ class SiteTensors(NamedTuple):
     up_weight: Tensor  # (size, width)
     up_bias: Tensor  # (width,)
 
-    def write(self, source: Sequence[Tensor], scaling: float) -> None:
-        """Copy a bottleneck into these tensors.
-
-        Args:
-            source: Down weight (size, width), down bias, up weight (width, size), up bias, as `nn.Linear` has them.
-            scaling: Factor on what the bottleneck adds.
-        """
-        down_weight, down_bias, up_weight, up_bias = source
-        if scaling != 1:
-            up_weight, up_bias = up_weight * scaling, up_bias * scaling
-        for target, values in zip(self, (down_weight.T, down_bias, up_weight.T, up_bias), strict=True):
-            if target.device.type == "cpu" and target.dtype is values.dtype:
-                np.copyto(target.numpy(), values.numpy())  # transposes in a third of the time
-            else:
-                target.copy_(values)
-
 
 class Slab:
     """Slots for adapters of one signature. Safe to use from several threads.
@@ -115,6 +99,10 @@ class Slab:
             for path, _ in signature.sites
         }
         self.kinds = {path: site.kind for path, site in signature.sites}
+        # NumPy indexes and transposes small arrays in a fraction of the time that PyTorch takes.
+        self._arrays = (
+            {path: [stack.numpy() for stack in stacks] for path, stacks in self.sites.items()} if self._memory else {}
+        )
         # How many filled slots lie on a page that slots share; at none, the page goes back.
         self._users: Counter[int] = Counter()
         self._freed: list[int] = []
@@ -159,6 +147,31 @@ class Slab:
                         del self._users[page]
                         self._advise(_DONT_NEED, page, page + 1)
             heapq.heappush(self._freed, cold)
+
+    def fill(self, slot: int, path: str, source: Sequence[Tensor], scaling: float) -> bool:
+        """Copy a bottleneck into a slot.
+
+        Args:
+            slot: What `allocate` gave.
+            path: The site.
+            source: Down weight (size, width), down bias, up weight (width, size), up bias, as `nn.Linear` has them, in
+                float32 on the CPU.
+            scaling: Factor on what the bottleneck adds.
+
+        Returns:
+            Whether all values are finite in the type of the slab.
+        """
+        down_weight, down_bias, up_weight, up_bias = source
+        if scaling != 1:
+            up_weight, up_bias = up_weight * scaling, up_bias * scaling
+        values = (down_weight.T, down_bias, up_weight.T, up_bias)
+        if self.signature.dtype is torch.float32 and self._arrays:
+            for target, part in zip(self._arrays[path], values, strict=True):
+                np.copyto(target[slot], part.numpy())
+            return True
+        for stack, part in zip(self.sites[path], values, strict=True):
+            stack[slot].copy_(part)
+        return all(bool(stack[slot].isfinite().all()) for stack in self.sites[path])
 
     def tensors(self, slot: int) -> Mapping[str, SiteTensors]:
         """The tensors of one slot by site: views, not copies."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
@@ -65,39 +66,48 @@ class FastTokenizer:
             self._inputs["token_type_ids"] = (int(tokenizer.pad_token_type_id), 0)
         self._padding = int(tokenizer.pad_token_id or 0)
 
-    def __call__(self, texts: list[str]) -> Tokenized:
+    def __call__(self, texts: list[str]) -> TokenRows:
         """Tokenise."""
-        return _Rows([encoding.ids for encoding in self._backend.encode_batch_fast(texts)], self.pad)
+        return TokenRows([encoding.ids for encoding in self._backend.encode_batch_fast(texts)], self._pad)
 
-    def pad(self, ids: Sequence[list[int]]) -> dict[str, Tensor]:
+    def _pad(self, ids: Sequence[list[int]]) -> dict[str, NDArray[np.int64]]:
         """Put token numbers of different lengths into one batch: `input_ids` and what goes with them."""
         longest = max(map(len, ids))
-        same = all(len(row) == longest for row in ids)
-        if same:
+        if all(len(row) == longest for row in ids):
             features = {"input_ids": np.array(ids, dtype=np.int64)}
-            features |= {name: np.full((len(ids), longest), token) for name, (_, token) in self._inputs.items()}
-        else:
-            features = {"input_ids": np.full((len(ids), longest), self._padding)}
-            features |= {name: np.full((len(ids), longest), padding) for name, (padding, _) in self._inputs.items()}
-            for index, row in enumerate(ids):
-                place = slice(longest - len(row), None) if self._left else slice(len(row))
-                features["input_ids"][index, place] = row
-                for name, (_, token) in self._inputs.items():
-                    features[name][index, place] = token
-        return {name: torch.from_numpy(values) for name, values in features.items()}
+            return features | {name: np.full((len(ids), longest), token) for name, (_, token) in self._inputs.items()}
+        features = {"input_ids": np.full((len(ids), longest), self._padding)}
+        features |= {name: np.full((len(ids), longest), padding) for name, (padding, _) in self._inputs.items()}
+        for index, row in enumerate(ids):
+            place = slice(longest - len(row), None) if self._left else slice(len(row))
+            features["input_ids"][index, place] = row
+            for name, (_, token) in self._inputs.items():
+                features[name][index, place] = token
+        return features
 
 
-class _Rows:
-    """Token numbers that are padded batch by batch."""
+class TokenRows:
+    """Token numbers that are padded batch by batch.
 
-    def __init__(self, ids: list[list[int]], pad: Any) -> None:
+    Args:
+        ids: Of each text.
+        pad: Makes one batch of some.
+    """
+
+    def __init__(
+        self, ids: list[list[int]], pad: Callable[[Sequence[list[int]]], dict[str, NDArray[np.int64]]]
+    ) -> None:
         self.lengths = [len(row) for row in ids]
         self._ids = ids
         self._pad = pad
 
     def batch(self, rows: Sequence[int]) -> dict[str, Tensor]:
-        padded: dict[str, Tensor] = self._pad([self._ids[row] for row in rows])
-        return padded
+        """See `Tokenized`."""
+        return {name: torch.from_numpy(values) for name, values in self.arrays(rows).items()}
+
+    def arrays(self, rows: Sequence[int]) -> dict[str, NDArray[np.int64]]:
+        """The same, for what is not PyTorch."""
+        return self._pad([self._ids[row] for row in rows])
 
 
 class PreprocessTokenizer:

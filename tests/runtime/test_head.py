@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 
 from intent_adapters import BottleneckConfig
 from intent_adapters.runtime.adapter import HEAD, Adapter
-from intent_adapters.runtime.head import AgentHead
+from intent_adapters.runtime.head import AgentHead, Asked, predictions
 
 DIM, LABELS = 7, 5
 
 
-def make_adapter(head="cosine", seed=0, **settings):
+def make_adapter(head="cosine", seed=0, labels="abcde", **settings):
     draw = torch.Generator().manual_seed(seed)
-    config = BottleneckConfig(sites="none", head=head, labels=list("abcde"), **settings)
-    tensors = {f"{HEAD}.weight": torch.randn(LABELS, DIM, generator=draw) * 3}
+    config = BottleneckConfig(sites="none", head=head, labels=list(labels), **settings)
+    tensors = {f"{HEAD}.weight": torch.randn(len(labels), DIM, generator=draw) * 3}
     last = "scale" if head == "cosine" else "bias"
-    tensors[f"{HEAD}.{last}"] = torch.tensor([9.0]) if head == "cosine" else torch.randn(LABELS, generator=draw)
+    tensors[f"{HEAD}.{last}"] = torch.tensor([9.0]) if head == "cosine" else torch.randn(len(labels), generator=draw)
     return Adapter(config, tensors)
 
 
@@ -31,7 +31,8 @@ def embeddings(rows=20, seed=1):
 
 
 def answers(adapter, rows, top_k=LABELS, threshold=None):
-    return AgentHead(adapter).answer("agent", rows, top_k, threshold)
+    asked = [Asked("agent", AgentHead(adapter), range(len(rows)))]
+    return [answer for _, answer in predictions(asked, rows, top_k, threshold)]
 
 
 def reference(adapter, rows):
@@ -102,6 +103,28 @@ def test_rows_do_not_depend_on_their_neighbours():
         assert alone.scope_score == pytest.approx(answer.scope_score, abs=1e-6)
 
 
+@pytest.mark.parametrize("top_k", [1, 4, 9])
+def test_agents_asked_together_answer_as_when_asked_alone(top_k):
+    agents = [
+        make_adapter(),
+        make_adapter("linear", seed=1, labels="xyz", threshold=0.7),
+        make_adapter(seed=2, labels="p"),
+        make_adapter("linear", seed=3, temperature=0.5, scope_location=1.0, scope_spread=2.0, threshold=0.4),
+    ]
+    rows = embeddings(12)
+    heads = [AgentHead(adapter) for adapter in agents]
+    asked = [Asked(f"agent-{index}", head, range(index, 12, 4)) for index, head in enumerate(heads)]
+    together = dict(predictions(asked, rows, top_k, None))
+    assert sorted(together) == list(range(12))
+    for row, answer in together.items():
+        [alone] = answers(agents[row % 4], rows[row : row + 1], top_k)
+        assert (answer.agent, answer.label, answer.in_scope) == (f"agent-{row % 4}", alone.label, alone.in_scope)
+        assert [label for label, _ in answer.top_k] == [label for label, _ in alone.top_k]
+        assert len(answer.top_k) == min(top_k, len(agents[row % 4].labels))
+        assert dict(answer.top_k) == pytest.approx(dict(alone.top_k), abs=1e-6)
+        assert answer.scope_score == pytest.approx(alone.scope_score, abs=1e-6)
+
+
 def test_far_from_everything_is_less_in_scope_than_near_one_intent():
     adapter = make_adapter(scope_location=4.0, scope_spread=1.0)
     weight = adapter.tensors[f"{HEAD}.weight"]
@@ -110,8 +133,8 @@ def test_far_from_everything_is_less_in_scope_than_near_one_intent():
     assert near.scope_score > 0.9 > 0.2 > far.scope_score
 
 
-def test_half_precision_embeddings_and_large_logits_stay_finite():
+def test_large_logits_stay_finite():
     adapter = make_adapter("linear", temperature=1e-3, scope_location=0.0, scope_spread=1.0)
-    for answer in answers(adapter, embeddings().half() * 100):
+    for answer in answers(adapter, (embeddings().half() * 100).float()):
         assert answer.score == pytest.approx(1)
         assert 0 <= answer.scope_score <= 1

@@ -28,7 +28,7 @@ def linear_tensors(width: int, size: int, seed: int) -> list[torch.Tensor]:
 
 def fill(slab: Slab, slot: int, seed: int, scaling: float = 1.0) -> None:
     for index, (path, site) in enumerate(slab.signature.sites):
-        slab.tensors(slot)[path].write(linear_tensors(site.width, site.size, seed + index), scaling)
+        assert slab.fill(slot, path, linear_tensors(site.width, site.size, seed + index), scaling)
 
 
 def holds(slab: Slab, slot: int, seed: int) -> bool:
@@ -55,8 +55,9 @@ def test_stacks_have_one_row_per_slot_and_every_slot_is_contiguous():
 def test_scaling_is_folded_into_the_up_projection():
     slab = Slab(signature(sites=1), capacity=1, device=CPU)
     source = linear_tensors(32, 4, seed=0)
-    tensors = slab.tensors(slab.allocate())["site 0"]
-    tensors.write(source, scaling=-2.5)
+    slot = slab.allocate()
+    assert slab.fill(slot, "site 0", source, scaling=-2.5)
+    tensors = slab.tensors(slot)["site 0"]
     assert torch.equal(tensors.down_weight, source[0].T)
     assert torch.equal(tensors.up_weight, source[2].T * -2.5)
     assert torch.equal(tensors.up_bias, source[3] * -2.5)

@@ -1,9 +1,10 @@
-"""How the frozen weights of the base are held and multiplied: float32, or int8 with a scale per row.
+"""How the frozen weights of the base are held and multiplied: float32, or int8.
 
 ONNX Runtime's own dynamic quantisation has one scale for all activations of a batch, so that what a text is told
-depends on the texts beside it, and one outlier costs all of them precision. Here every token has a scale of its own:
-answers do not depend on their neighbours, and embeddings stay closer to float32 (mean cosine 0.998 where that gave
-0.993, all-MiniLM-L6-v2 on 300 questions).
+depends on the texts beside it, and one outlier costs all of them precision. Here answers do not depend on neighbours:
+what a LayerNorm or attention gives, which lies where it lies whatever the text, has a scale that was found when the
+base was exported; what a GELU gives, with an outlier now and then, has one per token. Embeddings also stay closer to
+float32: mean cosine 0.998 where ONNX Runtime's way gave 0.993 (all-MiniLM-L6-v2 on questions of BANKING77).
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ GELU_DEPTH = 0.17
 STEPS = 127
 # A column of nothing but zeros is taken to reach so far.
 LEAST_REACH = 1e-3
+# How much farther than on the few texts of an export a column may go before it is cut off.
+MARGIN = 1.2
 ZERO = 128
 
 
@@ -29,22 +32,30 @@ class Arithmetic(Protocol):
     """How weights are held and multiplied.
 
     Attributes:
-        centred: Whether activations had better be centred on zero, and their columns of like size, before they are
-            multiplied.
+        rounds: Whether activations are rounded, so that it matters where they lie.
     """
 
-    centred: bool
+    rounds: bool
 
     def rows(self, graph: Graph, name: str, table: Array, indices: str) -> str:
         """Rows of a table (rows, width): `indices` of any shape give that shape and (width,)."""
         ...
 
-    def product(
-        self, graph: Graph, name: str, states: str, weight: Array, gelu: bool = False, reach: Array | None = None
+    def affine(
+        self,
+        graph: Graph,
+        name: str,
+        states: str,
+        weight: Array,
+        bias: Array | None = None,
+        *,
+        reach: Array | float | None = None,
+        gelu: bool = False,
     ) -> str:
-        """`states @ weight.T`: states (tokens, in), weight (out, in).
+        """`states @ weight.T + bias`: states (..., in), weight (out, in), bias (out,).
 
-        `gelu` says that the states are the values of a GELU, `reach` how far each of their columns goes from zero.
+        `reach` says how far the states go from zero, column by column or all of them; `gelu`, that they are the values
+        of a GELU.
         """
         ...
 
@@ -52,23 +63,32 @@ class Arithmetic(Protocol):
 class Float32:
     """Weights as they are."""
 
-    centred = False
+    rounds = False
 
     def rows(self, graph: Graph, name: str, table: Array, indices: str) -> str:
         """Rows of a table."""
         return graph.op("Gather", graph.constant(name, table), indices)
 
-    def product(
-        self, graph: Graph, name: str, states: str, weight: Array, gelu: bool = False, reach: Array | None = None
+    def affine(
+        self,
+        graph: Graph,
+        name: str,
+        states: str,
+        weight: Array,
+        bias: Array | None = None,
+        *,
+        reach: Array | float | None = None,
+        gelu: bool = False,
     ) -> str:
-        """`states @ weight.T`."""
-        return graph.op("MatMul", states, graph.constant(name, weight.T))
+        """`states @ weight.T + bias`."""
+        product = graph.op("MatMul", states, graph.constant(name, weight.T))
+        return product if bias is None else graph.op("Add", product, graph.constant(f"{name} bias", bias))
 
 
 class Int8:
-    """Weights in 8 bits with a scale per row (per output); activations in 8 bits with a scale per token."""
+    """Weights in 8 bits with a scale per row (per output), activations with a scale per token or a fixed one."""
 
-    centred = True
+    rounds = True
 
     def rows(self, graph: Graph, name: str, table: Array, indices: str) -> str:
         """Rows of a table."""
@@ -76,36 +96,58 @@ class Int8:
         numbers = graph.op("Cast", graph.op("Gather", graph.constant(name, quantized), indices), to=FLOAT)
         return graph.op("Mul", numbers, graph.op("Gather", graph.constant(f"{name} scale", scales[:, None]), indices))
 
-    def product(
-        self, graph: Graph, name: str, states: str, weight: Array, gelu: bool = False, reach: Array | None = None
+    def affine(
+        self,
+        graph: Graph,
+        name: str,
+        states: str,
+        weight: Array,
+        bias: Array | None = None,
+        *,
+        reach: Array | float | None = None,
+        gelu: bool = False,
     ) -> str:
-        """`states @ weight.T`.
-
-        Columns of the states that reach far are made small, and those of the weight large, before both are rounded
-        (SmoothQuant, Xiao et al., 2023, with alpha 0.5).
-        """
+        """`states @ weight.T + bias`."""
+        if isinstance(reach, float):
+            return _product(graph, name, states, weight, MARGIN * reach / STEPS, bias)
         if reach is not None:
-            weight_reach = np.abs(weight).max(axis=0)
-            factors = np.sqrt(np.maximum(reach, LEAST_REACH) / np.maximum(weight_reach, LEAST_REACH))
-            states = graph.op("Mul", states, graph.constant(f"{name} factors", 1 / factors))
-            weight = weight * factors
-        quantized, scales = _quantized(weight)
+            return _smooth_product(graph, name, states, weight, reach, bias)
         each = graph.integers(-1)
         if gelu:
             largest = graph.op("Max", graph.op("ReduceMax", states, each, keepdims=1), graph.number(GELU_DEPTH))
         else:
             largest = graph.op("ReduceMax", graph.op("Abs", states), each, keepdims=1)
-        step, zero = graph.number(1 / STEPS), graph.constant("zero point", np.array(ZERO, np.uint8))
-        product = graph.op(
-            "MatMulIntegerToFloat",
-            graph.op("QuantizeLinear", graph.op("Div", states, largest), step, zero),
-            graph.constant(name, quantized.T),
-            step,
-            graph.constant(f"{name} scale", scales),
-            zero,
-            domain=RUNTIME_DOMAIN,
-        )
-        return graph.op("Mul", product, largest)
+        product = _product(graph, name, graph.op("Div", states, largest), weight, 1 / STEPS)
+        product = graph.op("Mul", product, largest)
+        return product if bias is None else graph.op("Add", product, graph.constant(f"{name} bias", bias))
+
+
+def _smooth_product(graph: Graph, name: str, states: str, weight: Array, reach: Array, bias: Array | None) -> str:
+    """The same with columns of like size.
+
+    Columns of the states that reach far are made small, and those of the weight large, before both are rounded
+    (SmoothQuant, Xiao et al., 2023, with alpha 0.5).
+    """
+    weight_reach = np.abs(weight).max(axis=0)
+    factors = np.sqrt(np.maximum(reach, LEAST_REACH) / np.maximum(weight_reach, LEAST_REACH))
+    smooth = graph.op("Mul", states, graph.constant(f"{name} factors", 1 / factors))
+    return _product(graph, name, smooth, weight * factors, MARGIN * float((reach / factors).max()) / STEPS, bias)
+
+
+def _product(graph: Graph, name: str, states: str, weight: Array, step: float, bias: Array | None = None) -> str:
+    """`states @ weight.T + bias` with both rounded to 8 bits, the states to multiples of `step`."""
+    quantized, scales = _quantized(weight)
+    size, zero = graph.number(step), graph.constant("zero point", np.array(ZERO, np.uint8))
+    return graph.op(
+        "MatMulIntegerToFloat",
+        graph.op("QuantizeLinear", states, size, zero),
+        graph.constant(name, quantized.T),
+        size,
+        graph.constant(f"{name} scale", scales),
+        zero,
+        *([] if bias is None else ["", graph.constant(f"{name} bias", bias)]),
+        domain=RUNTIME_DOMAIN,
+    )
 
 
 def _quantized(weight: Array) -> tuple[NDArray[np.int8], Array]:

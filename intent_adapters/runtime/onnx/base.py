@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Unpack, get_args
 
+import numpy as np
 import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 
@@ -31,7 +32,8 @@ class OnnxBase:
         description: What the graph says about itself: fingerprint, precision, sites.
         encoder: The architecture, without weights.
         tokenize: Makes token numbers of texts.
-        session: Runs the graph.
+        session: Runs the graph, one run on all threads.
+        lone: Runs it on the calling thread alone.
         feeds: Makes inputs of bottlenecks.
         threads: How many threads one run may use.
 
@@ -43,7 +45,9 @@ class OnnxBase:
     def __init__(self, folder: Path, graph: str, threads: int) -> None:
         where = f"the graph {str(folder / graph)!r}"
         self.threads = threads
-        self.session = OnnxSession(read_graph(folder / graph), threads, where)
+        content = read_graph(folder / graph)
+        self.session = OnnxSession(content, threads, where)
+        self.lone = OnnxSession(content, 1, where) if threads > 1 else self.session
         self.description = Description.read(self.session.metadata, where)
         self._check_ends(where)
         self.encoder = _architecture(folder)
@@ -59,14 +63,14 @@ class OnnxBase:
 
     def _warm_up(self, where: str) -> None:
         """Have ONNX Runtime take its memory before the first text comes."""
-        features = self.tokenize(list(PROBE_TEXTS)).batch(range(len(PROBE_TEXTS)))
-        mask = features[MASK].to(torch.int32)
-        try:
-            embeddings = self.session.run(features[IDS], mask, self.description.dimension, self.feeds.bare())
-        except Exception as error:  # of classes that ONNX Runtime does not name publicly
-            raise BaseError(f"ONNX Runtime cannot run {where}: {error}") from error
-        if not bool(embeddings.isfinite().all()):
-            raise BaseError(f"The embeddings that {where} gives are no numbers: export it again.")
+        tokens = self.tokenize(list(PROBE_TEXTS)).arrays(range(len(PROBE_TEXTS)))
+        for session in dict.fromkeys((self.session, self.lone)):
+            try:
+                embeddings = session.run(tokens, self.description.dimension, self.feeds.bare())
+            except Exception as error:  # of classes that ONNX Runtime does not name publicly
+                raise BaseError(f"ONNX Runtime cannot run {where}: {error}") from error
+            if not np.isfinite(embeddings).all():
+                raise BaseError(f"The embeddings that {where} gives are no numbers: export it again.")
 
 
 def load_onnx_base(
@@ -140,5 +144,5 @@ def _tokenizer(folder: Path, description: Description) -> FastTokenizer:
 def probe(tokenize: FastTokenizer) -> list[list[int]]:
     """What a tokenizer makes of the texts by which it is recognised."""
     tokens = tokenize(list(PROBE_TEXTS))
-    features = [tokens.batch([row])[IDS] for row in range(len(PROBE_TEXTS))]
+    features = [tokens.arrays([row])[IDS] for row in range(len(PROBE_TEXTS))]
     return [ids[0].tolist() for ids in features]

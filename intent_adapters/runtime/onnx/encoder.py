@@ -8,8 +8,8 @@ of.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from transformers import PreTrainedModel
 
 from intent_adapters.runtime.onnx.activations import GELUS, activate, activation_name
 from intent_adapters.runtime.onnx.arithmetic import Arithmetic, Array
+from intent_adapters.runtime.onnx.calibration import Ranges
 from intent_adapters.runtime.onnx.graph import INT64, RUNTIME_DOMAIN, Graph
 from intent_adapters.runtime.onnx.layout import layout_of
 from intent_adapters.runtime.onnx.sites import GraphSite
@@ -26,7 +27,7 @@ IDS, MASK = "input_ids", "attention_mask"
 
 
 class States:
-    """Hidden states of all tokens: a value of the graph (tokens, width), what it lacks to be complete, and its reach.
+    """Hidden states: a value of the graph (rows, tokens, width), what it lacks to be complete, and its reach.
 
     A LayerNorm's bias is added anyway; leaving a constant out of it centres the states on zero for free. Whoever reads
     the states adds the constant, or what becomes of it, to a bias of its own.
@@ -38,18 +39,6 @@ class States:
         self.reach = reach
 
 
-class Spread(NamedTuple):
-    """What a LayerNorm gives, over many tokens.
-
-    Attributes:
-        centre: The mean of each column.
-        reach: How far the column goes from its mean.
-    """
-
-    centre: Array
-    reach: Array
-
-
 class EncoderGraph:
     """Writes an encoder into a graph.
 
@@ -59,7 +48,7 @@ class EncoderGraph:
         arithmetic: How weights are held and multiplied.
         sites: Where there are bottlenecks.
         non_linearity: Of the bottlenecks.
-        spreads: Where the values of each LayerNorm lie, by the name of its module; nothing, to leave them as they are.
+        ranges: Where activations lie, if it matters.
     """
 
     def __init__(
@@ -69,14 +58,14 @@ class EncoderGraph:
         arithmetic: Arithmetic,
         sites: Sequence[GraphSite],
         non_linearity: str,
-        spreads: Mapping[str, Spread],
+        ranges: Ranges | None,
     ) -> None:
         self._graph = graph
         self._encoder = encoder
         self._arithmetic = arithmetic
         self._sites = {site.path: site for site in sites}
         self._non_linearity = non_linearity
-        self._spreads = spreads
+        self._ranges = ranges or Ranges({}, {})
         self._layout = layout_of(encoder)
         config: Any = encoder.config
         self._width: int = config.hidden_size
@@ -92,10 +81,6 @@ class EncoderGraph:
         graph, layout = self._graph, self._layout
         self._ids = graph.input(IDS, np.int64, ("rows", "tokens"))
         self._mask = graph.input(MASK, np.int32, ("rows", "tokens"))
-        shape = graph.op("Shape", self._ids)
-        self._apart = {
-            width: graph.op("Concat", shape, graph.integers(width), axis=0) for width in (self._width, 3 * self._width)
-        }
         bias = self._position_bias() if layout.relative_positions else ""
         states = self._embeddings()
         layers = self._encoder.get_submodule(layout.layers)
@@ -104,7 +89,7 @@ class EncoderGraph:
             attended = self._attention(states, layer, bias)
             states = self._sublayer(attended, states, layer + layout.attended, layer + layout.attended_norm)
             states = self._feed_forward(states, layer)
-        return self._by_row(self._complete(states, "encoder output"))
+        return self._complete(states, "encoder output")
 
     def _embeddings(self) -> States:
         graph, encoder = self._graph, self._encoder
@@ -119,8 +104,7 @@ class EncoderGraph:
             count = graph.op("Shape", self._ids, start=1, end=2)
             places = graph.op("Slice", table, graph.integers(0), count)
         both = graph.op("Add", self._arithmetic.rows(graph, "words", words, self._ids), places)
-        flat = graph.op("Reshape", both, graph.integers(-1, words.shape[1]))
-        states = self._norm(flat, "embeddings.LayerNorm")
+        states = self._norm(both, "embeddings.LayerNorm")
         if not hasattr(encoder, "embeddings_project"):
             return states
         projected = self._linear(states, "embeddings_project", encoder.get_submodule("embeddings_project"))
@@ -154,16 +138,14 @@ class EncoderGraph:
         return graph.op("Unsqueeze", graph.op("Transpose", values, perm=[2, 0, 1]), graph.integers(0))
 
     def _attention(self, states: States, layer: str, bias: str) -> str:
-        """Every token's mean of the values, weighted by the attention of each head: (tokens, width)."""
+        """Every token's mean of the values, weighted by the attention of each head: (rows, tokens, width)."""
         graph, layout = self._graph, self._layout
         parts = [self._encoder.get_submodule(layer + name) for name in (layout.queries, layout.keys, layout.values)]
         weight = np.concatenate([_array(part.weight) for part in parts])
         shift = np.concatenate([_array(part.bias) for part in parts]) + weight @ states.lacks
-        together = self._arithmetic.product(graph, layer + "attention", states.value, weight)
-        queries, keys, values = graph.ops(
-            "Split", graph.op("Reshape", together, self._apart[3 * self._width]), outputs=3, axis=-1, num_outputs=3
-        )
-        attended = graph.op(
+        together = self._arithmetic.affine(graph, layer + "attention", states.value, weight, reach=states.reach)
+        queries, keys, values = graph.ops("Split", together, outputs=3, axis=-1, num_outputs=3)
+        return graph.op(
             "MultiHeadAttention",
             queries,
             keys,
@@ -174,7 +156,6 @@ class EncoderGraph:
             domain=RUNTIME_DOMAIN,
             num_heads=self._heads,
         )
-        return self._flat(attended)
 
     def _feed_forward(self, states: States, layer: str) -> States:
         inner = self._encoder.get_submodule(layer + self._layout.inner)
@@ -190,41 +171,39 @@ class EncoderGraph:
     ) -> States:
         """The end of a sub-layer: the last map, the bottlenecks, the residual and the LayerNorm."""
         graph, module = self._graph, self._encoder.get_submodule(path)
-        mapped = self._arithmetic.product(graph, path, inner, _array(module.weight), gelu)
-        bias = _array(module.bias)
+        weight, bias = _array(module.weight), _array(module.bias)
+        reach = self._ranges.attended.get(path)
         here = [self._sites[site] for site in (sites or [path]) if site in self._sites]
         if not here:
-            constant = graph.constant(f"{path} bias", bias + states.lacks)
-            return self._norm(graph.op("Add", graph.op("Add", mapped, constant), states.value), norm)
-        complete = graph.op("Add", mapped, graph.constant(f"{path} bias", bias))
-        total = complete
+            bias = bias + states.lacks
+        mapped = self._arithmetic.affine(graph, path, inner, weight, bias, reach=reach, gelu=gelu)
+        terms = [mapped, states.value]
         lacks = states.lacks
         for site in here:
-            source = complete if site.kind == "after" else self._complete(states, site.path)
-            total = self._with_bottleneck(total, source, site, lacks)
+            source = mapped if site.kind == "after" else self._complete(states, site.path)
+            terms += self._bottleneck(source, site, lacks)
             lacks = np.zeros_like(lacks)
-        return self._norm(graph.op("Add", total, states.value), norm)
+        return self._norm(graph.op("Sum", *terms), norm)
 
-    def _with_bottleneck(self, total: str, source: str, site: GraphSite, lacks: Array) -> str:
-        """`total` and what a bottleneck makes of `source`, and what the residual lacks."""
+    def _bottleneck(self, source: str, site: GraphSite, lacks: Array) -> tuple[str, str]:
+        """What a bottleneck makes of `source`, and its last bias with what the residual lacks."""
         graph = self._graph
         down_weight, down_bias, up_weight, up_bias = site.declare(graph)
-        inner = graph.op("Add", graph.op("MatMul", self._by_row(source), down_weight), down_bias)
+        inner = graph.op("Add", graph.op("MatMul", source, down_weight), down_bias)
         outer = graph.op("MatMul", activate(graph, self._non_linearity, inner), up_weight)
         if lacks.any():
             up_bias = graph.op("Add", up_bias, graph.constant(f"{site.path} lacks", lacks))
-        return graph.op("Add", self._flat(graph.op("Add", outer, up_bias)), total)
+        return outer, up_bias
 
     def _linear(self, states: States, name: str, module: nn.Module) -> str:
         """An affine map of complete states."""
         weight = _array(module.weight)
-        shift = _array(module.bias) + weight @ states.lacks
-        product = self._arithmetic.product(self._graph, name, states.value, weight, reach=states.reach)
-        return self._graph.op("Add", product, self._graph.constant(f"{name} bias", shift))
+        bias = _array(module.bias) + weight @ states.lacks
+        return self._arithmetic.affine(self._graph, name, states.value, weight, bias, reach=states.reach)
 
     def _norm(self, values: str, path: str) -> States:
         module: Any = self._encoder.get_submodule(path)
-        spread = self._spreads.get(path)
+        spread = self._ranges.norms.get(path)
         lacks = np.zeros(len(module.bias), np.float32) if spread is None else spread.centre
         gain = self._graph.constant(f"{path} gain", _array(module.weight))
         bias = self._graph.constant(f"{path} bias", _array(module.bias) - lacks)
@@ -235,12 +214,6 @@ class EncoderGraph:
         if not states.lacks.any():
             return states.value
         return self._graph.op("Add", states.value, self._graph.constant(f"{name} lacks", states.lacks))
-
-    def _by_row(self, states: str) -> str:
-        return self._graph.op("Reshape", states, self._apart[self._width])
-
-    def _flat(self, states: str) -> str:
-        return self._graph.op("Reshape", states, self._graph.integers(-1, self._width))
 
 
 def _array(tensor: Tensor | nn.Module) -> Array:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import torch
 from sentence_transformers import SentenceTransformer
-from torch import Tensor, nn
 
 from intent_adapters.base import encoder_of, fingerprint
 from intent_adapters.bottleneck import BottleneckConfig
@@ -20,8 +17,9 @@ from intent_adapters.inputs import check_choice
 from intent_adapters.runtime.files import replaced_folder
 from intent_adapters.runtime.onnx.arithmetic import Arithmetic, Float32, Int8
 from intent_adapters.runtime.onnx.base import OnnxBase, probe
+from intent_adapters.runtime.onnx.calibration import UTTERANCES, watch
 from intent_adapters.runtime.onnx.description import FOLDER, Description, Precision, graph_file
-from intent_adapters.runtime.onnx.encoder import IDS, MASK, EncoderGraph, Spread
+from intent_adapters.runtime.onnx.encoder import MASK, EncoderGraph
 from intent_adapters.runtime.onnx.extras import need
 from intent_adapters.runtime.onnx.graph import Graph
 from intent_adapters.runtime.onnx.layout import layout_of
@@ -35,24 +33,6 @@ ARITHMETIC: dict[Precision, Arithmetic] = {"float32": Float32(), "int8": Int8()}
 # How far the embeddings of the graph may be from PyTorch's: largest difference of a number; least cosine.
 LARGEST_DIFFERENCE = 1e-4
 LEAST_COSINE = 0.97
-
-# Utterances as they come, of several lengths and in the two languages that our own base speaks. From them we see where
-# activations lie, and shift and scale them to where 8 bits resolve them best; the weights make up for it exactly, so
-# nothing but that resolution depends on these texts. The exported graph is checked on them too.
-UTTERANCES = (
-    "i need to cancel my appointment tomorrow morning",
-    "What is the balance of my savings account?",
-    "my laptop won't turn on",
-    "please transfer 200 dollars to my brother",
-    "How long does delivery take, and can I still change the address?",
-    "thanks, that's all",
-    "내일 오전 진료 예약을 취소하고 싶어요",
-    "비밀번호를 잊어버렸는데 어떻게 바꾸나요?",
-    "환불해 주세요",
-    "배송이 언제 오는지 알려주세요. 주문한 지 일주일이 지났는데 아직 안 왔어요.",
-    "회의실 예약 가능한가요",
-    "감사합니다",
-)
 
 
 @dataclass(frozen=True)
@@ -150,42 +130,10 @@ def _describe(base: SentenceTransformer, precision: Precision, config: Bottlenec
 def _write_graph(base: SentenceTransformer, description: Description) -> bytes:
     graph, encoder = Graph(), encoder_of(base)
     arithmetic = ARITHMETIC[description.precision]
-    spreads = _spreads(base) if arithmetic.centred else {}
-    hidden = EncoderGraph(graph, encoder, arithmetic, description.sites, description.non_linearity, spreads).write()
+    ranges = watch(base) if arithmetic.rounds else None
+    hidden = EncoderGraph(graph, encoder, arithmetic, description.sites, description.non_linearity, ranges).write()
     embeddings = pool(graph, base, hidden, MASK)
     return graph.finish(embeddings, OUTPUT, ("rows", description.dimension), description.metadata())
-
-
-def _spreads(base: SentenceTransformer) -> dict[str, Spread]:
-    """Where the values of each LayerNorm lie on the tokens of `UTTERANCES`."""
-    seen: dict[str, list[Tensor]] = {}
-    with _watched(encoder_of(base), seen), torch.inference_mode():
-        for text in UTTERANCES:  # one by one: without padding
-            base(base.preprocess([text]))
-    spreads: dict[str, Spread] = {}
-    for path, parts in seen.items():
-        values = torch.cat(parts).double()
-        centre = values.mean(dim=0)
-        reach = (values - centre).abs().amax(dim=0)
-        spreads[path] = Spread(centre.float().numpy(), reach.float().numpy())
-    return spreads
-
-
-@contextmanager
-def _watched(encoder: nn.Module, seen: dict[str, list[Tensor]]) -> Iterator[None]:
-    def watch(path: str) -> Any:
-        def hook(_: nn.Module, __: Any, output: Tensor) -> None:
-            seen.setdefault(path, []).append(output.flatten(0, -2))
-
-        return hook
-
-    norms = [(path, module) for path, module in encoder.named_modules() if isinstance(module, nn.LayerNorm)]
-    handles = [module.register_forward_hook(watch(path)) for path, module in norms]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _check(base: SentenceTransformer, exported: OnnxBase) -> float:
@@ -198,10 +146,8 @@ def _check(base: SentenceTransformer, exported: OnnxBase) -> float:
         BaseError: They differ by more than the precision explains.
     """
     texts = list(UTTERANCES)
-    features = exported.tokenize(texts).batch(range(len(texts)))
-    found = exported.session.run(
-        features[IDS], features[MASK].to(torch.int32), exported.description.dimension, exported.feeds.bare()
-    )
+    tokens = exported.tokenize(texts).arrays(range(len(texts)))
+    found = torch.from_numpy(exported.session.run(tokens, exported.description.dimension, exported.feeds.bare()))
     with torch.inference_mode():
         expected = base(base.preprocess(texts))["sentence_embedding"]
     least = float(torch.cosine_similarity(found, expected).min())

@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from intent_adapters.runtime.onnx.session import Feed
 from intent_adapters.runtime.onnx.sites import GraphSite
 from intent_adapters.runtime.slab import VIEWS, Slab
+
+Floats = NDArray[np.float32]
 
 
 class Feeds:
@@ -25,7 +29,7 @@ class Feeds:
     def __init__(self, sites: Sequence[GraphSite]) -> None:
         self._sites = sites
         widest = max((site.width for site in sites), default=0)
-        self._zeros = torch.zeros(widest)
+        self._zeros: Floats = np.zeros(widest, np.float32)
         self._bare = [feed for site in sites for feed in self._nothing(site)]
         self._plans: WeakKeyDictionary[Slab, _Plan] = WeakKeyDictionary()
 
@@ -33,7 +37,7 @@ class Feeds:
         """For rows of the bare base."""
         return self._bare
 
-    def of(self, slab: Slab, slots: Sequence[int]) -> tuple[list[Feed], Tensor | None]:
+    def of(self, slab: Slab, slots: Sequence[int]) -> tuple[list[Feed], Floats | None]:
         """For rows with bottlenecks.
 
         Args:
@@ -48,22 +52,10 @@ class Feeds:
             plan = self._plans.setdefault(slab, self._plan(slab))
         if len(slots) == 1 and slab.signature.dtype is torch.float32:
             return plan.of_slot(slots[0]), None
-        index = torch.tensor(slots)
-        gathered = torch.empty(len(slots) * plan.numbers)
-        feeds, start = [], 0
-        for name, shape, stack, _ in plan.parts:
-            length = len(slots) * math.prod(shape)
-            place = gathered[start : start + length].view(len(slots), *stack.shape[1:])
-            if stack.dtype is torch.float32:
-                torch.index_select(stack, 0, index, out=place)
-            else:
-                place.copy_(stack.index_select(0, index))
-            feeds.append(Feed(name, (len(slots), *shape), place.data_ptr()))
-            start += length
-        return feeds + plan.rest, gathered
+        return plan.gathered(slots)
 
     def _plan(self, slab: Slab) -> _Plan:
-        parts: list[tuple[str, tuple[int, ...], Tensor, int]] = []
+        parts: list[_Part] = []
         rest: list[Feed] = []
         for site in self._sites:
             if site.path not in slab.sites:
@@ -71,32 +63,55 @@ class Feeds:
                 continue
             for name, stack in zip(site.inputs, slab.sites[site.path], strict=True):
                 shape = tuple(stack.shape[1:])
-                step = stack.stride(0) * stack.element_size()
-                parts.append((name, shape if len(shape) == 2 else (1, *shape), stack, step))
+                parts.append(_Part(name, shape if len(shape) == 2 else (1, *shape), stack.numpy()))
         return _Plan(parts, rest)
 
     def _nothing(self, site: GraphSite) -> list[Feed]:
         shapes = ((1, site.width, 1), (1, 1, 1), (1, 1, site.width), (1, 1, site.width))
-        return [Feed(name, shape, self._zeros.data_ptr()) for name, shape in zip(site.inputs, shapes, strict=True)]
+        return [Feed(name, shape, self._zeros.ctypes.data) for name, shape in zip(site.inputs, shapes, strict=True)]
+
+
+class _Part(NamedTuple):
+    """One input of the graph: its name, its shape less the agents, and the values of all slots."""
+
+    name: str
+    shape: tuple[int, ...]
+    stack: NDArray[np.floating]
 
 
 class _Plan:
-    """Where the inputs of one adapter are found in a slab, and feeds for the sites that it has not.
+    """Where the inputs of one adapter are found in a slab, and feeds for the sites that it has not."""
 
-    Attributes:
-        parts: Name, shape less the agents, stack, and bytes from one slot of it to the next.
-        rest: Feeds that add nothing.
-        numbers: How many numbers one adapter has.
-    """
-
-    def __init__(self, parts: list[tuple[str, tuple[int, ...], Tensor, int]], rest: list[Feed]) -> None:
-        self.parts = parts
-        self.rest = rest
-        self.numbers = sum(math.prod(shape) for _, shape, _, _ in parts)
+    def __init__(self, parts: list[_Part], rest: list[Feed]) -> None:
+        self._parts = parts
+        self._places = [(part.stack.ctypes.data, part.stack.strides[0]) for part in parts]
+        self._rest = rest
+        self._numbers = sum(math.prod(part.shape) for part in parts)
         # The same list for the same slot: a session that gets it a second time in a row has no inputs to bind.
         self.of_slot = lru_cache(maxsize=VIEWS)(self._of_slot)
 
     def _of_slot(self, slot: int) -> list[Feed]:
         """The feeds of an adapter, straight from its slot."""
-        own = [Feed(name, (1, *shape), stack.data_ptr() + slot * step) for name, shape, stack, step in self.parts]
-        return own + self.rest
+        own = [
+            Feed(part.name, (1, *part.shape), start + slot * step)
+            for part, (start, step) in zip(self._parts, self._places, strict=True)
+        ]
+        return own + self._rest
+
+    def gathered(self, slots: Sequence[int]) -> tuple[list[Feed], Floats]:
+        """The feeds of an adapter per row, and the memory to which they were copied.
+
+        NumPy copies, not PyTorch, which would have threads of its own help each of ours.
+        """
+        memory = np.empty(len(slots) * self._numbers, np.float32)
+        feeds, start, address = [], 0, memory.ctypes.data
+        for name, shape, stack in self._parts:
+            stop = start + len(slots) * math.prod(shape)
+            place = memory[start:stop].reshape(len(slots), *stack.shape[1:])
+            if stack.dtype == np.float32:
+                stack.take(slots, axis=0, out=place, mode="clip")  # any other mode would copy to `place` afterwards
+            else:
+                place[:] = stack.take(slots, axis=0)
+            feeds.append(Feed(name, (len(slots), *shape), address + start * memory.itemsize))
+            start = stop
+        return feeds + self._rest, memory

@@ -7,16 +7,19 @@ enough rows has runs of its own.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from intent_adapters.runtime.resident import Resident
 from intent_adapters.runtime.slab import Slab
 
-# Per thread. Measured on MiniLM with 16 tokens a row: 94 ms for 64 rows in runs of 16 or 32, 100 in one run of 64.
+# Measured on MiniLM with 16 tokens a row: 94 ms for 64 rows in runs of 16 or 32, 100 in one run of 64.
 RUN_TOKENS = 256
 # From here on a run of one agent is faster than a share in a mixed one: 98 against 103 ms for 64 rows in runs of 8.
 ALONE_TOKENS = 128
+# So few tokens are not divided among threads.
+WHOLE_TOKENS = 64
 
 
 @dataclass(frozen=True)
@@ -34,43 +37,52 @@ class Run:
     slots: list[int]
 
 
-def runs(
-    lengths: Sequence[int], residents: Sequence[Resident | None], batch_size: int, threads: int = 1
-) -> Iterator[Run]:
+def runs(lengths: Sequence[int], residents: Sequence[Resident | None], batch_size: int, threads: int = 1) -> list[Run]:
     """Cut rows into runs of similar lengths.
 
     Args:
         lengths: How many tokens each row has.
         residents: The adapter of each row; `None` for the bare base.
         batch_size: Rows in a run, at most.
-        threads: How many threads a run has.
+        threads: Among how many threads the runs are divided, each working on one of them alone.
 
-    Yields:
-        Every row in one run.
+    Returns:
+        Every row in one run. A single run is meant for all threads together.
     """
     owners: dict[Resident | None, list[int]] = {}
     for row, resident in enumerate(residents):
         owners.setdefault(resident if resident and resident.slab else None, []).append(row)
+    tokens = _run_tokens(sum(lengths), threads)
+    found: list[Run] = []
     shared: dict[Slab, list[int]] = {}
     for owner, rows in owners.items():
         if owner is None or owner.slab is None:
-            yield from (Run(some, None, []) for some in _cut(rows, lengths, batch_size, threads))
-        elif len(owners) == 1 or sum(lengths[row] for row in rows) >= ALONE_TOKENS * threads:
-            yield from (Run(some, owner.slab, [owner.slot]) for some in _cut(rows, lengths, batch_size, threads))
+            found += [Run(some, None, []) for some in _cut(rows, lengths, batch_size, tokens)]
+        elif len(owners) == 1 or sum(lengths[row] for row in rows) >= ALONE_TOKENS:
+            found += [Run(some, owner.slab, [owner.slot]) for some in _cut(rows, lengths, batch_size, tokens)]
         else:
             shared.setdefault(owner.slab, []).extend(rows)
     for slab, rows in shared.items():
-        for some in _cut(rows, lengths, batch_size, threads):
+        for some in _cut(rows, lengths, batch_size, tokens):
             slots = [resident.slot for row in some if (resident := residents[row])]
-            yield Run(some, slab, slots[:1] if len(set(slots)) == 1 else slots)
+            found.append(Run(some, slab, slots[:1] if len(set(slots)) == 1 else slots))
+    return found
 
 
-def _cut(rows: list[int], lengths: Sequence[int], batch_size: int, threads: int) -> Iterator[list[int]]:
-    """Runs of at most `batch_size` rows and, with their padding, about `RUN_TOKENS` tokens."""
+def _run_tokens(total: int, threads: int) -> int:
+    """How many tokens a run has, so that all threads have the same to do."""
+    if threads == 1 or total <= WHOLE_TOKENS:
+        return RUN_TOKENS
+    rounds = math.ceil(total / (threads * RUN_TOKENS))
+    return math.ceil(total / (threads * rounds))
+
+
+def _cut(rows: list[int], lengths: Sequence[int], batch_size: int, tokens: int) -> Iterator[list[int]]:
+    """Runs of at most `batch_size` rows and, with their padding, about so many tokens."""
     if len(rows) > 1:
         rows = sorted(rows, key=lengths.__getitem__, reverse=True)
     start = 0
     while start < len(rows):
-        count = max(1, min(batch_size, RUN_TOKENS * threads // lengths[rows[start]]))
+        count = max(1, min(batch_size, tokens // lengths[rows[start]]))
         yield rows[start : start + count]
         start += count

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from intent_adapters.errors import AdapterError, ConfigError
 from intent_adapters.runtime.adapter import Adapter
 from intent_adapters.runtime.onnx.base import OnnxBase
-from intent_adapters.runtime.onnx.encoder import IDS, MASK
-from intent_adapters.runtime.onnx.planning import runs
+from intent_adapters.runtime.onnx.crew import Crew
+from intent_adapters.runtime.onnx.planning import Run, runs
+from intent_adapters.runtime.onnx.session import OnnxSession
 from intent_adapters.runtime.resident import Residence, Resident
 from intent_adapters.runtime.shapes import site_shapes
+from intent_adapters.runtime.tokens import TokenRows
 
 
 class OnnxRuntime:
@@ -30,6 +34,7 @@ class OnnxRuntime:
     ) -> None:
         self._base = base
         self._sites = {site.path: site for site in base.description.sites}
+        self._crew = Crew(base.threads)
         self._residence = Residence(base.encoder, torch.device("cpu"), adapter_dtype, max_adapter_bytes)
 
     def admit(self, adapter: Adapter) -> Resident:
@@ -62,18 +67,22 @@ class OnnxRuntime:
         tokens = base.tokenize(
             [resident.prompt + text if resident else text for text, resident in zip(texts, residents, strict=True)]
         )
-        dimension = base.description.dimension
-        embeddings = torch.empty(0)
-        for run in runs(tokens.lengths, residents, batch_size, base.threads):
-            features = tokens.batch(run.rows)
-            feeds, kept = (base.feeds.bare(), None) if run.slab is None else base.feeds.of(run.slab, run.slots)
-            some = base.session.run(features[IDS], features[MASK].to(torch.int32), dimension, feeds)
-            del kept  # the memory of the feeds
-            if len(run.rows) == len(texts) == 1:
-                return some
-            if not len(embeddings):
-                embeddings = torch.empty(len(texts), dimension)
-            embeddings[torch.tensor(run.rows)] = some
+        planned = runs(tokens.lengths, residents, batch_size, base.threads)
+        if len(texts) == 1:
+            return torch.from_numpy(self._run(base.session, tokens, planned[0]))
+        embeddings = np.empty((len(texts), base.description.dimension), np.float32)
+        session = base.session if len(planned) == 1 else base.lone
+
+        def work(run: Run) -> None:
+            embeddings[run.rows] = self._run(session, tokens, run)
+
+        self._crew.each(work, planned)
+        return torch.from_numpy(embeddings)
+
+    def _run(self, session: OnnxSession, tokens: TokenRows, run: Run) -> NDArray[np.float32]:
+        feeds, kept = (self._base.feeds.bare(), None) if run.slab is None else self._base.feeds.of(run.slab, run.slots)
+        embeddings = session.run(tokens.arrays(run.rows), self._base.description.dimension, feeds)
+        del kept  # the memory of the feeds
         return embeddings
 
     def _check_exported(self, adapter: Adapter) -> None:

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from intent_adapters.errors import BaseError
 from intent_adapters.runtime.onnx.encoder import IDS, MASK
@@ -68,12 +67,13 @@ class OnnxSession:
         self._device = runtime.OrtDevice.make("cpu", 0)._get_c_device()
         self._idle = [_Binding(self._session)]
 
-    def run(self, ids: Tensor, mask: Tensor, dimension: int, feeds: Sequence[Feed]) -> Tensor:
+    def run(
+        self, tokens: Mapping[str, NDArray[np.int64]], dimension: int, feeds: Sequence[Feed]
+    ) -> NDArray[np.float32]:
         """Embed some texts.
 
         Args:
-            ids: Token numbers, int64, (rows, tokens).
-            mask: 1 for tokens, 0 for padding, int32, (rows, tokens).
+            tokens: Token numbers, and 1 for tokens, 0 for padding: (rows, tokens) each.
             dimension: Of the embeddings.
             feeds: All other inputs. If it is the very list of the run before, nothing is bound anew.
 
@@ -84,15 +84,16 @@ class OnnxSession:
             binding = self._idle.pop()
         except IndexError:
             binding = _Binding(self._session)
-        embeddings = torch.empty(len(ids), dimension)
-        bind, device, shape = binding.bind, self._device, tuple(ids.shape)
-        bind.bind_input(IDS, device, np.int64, shape, ids.data_ptr())
-        bind.bind_input(MASK, device, np.int32, shape, mask.data_ptr())
+        ids, mask = tokens[IDS], tokens[MASK].astype(np.int32)
+        embeddings = np.empty((len(ids), dimension), np.float32)
+        bind, device = binding.bind, self._device
+        bind.bind_input(IDS, device, np.int64, ids.shape, ids.ctypes.data)
+        bind.bind_input(MASK, device, np.int32, mask.shape, mask.ctypes.data)
         if binding.feeds is not feeds:
             for name, size, address in feeds:
                 bind.bind_input(name, device, np.float32, size, address)
             binding.feeds = feeds
-        bind.bind_output(OUTPUT, device, np.float32, tuple(embeddings.shape), embeddings.data_ptr())
+        bind.bind_output(OUTPUT, device, np.float32, embeddings.shape, embeddings.ctypes.data)
         self._session.run_with_iobinding(binding.whole)
         self._idle.append(binding)
         return embeddings

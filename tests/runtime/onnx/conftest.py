@@ -23,9 +23,9 @@ class Exports:
     def torch(self) -> IntentModel:
         return IntentModel(self.base)
 
-    def onnx(self, precision: Precision = "float32", **settings: object) -> IntentModel:
+    def onnx(self, precision: Precision = "float32", *, threads: int = 1, **settings: object) -> IntentModel:
         folder = getattr(self, precision)
-        return IntentModel.from_pretrained(folder, backend="onnx", precision=precision, threads=1, **settings)
+        return IntentModel.from_pretrained(folder, backend="onnx", precision=precision, threads=threads, **settings)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,7 +30,7 @@ def test_every_row_runs_once_with_its_own_bottlenecks(rows: list[tuple[int, Any]
         seen += run.rows
         assert 1 <= len(run.rows) <= batch_size
         if len(run.rows) > 1:
-            assert len(run.rows) * max(lengths[row] for row in run.rows) <= RUN_TOKENS * threads
+            assert len(run.rows) * max(lengths[row] for row in run.rows) <= RUN_TOKENS
         slots = run.slots * len(run.rows) if len(run.slots) == 1 else run.slots
         for index, row in enumerate(run.rows):
             resident = residents[row]
@@ -42,5 +43,13 @@ def test_every_row_runs_once_with_its_own_bottlenecks(rows: list[tuple[int, Any]
 
 def test_an_agent_with_many_rows_has_runs_of_its_own():
     residents = [HELD[2]] * 16 + [HELD[3]] * 2 + [HELD[4]] * 2
-    found = list(runs([16] * 20, residents, 64))
+    found = runs([16] * 20, residents, 64)
     assert sorted((len(run.rows), len(run.slots)) for run in found) == [(4, 4), (16, 1)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "threads", "runs_of"), [(4, 2, [4]), (8, 2, [4, 4]), (40, 2, [10] * 4), (64, 4, [16] * 4)]
+)
+def test_threads_get_equal_shares_of_what_is_worth_sharing(rows: int, threads: int, runs_of: list[int]):
+    found = runs([16] * rows, [HELD[2]] * rows, 64, threads)
+    assert [len(run.rows) for run in found] == runs_of

@@ -43,9 +43,10 @@ def reference(exports: Exports) -> IntentModel:
     return with_agents(exports.torch(), exports)
 
 
-@pytest.fixture(scope="module", params=["float32", "float16"])
+@pytest.fixture(scope="module", params=["float32", "float16", "three threads"])
 def exact(request: pytest.FixtureRequest, exports: Exports) -> IntentModel:
-    return with_agents(exports.onnx(adapter_dtype=request.param), exports)
+    settings = {"threads": 3} if request.param == "three threads" else {"adapter_dtype": request.param}
+    return with_agents(exports.onnx(**settings), exports)
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +116,19 @@ def test_threads_do_not_disturb_each_other(exact: IntentModel):
     with ThreadPoolExecutor(8) as pool:
         for call, found in zip(calls, pool.map(lambda call: exact.encode(*call), calls), strict=True):
             np.testing.assert_allclose(found, expected[call], atol=1e-6)
+
+
+def test_batches_do_not_disturb_each_other(exact: IntentModel):
+    orders = [np.random.default_rng(seed).permutation(len(TEXTS) * 6) for seed in range(6)]
+    texts, agents = TEXTS * 6, list(AGENTS) * 6
+    expected = exact.encode(texts, agents[: len(texts)])
+
+    def encode(order: np.ndarray) -> np.ndarray:
+        return exact.encode([texts[index] for index in order], [agents[index] for index in order])
+
+    with ThreadPoolExecutor(6) as pool:
+        for order, found in zip(orders * 3, pool.map(encode, orders * 3), strict=True):
+            np.testing.assert_allclose(found, expected[order], atol=1e-5)
 
 
 def test_a_slot_used_again_gives_the_new_agents_answers(exports: Exports):
