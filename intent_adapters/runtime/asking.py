@@ -45,7 +45,7 @@ def answer(
     """
     answers: dict[int, Prediction] = {}
     agents = list(dict.fromkeys(names))
-    with torch.inference_mode(), closing(_shares(store, names, agents)) as shares:
+    with closing(_shares(store, names, agents)) as shares:
         for rows, residents in shares:
             embeddings = runtime.embed([texts[row] for row in rows], residents, batch_size)
             places: dict[Resident | None, list[int]] = {}
