@@ -94,7 +94,7 @@ class Plan:
 
 
 class System(ABC):
-    """A way to tell intents for many agents. Made in a fresh process, then opened, then given its agents.
+    """Something whose calls are timed. Made in a fresh process.
 
     Attributes:
         name: Of the system in the results.
@@ -107,7 +107,7 @@ class System(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     reference: ClassVar[str | None] = None
-    most_loads: ClassVar[int] = 1000
+    most_loads: ClassVar[int] = 0
     note: ClassVar[str | None] = None
 
     def __init__(self, plan: Plan) -> None:
@@ -122,33 +122,12 @@ class System(ABC):
         return None
 
     @abstractmethod
-    def open(self) -> None:
-        """Load the base, without agents.
+    def prepare(self) -> None:
+        """Load everything that is timed.
 
         Raises:
             Unavailable: It cannot be measured here.
         """
-
-    def load(self, index: int) -> None:
-        """Load agent `index`, or one more copy of a saved one if fewer were saved, and keep it."""
-        raise NotImplementedError
-
-    def read(self, index: int) -> None:  # noqa: B027 - most systems copy an agent's weights when they load it
-        """Read all weights of a loaded agent, if its files may have been mapped into memory without being read."""
-
-    def prepare(self) -> None:
-        """Load everything that is timed."""
-        self.open()
-        for index in range(self.plan.agents):
-            self.load(index)
-
-    @abstractmethod
-    def predict_one(self, text: str, agent: int) -> object:
-        """The label of one utterance."""
-
-    @abstractmethod
-    def predict_batch(self, texts: list[str], agents: Sequence[int]) -> object:
-        """The labels of many utterances, each of its own agent."""
 
     def texts(self) -> list[str]:
         """Utterances of `plan.tokens` tokens."""
@@ -158,27 +137,21 @@ class System(ABC):
         """What can be timed."""
         return list(self.plan.cases)
 
-    def call(self, case: Case) -> Callable[[], object]:
-        """The call that is timed, text in to prediction out."""
-        if case.rows == 1:
-            texts = cycle(self.texts())
-            return lambda: self.predict_one(next(texts), 0)
-        rows = self.texts()[: case.rows]
-        agents = [row % case.agents for row in range(case.rows)]
-        return lambda: self.predict_batch(rows, agents)
-
+    @abstractmethod
     def seconds(self, case: Case, slice_seconds: float) -> list[float]:
         """Seconds of each of as many calls as fit into a slice of time, at least one."""
-        return seconds_of(self.call(case), slice_seconds)
 
     def reference_seconds(self, case: Case, slice_seconds: float) -> list[float] | None:
         """The same of the bare encoder, for systems that run it in a process of their own."""
         return None
 
     def loading(self, most: int, budget_seconds: float) -> dict[str, Any]:
-        """Load agents one by one: see `measure_loading`. Needs `write_files` to have been called by any process."""
-        self.open()
-        return measure_loading(self.load, self.read, min(most, self.most_loads), budget_seconds)
+        """Load agents one by one, in a process of its own, and time each: see `measure_loading`.
+
+        Raises:
+            Unavailable: It has no agents.
+        """
+        raise Unavailable("it has no agents to load")
 
     def versions(self) -> dict[str, str]:
         """Packages that only this system has, for systems that run in an environment of their own."""
@@ -186,3 +159,64 @@ class System(ABC):
 
     def close(self) -> None:  # noqa: B027 - most start nothing
         """End what was started."""
+
+
+class LocalSystem(System):
+    """A system that runs in this process."""
+
+    @abstractmethod
+    def call(self, case: Case) -> Callable[[], object]:
+        """The call that is timed."""
+
+    def seconds(self, case: Case, slice_seconds: float) -> list[float]:
+        """Seconds of each call."""
+        return seconds_of(self.call(case), slice_seconds)
+
+
+class AgentSystem(LocalSystem):
+    """A way to tell intents for many agents: opened, then given its agents."""
+
+    most_loads = 1000
+
+    @abstractmethod
+    def open(self) -> None:
+        """Load the base, without agents.
+
+        Raises:
+            Unavailable: It cannot be measured here.
+        """
+
+    @abstractmethod
+    def load(self, index: int) -> None:
+        """Load agent `index`, or one more copy of a saved one if fewer were saved, and keep it."""
+
+    def read(self, index: int) -> None:
+        """Read all weights of a loaded agent, if its files may have been mapped into memory without being read."""
+
+    @abstractmethod
+    def predict_one(self, text: str, agent: int) -> object:
+        """The label of one utterance."""
+
+    @abstractmethod
+    def predict_batch(self, texts: list[str], agents: Sequence[int]) -> object:
+        """The labels of many utterances, each of its own agent."""
+
+    def prepare(self) -> None:
+        """Load the base and `plan.agents` agents."""
+        self.open()
+        for index in range(self.plan.agents):
+            self.load(index)
+
+    def call(self, case: Case) -> Callable[[], object]:
+        """Text in, prediction out."""
+        if case.rows == 1:
+            texts = cycle(self.texts())
+            return lambda: self.predict_one(next(texts), 0)
+        rows = self.texts()[: case.rows]
+        agents = [row % case.agents for row in range(case.rows)]
+        return lambda: self.predict_batch(rows, agents)
+
+    def loading(self, most: int, budget_seconds: float) -> dict[str, Any]:
+        """Needs `write_files` to have been called by any process."""
+        self.open()
+        return measure_loading(self.load, self.read, min(most, self.most_loads), budget_seconds)

@@ -39,14 +39,21 @@ class AgentHead:
         self._weight = (weight / self.config.temperature).T.contiguous()
         self._bias: Floats | None = None if bias is None else (bias.cpu() / self.config.temperature).numpy()
 
-    def logits(self, embeddings: Tensor) -> Floats:
-        """The logits of all labels over the temperature, (rows, labels): their softmax gives the probabilities."""
+    def logits(self, embeddings: Tensor, lengths: Floats) -> Floats:
+        """The logits of all labels over the temperature: their softmax gives the probabilities.
+
+        Args:
+            embeddings: (rows, dimensions), float32.
+            lengths: Of the embeddings, (rows, 1).
+
+        Returns:
+            (rows, labels).
+        """
         # PyTorch's product, not NumPy's: the threads of NumPy's OpenBLAS spin for a while after each product, on cores
         # that the next pass of the encoder needs (on two of them a batch took twice as long).
         logits: Floats = torch.mm(embeddings, self._weight).numpy()
         if self._cosine:
-            rows: Floats = embeddings.numpy()
-            logits /= np.sqrt(np.add.reduce(rows * rows, axis=1, keepdims=True) + SMALLEST_SQUARE)
+            logits /= lengths
         if self._bias is not None:
             logits += self._bias
         return logits
@@ -119,13 +126,16 @@ def predictions(
 
 def _logits(asked: Sequence[Asked], embeddings: Tensor) -> Floats:
     """The logits of all rows, agent by agent; where an agent has fewer labels than others, minus infinity."""
+    if len(asked) > 1:
+        embeddings = embeddings[torch.tensor([row for _, _, rows in asked for row in rows])]
+    rows: Floats = embeddings.numpy()
+    lengths = np.sqrt(np.add.reduce(rows * rows, axis=1, keepdims=True) + SMALLEST_SQUARE)
     if len(asked) == 1:
-        return asked[0].head.logits(embeddings)
-    together = embeddings[torch.tensor([row for _, _, rows in asked for row in rows])]
-    logits: Floats = np.full((len(together), max(len(head.labels) for _, head, _ in asked)), -np.inf, np.float32)
+        return asked[0].head.logits(embeddings, lengths)
+    logits: Floats = np.full((len(embeddings), max(len(head.labels) for _, head, _ in asked)), -np.inf, np.float32)
     start = 0
-    for _, head, rows in asked:
-        stop = start + len(rows)
-        logits[start:stop, : len(head.labels)] = head.logits(together[start:stop])
+    for _, head, own in asked:
+        stop = start + len(own)
+        logits[start:stop, : len(head.labels)] = head.logits(embeddings[start:stop], lengths[start:stop])
         start = stop
     return logits

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import pytest
 
 from intent_adapters.benchmark import stages
-from intent_adapters.benchmark.protocol import Plan, System, need
+from intent_adapters.benchmark.protocol import AgentSystem, Plan, need
 
 
-class Sleepless(System):
+class Sleepless(AgentSystem):
     """Takes no time and does nothing."""
 
     name = title = "sleepless"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from intent_adapters.benchmark.protocol import Plan, System, Unavailable
+from intent_adapters.benchmark.protocol import LocalSystem, Plan, Unavailable
 from intent_adapters.benchmark.systems import SYSTEMS
 from intent_adapters.benchmark.workers import memory
 from intent_adapters.benchmark.workers.folders import agent_folder
@@ -17,8 +17,9 @@ HERE = [name for name in SYSTEMS if name not in ("setfit", "adapterhub")]
 WITH_AGENTS = [name for name in HERE if not name.startswith("bare")]
 
 
-def opened(name: str, plan: Plan) -> System:
+def opened(name: str, plan: Plan) -> LocalSystem:
     system = SYSTEMS[name](plan)
+    assert isinstance(system, LocalSystem)
     system.write_files()
     system.prepare()
     return system

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.churn import BUDGET, Churn, churn
+from tests.support.churn import BUDGET, Backend, Churn, churn
 from tests.support.memory import linux
 
 MEGABYTE = 2**20
 
 
-def soak(folder: Path, seconds: float) -> Churn:
-    done = churn(folder, seconds)
+def soak(folder: Path, seconds: float, backend: Backend) -> Churn:
+    done = churn(folder, seconds, backend)
     assert done.failures == []
     model = done.model
     assert model.stats.evictions > done.changes / 10, "the budget must be too small for all"
@@ -27,8 +27,9 @@ def soak(folder: Path, seconds: float) -> Churn:
 
 
 @linux
-def test_half_a_minute_of_everything_at_once(tmp_path):
-    done = soak(tmp_path, 30)
+@pytest.mark.parametrize("backend", ["torch", "onnx"])
+def test_half_a_minute_of_everything_at_once(tmp_path, backend):
+    done = soak(tmp_path, 30, backend)
     assert done.calls > 100
     assert done.changes > 100
     settled = done.memory[len(done.memory) // 3 :]
@@ -38,8 +39,9 @@ def test_half_a_minute_of_everything_at_once(tmp_path):
 @linux
 @pytest.mark.slow
 @pytest.mark.timeout(4000)
-def test_half_an_hour_of_everything_at_once(tmp_path):
-    done = soak(tmp_path, float(os.environ.get("INTENT_ADAPTERS_SOAK_SECONDS", "1800")))
+@pytest.mark.parametrize("backend", ["torch", "onnx"])
+def test_half_an_hour_of_everything_at_once(tmp_path, backend):
+    done = soak(tmp_path, float(os.environ.get("INTENT_ADAPTERS_SOAK_SECONDS", "1800")), backend)
     sixth = len(done.memory) // 6
     early, late = done.memory[sixth : 2 * sixth], done.memory[-sixth:]
     assert max(late) - max(early) < 8 * MEGABYTE

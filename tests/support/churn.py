@@ -1,6 +1,6 @@
 """Threads that predict while others load, replace, evict, pin and unload, and what each answer must be.
 
-`python -m tests.support.churn --seconds 1800` does so for half an hour and prints what happened.
+`python -m tests.support.churn --seconds 1800 --backend onnx` does so for half an hour and prints what happened.
 """
 
 from __future__ import annotations
@@ -14,15 +14,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, get_args
 
 import torch
 
 from intent_adapters import IntentModel, Prediction
 from intent_adapters.errors import AgentError
+from intent_adapters.runtime.onnx.export import export_base
 from tests.support.adapters import random_adapter
 from tests.support.memory import resident_memory
 from tests.support.tiny import tiny_base
 
+Backend = Literal["torch", "onnx"]
 TEXTS = ["예약 취소", "cancel", "how much is it to change it?", "주세요 " * 9, "0123"]
 STEADY, SWAPPED, PASSING = "steady", "swapped", "passing"
 SHAPES = [
@@ -46,10 +49,12 @@ class Churn:
 
     Args:
         model: It has a budget for a few agents.
+        lone: Another of the same base, which nothing happens to.
         folders: Adapters; all have the same labels.
     """
 
     model: IntentModel
+    lone: IntentModel
     folders: list[Path]
     failures: list[str] = field(default_factory=list)
     calls: int = 0
@@ -65,10 +70,9 @@ class Churn:
         self._history: dict[str, list[int]] = {f"{SWAPPED} {index}": [0] for index in range(3)}
         self._in_place = dict.fromkeys(self._history, 0)
         self._alone: list[list[Prediction]] = []
-        lone = IntentModel(self.model.base)
         for version, folder in enumerate(self.folders):
-            lone.load_adapter(folder, name="alone", replace=True)
-            self._alone.append(lone.predict(TEXTS, agents="alone"))
+            self.lone.load_adapter(folder, name="alone", replace=True)
+            self._alone.append(self.lone.predict(TEXTS, agents="alone"))
             self.model.register_adapter(folder, name=f"{STEADY} {version}")
         for name in self._history:
             self.model.load_adapter(self.folders[0], name=name)
@@ -163,18 +167,28 @@ def _same(one: Prediction, other: Prediction) -> bool:
     )
 
 
-def churn(folder: Path, seconds: float) -> Churn:
+def churn(folder: Path, seconds: float, backend: Backend = "torch") -> Churn:
     """Let everything happen at once on a tiny base, with a budget that is too small for all agents.
 
     Args:
         folder: For the base and the adapters.
         seconds: How long.
+        backend: What runs the base; ONNX Runtime with two threads for a batch.
     """
     base = tiny_base(folder)
-    folders = [folder / f"version {index}" for index in range(len(SHAPES))]
-    for index, (shape, target) in enumerate(zip(SHAPES, folders, strict=True)):
+    # A graph has the sites of one kind.
+    shapes = [shape for shape in SHAPES if backend == "torch" or shape["sites"] != "parallel"]
+    folders = [folder / f"version {index}" for index in range(len(shapes))]
+    for index, (shape, target) in enumerate(zip(shapes, folders, strict=True)):
         random_adapter(base, **{"labels": 6, "seed": index, **shape}).write(target)
-    done = Churn(IntentModel(base, max_adapter_bytes=BUDGET), folders)
+    if backend == "torch":
+        model, lone = IntentModel(base, max_adapter_bytes=BUDGET), IntentModel(base)
+    else:
+        export_base(base, folder / "exported", precision="float32")
+        settings = {"backend": "onnx", "max_adapter_bytes": BUDGET}
+        model = IntentModel.from_pretrained(folder / "exported", threads=2, **settings)
+        lone = IntentModel.from_pretrained(folder / "exported", threads=1, **settings)
+    done = Churn(model, lone, folders)
     done.run(seconds)
     return done
 
@@ -183,13 +197,15 @@ def main() -> None:
     """Churn and print JSON."""
     parser = argparse.ArgumentParser(description="Threads that predict while others load, replace, evict and unload")
     parser.add_argument("--seconds", type=float, default=1800)
-    seconds = parser.parse_args().seconds
+    parser.add_argument("--backend", choices=get_args(Backend), default="torch")
+    settings = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        done = churn(Path(folder), seconds)
+        done = churn(Path(folder), settings.seconds, settings.backend)
     stats = done.model.stats
     sixth = max(1, len(done.memory) // 6)
     found = {
-        "seconds": seconds,
+        "seconds": settings.seconds,
+        "backend": settings.backend,
         "calls": done.calls,
         "utterances": done.utterances,
         "changes": done.changes,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,44 +11,35 @@ import torch
 from torch import Tensor
 from transformers import AutoModel, AutoTokenizer
 
-from intent_adapters.benchmark.protocol import Case, Disk, System
+from intent_adapters.benchmark.protocol import Case, Disk, LocalSystem
 from intent_adapters.benchmark.systems.standard_onnx import EXPORTED, QUANTIZED, new_session, write_standard_onnx
 from intent_adapters.benchmark.tokens import mean_of_tokens, tokenise
 
 
-class Bare(System):
+class Bare(LocalSystem):
     """Tokens in, sentence embeddings out; agents are nothing to it."""
 
-    most_loads = 0
-
-    def open(self) -> None:
-        """Load the tokenizer."""
-        self.tokenizer = AutoTokenizer.from_pretrained(self.plan.base)
-
     def prepare(self) -> None:
+        """Load tokenizer and encoder."""
+        self.tokenizer = AutoTokenizer.from_pretrained(self.plan.base)
+        self.load_encoder()
+
+    @abstractmethod
+    def load_encoder(self) -> None:
         """Load the encoder."""
-        self.open()
 
     def cases(self) -> list[Case]:
         """One utterance, one batch."""
         return [case for case in self.plan.cases if case.agents == 1]
 
     def call(self, case: Case) -> Callable[[], object]:
-        """The call that is timed."""
+        """Tokens in, sentence embeddings out."""
         tokens = tokenise(self.tokenizer, self.texts()[: case.rows])
         return self.call_on(tokens["input_ids"], tokens["attention_mask"])
 
     @abstractmethod
     def call_on(self, ids: Tensor, mask: Tensor) -> Callable[[], object]:
         """The call that is timed, on given tokens."""
-
-    def predict_one(self, text: str, agent: int) -> object:
-        """It has no agents to ask."""
-        raise NotImplementedError
-
-    def predict_batch(self, texts: list[str], agents: Sequence[int]) -> object:
-        """It has no agents to ask."""
-        raise NotImplementedError
 
 
 class BareTorch(Bare):
@@ -57,9 +48,8 @@ class BareTorch(Bare):
     name = "bare-torch"
     title = "bare encoder, PyTorch"
 
-    def open(self) -> None:
+    def load_encoder(self) -> None:
         """Load the encoder."""
-        super().open()
         self.encoder: Any = AutoModel.from_pretrained(self.plan.base, dtype=torch.float32).eval()
 
     def call_on(self, ids: Tensor, mask: Tensor) -> Callable[[], object]:
@@ -81,9 +71,8 @@ class _BareOnnx(Bare):
         write_standard_onnx(self.plan.base, Path(self.plan.work, "standard-onnx"))
         return None
 
-    def open(self) -> None:
+    def load_encoder(self) -> None:
         """Make the session."""
-        super().open()
         self.session = new_session(Path(self.plan.work, "standard-onnx", self.file))
 
     def call_on(self, ids: Tensor, mask: Tensor) -> Callable[[], object]:

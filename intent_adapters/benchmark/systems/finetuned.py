@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from intent_adapters.benchmark.protocol import Disk, System, Unavailable
+from intent_adapters.benchmark.protocol import AgentSystem, Disk, Unavailable
 from intent_adapters.benchmark.tokens import rows_of_agents, tokenise
 from intent_adapters.benchmark.workers.folders import folder_bytes
 from intent_adapters.benchmark.workers.memory import check_room
 
 
-class FineTuned(System):
+class FineTuned(AgentSystem):
     """A sequence classification model of transformers for each agent."""
 
     most_loads = 8

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer
 
 from intent_adapters.base import load_base
-from intent_adapters.benchmark.protocol import Disk, System
+from intent_adapters.benchmark.protocol import AgentSystem, Disk
 from intent_adapters.benchmark.tokens import Head, answer, linear_heads, mean_of_tokens, tokenise
 from intent_adapters.benchmark.workers.folders import agent_folder, copy_agent, folder_bytes
 
@@ -20,7 +20,7 @@ HEAD_FILE = "head.safetensors"
 RANK = 16
 
 
-class _Lora(System):
+class _Lora(AgentSystem):
     reference = "bare-torch"
     targets: ClassVar[list[str] | str]
     note = (

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from intent_adapters.base import load_base
 from intent_adapters.benchmark.agents import write_random_agents
-from intent_adapters.benchmark.protocol import Case, Disk, System, need
+from intent_adapters.benchmark.protocol import AgentSystem, Case, Disk, need
 from intent_adapters.benchmark.workers.folders import agent_folder, folder_bytes
 from intent_adapters.model import IntentModel
 from intent_adapters.runtime.onnx import Precision
@@ -18,7 +18,7 @@ from intent_adapters.runtime.onnx.export import export_base
 AGENTS = "ours"
 
 
-class OursTorch(System):
+class OursTorch(AgentSystem):
     """The torch backend."""
 
     name: ClassVar[str] = "ours-torch"

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
@@ -90,6 +89,7 @@ class Worker:
 class WorkerSystem(System):
     """A system that lives in a worker. It times itself, so that talking to it costs its figures nothing."""
 
+    most_loads = 1000
     peer: ClassVar[str]
     module: ClassVar[str]
     install: ClassVar[str]
@@ -121,21 +121,9 @@ class WorkerSystem(System):
         """Let the peer save its base and its agents."""
         return Disk(**self.worker().ask("write_files", plan=self.plan.to_dict()))
 
-    def open(self) -> None:
-        """Start the worker."""
-        self.worker()
-
     def prepare(self) -> None:
         """Let the peer load everything that is timed."""
         self._versions = self.worker().ask("prepare", plan=self.plan.to_dict())["versions"]
-
-    def predict_one(self, text: str, agent: int) -> object:
-        """It is timed where it runs."""
-        raise NotImplementedError
-
-    def predict_batch(self, texts: list[str], agents: Sequence[int]) -> object:
-        """It is timed where it runs."""
-        raise NotImplementedError
 
     def seconds(self, case: Case, slice_seconds: float) -> list[float]:
         """Timed by the worker."""
