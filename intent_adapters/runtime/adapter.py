@@ -170,9 +170,11 @@ class Adapter:
             raise AdapterError(
                 f"Cannot save an adapter to {str(folder)!r}: the folder holds other things. Name a new folder."
             )
+        stored = self._stored()
+        digest = _digest(self.config, _as_file(stored))
         with replaced_folder(folder) as staging:
             # One entry alone: safetensors writes several in random order, and the same adapter would be other bytes.
-            save_file(self._stored(), staging / SAFETENSORS_WEIGHTS_NAME, {DIGEST_KEY: self.digest})
+            save_file(stored, staging / SAFETENSORS_WEIGHTS_NAME, {DIGEST_KEY: digest})
             self.config.save_pretrained(str(staging))
 
     @property
@@ -181,10 +183,14 @@ class Adapter:
 
         The threshold and the temperature are left out: they may be set by hand.
         """
-        return _digest(self.config, WeightsFile(bytearray(save(self._stored()))))
+        return _digest(self.config, _as_file(self._stored()))
 
     def _stored(self) -> dict[str, Tensor]:
         return {PREFIX + name: _smallest(tensor) for name, tensor in self.tensors.items()}
+
+
+def _as_file(stored: dict[str, Tensor]) -> WeightsFile:
+    return WeightsFile(bytearray(save(stored)))
 
 
 def _digest(config: BottleneckConfig, weights: WeightsFile) -> str:

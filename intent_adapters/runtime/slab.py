@@ -159,19 +159,20 @@ class Slab:
             scaling: Factor on what the bottleneck adds.
 
         Returns:
-            Whether all values are finite in the type of the slab.
+            Whether the type of the slab can hold all values; float32, in which they come, always can.
         """
         down_weight, down_bias, up_weight, up_bias = source
         if scaling != 1:
             up_weight, up_bias = up_weight * scaling, up_bias * scaling
         values = (down_weight.T, down_bias, up_weight.T, up_bias)
-        if self.signature.dtype is torch.float32 and self._arrays:
+        whole = self.signature.dtype is torch.float32
+        if whole and self._arrays:
             for target, part in zip(self._arrays[path], values, strict=True):
                 np.copyto(target[slot], part.numpy())
             return True
         for stack, part in zip(self.sites[path], values, strict=True):
             stack[slot].copy_(part)
-        return all(bool(stack[slot].isfinite().all()) for stack in self.sites[path])
+        return whole or all(bool(stack[slot].isfinite().all()) for stack in self.sites[path])
 
     def tensors(self, slot: int) -> Mapping[str, SiteTensors]:
         """The tensors of one slot by site: views, not copies."""

@@ -82,7 +82,7 @@ class Float32:
     ) -> str:
         """`states @ weight.T + bias`."""
         product = graph.op("MatMul", states, graph.constant(name, weight.T))
-        return product if bias is None else graph.op("Add", product, graph.constant(f"{name} bias", bias))
+        return _plus(graph, name, product, bias)
 
 
 class Int8:
@@ -119,7 +119,11 @@ class Int8:
             largest = graph.op("ReduceMax", graph.op("Abs", states), each, keepdims=1)
         product = _product(graph, name, graph.op("Div", states, largest), weight, 1 / STEPS)
         product = graph.op("Mul", product, largest)
-        return product if bias is None else graph.op("Add", product, graph.constant(f"{name} bias", bias))
+        return _plus(graph, name, product, bias)
+
+
+def _plus(graph: Graph, name: str, product: str, bias: Array | None) -> str:
+    return product if bias is None else graph.op("Add", product, graph.constant(f"{name} bias", bias))
 
 
 def _smooth_product(graph: Graph, name: str, states: str, weight: Array, reach: Array, bias: Array | None) -> str:

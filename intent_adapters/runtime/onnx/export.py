@@ -96,7 +96,7 @@ def export_base(
         file = staging / graph_file(precision)
         file.parent.mkdir()
         file.write_bytes(graph)
-        least = _check(base, OnnxBase(staging, graph_file(precision), torch.get_num_threads()))
+        least = _check(base, OnnxBase(staging, graph_file(precision), threads=1))
         size = sum(path.stat().st_size for path in staging.rglob("*") if path.is_file())
     return Exported(folder, description, size, least)
 
