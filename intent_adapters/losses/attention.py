@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from intent_adapters.errors import ConfigError
 
-# model_type -> path of the layers, path of the attention inside a layer, names of its query, key and value layers.
+# model_type -> path of the layers, path of the attention inside a layer, names of its query, key and value layers, or of
+# the one layer whose output has them side by side.
 _BERT_LAYOUT = ("encoder.layer", "attention.self", ("query", "key", "value"))
 LAYOUTS = {
     "bert": _BERT_LAYOUT,
@@ -17,6 +18,7 @@ LAYOUTS = {
     "xlm-roberta": _BERT_LAYOUT,
     "electra": _BERT_LAYOUT,
     "mpnet": ("encoder.layer", "attention.attn", ("q", "k", "v")),
+    "modernbert": ("layers", "attn", ("Wqkv",)),
 }
 
 
@@ -38,8 +40,8 @@ def transformer_of(model: nn.Module) -> nn.Module:
     return encoder
 
 
-def attention_projections(encoder: nn.Module, layer: int) -> tuple[nn.Module, nn.Module, nn.Module]:
-    """The query, key and value projections of one attention layer.
+def attention_projections(encoder: nn.Module, layer: int) -> tuple[nn.Module, ...]:
+    """The query, key and value projections of one attention layer, or the one that makes all three.
 
     Args:
         encoder: A transformers encoder of one of the `LAYOUTS`.
@@ -62,13 +64,17 @@ def attention_projections(encoder: nn.Module, layer: int) -> tuple[nn.Module, nn
             f"layer {layer} was asked for, but the {model_type} encoder has {count}: choose 0 .. {count - 1}"
         )
     attention = layers.get_submodule(str(layer % count)).get_submodule(attention_path)
-    query, key, value = (attention.get_submodule(name) for name in names)
-    return query, key, value
+    return tuple(attention.get_submodule(name) for name in names)
+
+
+def projected_width(projections: tuple[nn.Module, ...]) -> int:
+    """The width of the queries, and so of the keys and of the values."""
+    return sum(int(projection.get_parameter("weight").shape[0]) for projection in projections) // 3
 
 
 @contextmanager
-def captured_outputs(modules: tuple[nn.Module, ...]) -> Iterator[list[Tensor]]:
-    """Collects the outputs of `modules` while the block runs, in their order.
+def captured_states(projections: tuple[nn.Module, ...]) -> Iterator[list[Tensor]]:
+    """Collects queries, keys and values, each (B, L, D), while the block runs.
 
     The hooks live only inside the block: a forward pass elsewhere (an evaluator's, a model card's) must not replace
     what was captured. The list is complete after one forward pass.
@@ -79,12 +85,13 @@ def captured_outputs(modules: tuple[nn.Module, ...]) -> Iterator[list[Tensor]]:
     def hook(position: int) -> object:
         def keep(_module: nn.Module, _arguments: object, output: Tensor) -> None:
             outputs[position] = output
-            if len(outputs) == len(modules):
-                collected[:] = [outputs[index] for index in range(len(modules))]
+            if len(outputs) == len(projections):
+                states = [outputs[index] for index in range(len(projections))]
+                collected[:] = states if len(states) > 1 else states[0].chunk(3, dim=-1)
 
         return keep
 
-    handles = [module.register_forward_hook(hook(position)) for position, module in enumerate(modules)]  # type: ignore[arg-type]
+    handles = [module.register_forward_hook(hook(position)) for position, module in enumerate(projections)]  # type: ignore[arg-type]
     try:
         yield collected
     finally:

@@ -12,7 +12,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from intent_adapters.errors import ConfigError
-from intent_adapters.losses.attention import attention_projections, captured_outputs, transformer_of
+from intent_adapters.losses.attention import (
+    attention_projections,
+    captured_states,
+    projected_width,
+    transformer_of,
+)
 from intent_adapters.losses.teacher import Features, FrozenTeacher, as_list, merge_columns
 
 MINILMV2_CITATION = """
@@ -102,13 +107,13 @@ class RelationCapture:
         self.teacher_layer = teacher_layer
         self.teacher_modules = attention_projections(transformer_of(teacher), teacher_layer)
         for name, modules in (("teacher", self.teacher_modules), ("student", self._student_modules(model))):
-            width = int(modules[0].get_parameter("weight").shape[0])
+            width = projected_width(modules)
             if num_relation_heads < 1 or width % num_relation_heads:
                 raise ConfigError(
                     f"num_relation_heads is {num_relation_heads}, but it must divide the {name}'s hidden size {width}"
                 )
 
-    def _student_modules(self, model: nn.Module) -> tuple[nn.Module, nn.Module, nn.Module]:
+    def _student_modules(self, model: nn.Module) -> tuple[nn.Module, ...]:
         # Found anew each time: the trainer may have wrapped or replaced the model since.
         return attention_projections(transformer_of(model), self.student_layer)
 
@@ -118,9 +123,9 @@ class RelationCapture:
         Returns:
             The student's embeddings (B, D_S), the teacher's (B, D_T), and the relation loss.
         """
-        with captured_outputs(self.teacher_modules) as teacher_states:
+        with captured_states(self.teacher_modules) as teacher_states:
             target = teacher(features)
-        with captured_outputs(self._student_modules(model)) as student_states:
+        with captured_states(self._student_modules(model)) as student_states:
             embeddings = model(dict(features))["sentence_embedding"]
         mask = features["attention_mask"]
         return embeddings, target, relation_loss(teacher_states, student_states, mask, self.num_relation_heads)

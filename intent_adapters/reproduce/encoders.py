@@ -27,7 +27,7 @@ from intent_adapters.training.distillation import distill
 from intent_adapters.training.encoder import train_encoder
 from intent_adapters.training.pair_training import PairTraining
 from intent_adapters.training.pretraining import MaskedTraining, pretrain
-from intent_adapters.training.student import student_from_layers, student_from_shape
+from intent_adapters.training.student import SMALL_SHAPE, student_from_layers, student_from_shape
 
 MADE = "made.json"
 OPENERS = {".gz": gzip.open, ".xz": lzma.open}
@@ -109,7 +109,9 @@ class Encoders:
             teacher = self._open(recipe.of)
             return distill(
                 teacher,
-                student_from_layers(teacher, recipe.layers) if recipe.layers else student_from_shape(teacher),
+                student_from_layers(teacher, recipe.layers)
+                if recipe.layers
+                else student_from_shape(teacher, {**SMALL_SHAPE, **recipe.shape}),
                 self._pairs(),
                 folder,
                 training=PairTraining(**recipe.training),

@@ -27,10 +27,15 @@ class Difference:
     repetitions: int
 
     @property
+    def least_p(self) -> float:
+        """The smallest p that so many repetitions can give: of all signs, the two where all are alike."""
+        return min(1.0, 2.0 ** (1 - self.repetitions))
+
+    @property
     def verdict(self) -> str:
-        """Whether the first is "better" or "worse" than the second, or "no difference shown"."""
+        """Whether the first is "better" or "worse" than the second, "no difference shown", or "too few to tell"."""
         if self.p >= LEVEL:
-            return "no difference shown"
+            return "no difference shown" if self.least_p < LEVEL else "too few to tell"
         return "better" if self.points > 0 else "worse"
 
 

@@ -25,13 +25,14 @@ def claims_table(results: Results) -> Table:
     """What the paper says about their order, with the paired test of each column."""
     table = Table(
         "The paper's order, by the exact paired permutation test",
-        ("claim", "column", "points", "p", "verdict"),
+        ("claim", "column", "draws", "points", "p", "verdict"),
         left=2,
     )
     for column in results.columns:
         for claim, found in check_claims(results, column):
             holds = {"better": "holds", "worse": "the other way round"}.get(found.verdict, found.verdict)
-            table.rows.append((claim.words, column, f"{found.points:+.2f}", f"{found.p:.3f}", holds))
+            draws = str(found.repetitions)
+            table.rows.append((claim.words, column, draws, f"{found.points:+.2f}", f"{found.p:.3f}", holds))
     return table
 
 

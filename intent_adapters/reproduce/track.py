@@ -69,12 +69,14 @@ class Distilled:
     Attributes:
         of: The teacher's role.
         layers: Layers of the teacher to start from; 0: random weights, 6 layers x 384.
+        shape: With random weights, settings of the architecture's config that shall differ from those.
         settings: Arguments of `distill`.
         training: Settings of `PairTraining`.
     """
 
     of: Role
     layers: int = 0
+    shape: Mapping[str, int] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
 

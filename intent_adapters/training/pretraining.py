@@ -31,7 +31,6 @@ from intent_adapters.training.checkpoints import CHECKPOINTS, last_checkpoint
 from intent_adapters.training.randomness import own_randomness
 
 CHUNK = 10_000
-MAX_SEQ_LENGTH = 128
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +41,7 @@ class MaskedTraining:
         steps: Steps of the optimizer.
         batch_size: Blocks in a step, on each device.
         block_length: Tokens of a block; texts are laid end to end and cut.
+        max_seq_length: Tokens of a text that the saved encoder reads; what stages 1 and 2 cost grows with it.
         mask_share: Share of the tokens to guess, above 0 and below 1.
         learning_rate: The peak rate; it rises over `warmup_steps` and falls to 0 in a straight line.
         warmup_steps: Steps until the peak.
@@ -56,6 +56,7 @@ class MaskedTraining:
     steps: int = 10_000
     batch_size: int = 256
     block_length: int = 128
+    max_seq_length: int = 128
     mask_share: float = 0.15
     learning_rate: float = 3e-4
     warmup_steps: int = 500
@@ -72,6 +73,8 @@ class MaskedTraining:
                 raise ConfigError(f"{name} must be at least 1, but it is {getattr(self, name)!r}")
         if self.block_length < 8:
             raise ConfigError(f"block_length must be at least 8, but it is {self.block_length!r}")
+        if not 2 < self.max_seq_length:
+            raise ConfigError(f"max_seq_length must be above 2, but it is {self.max_seq_length!r}")
         if not 0 < self.mask_share < 1:
             raise ConfigError(f"mask_share must be between 0 and 1, but it is {self.mask_share!r}")
         if not 0 <= self.warmup_steps < self.steps:
@@ -119,7 +122,7 @@ def pretrain(
     blocks = pack_blocks(texts, tokenizer, training.block_length)
     with own_randomness(training.seed):
         config = AutoConfig.for_model(
-            architecture, vocab_size=len(tokenizer), pad_token_id=tokenizer.pad_token_id, **(shape or {})
+            architecture, vocab_size=len(tokenizer), **_special_ids(tokenizer), **(shape or {})
         )
         model = AutoModelForMaskedLM.from_config(config)
         trainer = Trainer(
@@ -130,7 +133,7 @@ def pretrain(
         )
         trainer.train(resume_from_checkpoint=last)
     if trainer.is_world_process_zero():
-        _save(model, tokenizer, Path(output))
+        _save(model, tokenizer, Path(output), training.max_seq_length)
     return [{name: value for name, value in entry.items() if name != "epoch"} for entry in trainer.state.log_history]
 
 
@@ -180,6 +183,12 @@ class _Blocks(Dataset[dict[str, Sequence[int]]]):
         return {"input_ids": self.blocks[index].tolist()}
 
 
+def _special_ids(tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
+    """Of the special tokens that a config names; an architecture's defaults are those of another vocabulary."""
+    ids = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("pad", "bos", "eos", "cls", "sep")}
+    return {name: number for name, number in ids.items() if number is not None}
+
+
 def _arguments(folder: Path, training: MaskedTraining, device: str | None) -> TrainingArguments:
     on_cpu = device == "cpu" or not torch.cuda.is_available()
     bf16 = training.bf16
@@ -209,11 +218,11 @@ def _arguments(folder: Path, training: MaskedTraining, device: str | None) -> Tr
     )
 
 
-def _save(model: Any, tokenizer: PreTrainedTokenizerBase, output: Path) -> None:
+def _save(model: Any, tokenizer: PreTrainedTokenizerBase, output: Path, max_seq_length: int) -> None:
     # By way of transformers' own format: sentence-transformers then opens it as it opens any language model.
     with tempfile.TemporaryDirectory() as folder:
         model.base_model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-        transformer = Transformer(folder, max_seq_length=MAX_SEQ_LENGTH)
+        transformer = Transformer(folder, max_seq_length=max_seq_length)
         pooling = Pooling(transformer.get_embedding_dimension(), pooling_mode="mean")
         SentenceTransformer(modules=[transformer, pooling], device="cpu").save_pretrained(str(output))

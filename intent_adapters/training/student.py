@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from itertools import cycle, islice
 from typing import Any
 
 import torch
@@ -31,12 +32,18 @@ def student_from_layers(teacher: SentenceTransformer, layers: int | Sequence[int
         layers: Which layers to keep, in order, from 0; or how many, evenly spread and with the last one.
 
     Raises:
-        ConfigError: An unknown architecture, or layers that the teacher does not have.
+        ConfigError: An unknown architecture, one whose layers are of several kinds, or layers that the teacher does
+            not have.
     """
     encoder = transformer_of(teacher)
     config: Any = encoder.config
     if config.model_type not in LAYOUTS:
         raise ConfigError(f"do not know where a {config.model_type!r} encoder keeps its layers; use {sorted(LAYOUTS)}")
+    if getattr(config, "layer_types", None):
+        raise ConfigError(
+            f"the layers of a {config.model_type!r} encoder are not alike, so that some of them make no encoder: "
+            "give the student a shape"
+        )
     count = int(config.num_hidden_layers)
     if isinstance(layers, int):
         if not 1 <= layers <= count:
@@ -73,6 +80,8 @@ def student_from_shape(
         if not hasattr(config, name):
             raise ConfigError(f"a {config.model_type} config has no setting {name!r}")
         setattr(config, name, value)
+    if kinds := getattr(config, "layer_types", None):
+        config.layer_types = list(islice(cycle(kinds), config.num_hidden_layers))
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         encoder = AutoModel.from_config(config)

@@ -10,11 +10,11 @@ import torch
 
 from intent_adapters.errors import ConfigError
 from intent_adapters.losses import MiniLMv2Loss, relation_loss
-from intent_adapters.losses.attention import attention_projections, captured_outputs, transformer_of
+from intent_adapters.losses.attention import attention_projections, captured_states, projected_width, transformer_of
 from tests.losses.test_contrastive import features
 from tests.support.tiny import tiny_base
 
-ARCHITECTURES = ["bert", "roberta", "xlm-roberta", "electra", "mpnet"]
+ARCHITECTURES = ["bert", "roberta", "xlm-roberta", "electra", "mpnet", "modernbert"]
 MASK = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0], [1, 0, 0, 0]])
 
 
@@ -96,17 +96,22 @@ def test_half_precision_and_autocast_are_computed_in_full_precision():
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_projections_are_those_that_attention_uses(tmp_path, architecture):
     model = tiny_base(tmp_path, architecture)
-    query, key, value = modules = attention_projections(transformer_of(model), -1)
+    modules = attention_projections(transformer_of(model), -1)
+    assert projected_width(modules) == 32
     batch = model.preprocess(["abc 1", "hello"])
-    with captured_outputs(modules) as captured:
+    with captured_states(modules) as captured:
         before = model(dict(batch))["sentence_embedding"].detach()
-    assert [x.shape for x in captured] == [(*batch["input_ids"].shape, 32)] * 3
-    # Values reach the output; queries and keys do through the attention's weights.
-    for module in (query, key, value):
-        kept = copy.deepcopy(module.weight.data)
-        module.weight.data.mul_(-3)
-        assert not torch.allclose(model(dict(batch))["sentence_embedding"], before, atol=1e-6)
-        module.weight.data.copy_(kept)
+        assert [x.shape for x in captured] == [(*batch["input_ids"].shape, 32)] * 3
+        seen = [x.detach().clone() for x in captured]
+        # Values reach the output; queries and keys do through the attention's weights. Each is where it is said to be.
+        rows = [row for module in modules for row in module.weight.data.split(32)]
+        for place, row in enumerate(rows):
+            kept = row.clone()
+            row.mul_(-3)
+            assert not torch.allclose(model(dict(batch))["sentence_embedding"], before, atol=1e-6)
+            changed = [not torch.equal(one, other) for one, other in zip(captured, seen, strict=True)]
+            assert changed == [place == 0, place == 1, place == 2]
+            row.copy_(kept)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

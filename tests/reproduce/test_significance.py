@@ -38,5 +38,12 @@ def test_ten_repetitions_all_one_way_are_better():
 
 
 def test_the_same_figures_and_single_runs_show_nothing():
-    assert compare_pairs([0.8, 0.9], [0.8, 0.9]).verdict == "no difference shown"
+    assert compare_pairs([0.8, 0.9] * 3, [0.8, 0.9] * 3).verdict == "no difference shown"
     assert compare_pairs([0.8], [0.9]).p == 1.0
+
+
+def test_fewer_than_six_repetitions_are_too_few_to_tell():
+    for count in range(1, 8):
+        found = compare_pairs([0.9] * count, [0.8] * count)
+        assert found.p == pytest.approx(found.least_p)
+        assert found.verdict == ("better" if count >= 6 else "too few to tell")

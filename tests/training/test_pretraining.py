@@ -51,6 +51,20 @@ def test_it_leaves_a_sentence_encoder_with_mean_pooling(tmp_path):
     assert model.max_seq_length == 128
 
 
+def test_another_architecture_with_its_own_special_tokens_and_length(tmp_path):
+    tokenizer = tiny_tokenizer()
+    shape = {**SHAPE, "global_attn_every_n_layers": 2}
+    run(tmp_path, architecture="modernbert", shape=shape, training=dataclasses.replace(SHORT, max_seq_length=24))
+    model = SentenceTransformer(str(tmp_path), device="cpu")
+    config = model[0].auto_model.config
+    assert config.model_type == "modernbert"
+    # The architecture's own are those of a vocabulary of 50,368 pieces.
+    assert (config.pad_token_id, config.cls_token_id, config.sep_token_id) == (0, 2, 3)
+    assert (tokenizer.pad_token_id, tokenizer.cls_token_id, tokenizer.sep_token_id) == (0, 2, 3)
+    assert model.max_seq_length == 24
+    assert model.encode("예약 취소해 주세요").shape == (32,)
+
+
 class CutOff(TrainerCallback):
     def on_step_end(self, args, state, control, **_):
         if state.global_step == 5:
@@ -98,7 +112,7 @@ def test_too_few_texts_and_a_tokenizer_without_mask_are_refused(tmp_path):
 
 @pytest.mark.parametrize(
     "settings",
-    [{"steps": 0}, {"block_length": 4}, {"mask_share": 0.0}, {"mask_share": 1.0}, {"steps": 5, "warmup_steps": 5}],
+    [{"steps": 0}, {"block_length": 4}, {"max_seq_length": 2}, {"mask_share": 0.0}, {"mask_share": 1.0}, {"steps": 5, "warmup_steps": 5}],
 )
 def test_settings_out_of_range_are_named(settings):
     with pytest.raises(ConfigError, match=next(reversed(settings))):

@@ -65,3 +65,20 @@ def test_what_they_refuse(tmp_path):
         student_from_shape(teacher, {"layers": 3})
     with pytest.raises(ConfigError, match="keeps its layers"):
         student_from_layers(tiny_base(tmp_path, "distilbert"))
+
+
+def test_a_shape_of_an_encoder_with_layers_of_several_kinds(tmp_path):
+    teacher = tiny_base(tmp_path, "modernbert")
+    kinds = teacher[0].auto_model.config.layer_types
+    assert len(set(kinds)) == 2
+    for count in (1, 3):
+        shape = {"num_hidden_layers": count, "hidden_size": 16, "intermediate_size": 24, "num_attention_heads": 2}
+        student = student_from_shape(teacher, shape).eval()
+        assert student[0].auto_model.config.layer_types == [*kinds, *kinds][:count]
+        student.save_pretrained(str(tmp_path / str(count)))
+        loaded = SentenceTransformer(str(tmp_path / str(count)), device="cpu")
+        assert torch.equal(
+            loaded.encode(TEXTS, convert_to_tensor=True), student.encode(TEXTS, convert_to_tensor=True)
+        )
+    with pytest.raises(ConfigError, match="not alike"):
+        student_from_layers(teacher, 1)
