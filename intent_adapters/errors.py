@@ -5,6 +5,12 @@ Each message says what was wrong, with which value, and what to do about it.
 
 from __future__ import annotations
 
+import reprlib
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = 60
+_short.maxlevel = 2
+
 
 class IntentAdaptersError(Exception):
     """Base class of all errors raised by `intent_adapters`."""
@@ -44,3 +50,11 @@ class HubError(IntentAdaptersError):
 
 class MissingExtraError(IntentAdaptersError, ImportError):
     """Something needs a package that comes with an extra of this one; the message names the extra."""
+
+
+def shorten(value: object) -> str:
+    """The `repr` of a value, cut to about 60 characters and fit to be printed anywhere."""
+    try:
+        return _short.repr(value).encode("utf-8", "backslashreplace").decode("utf-8")
+    except ValueError:  # a whole number of more digits than Python is willing to write out
+        return f"a {type(value).__name__} of thousands of digits"

@@ -147,7 +147,7 @@ class BottleneckConfig(PeftConfig):
             check_whole("embedding_dim", self.embedding_dim, 1, 65536)
 
     def _check_use(self) -> None:
-        self.circle_margin = check_number("circle_margin", self.circle_margin, -1, 1)
+        self.circle_margin = check_number("circle_margin", self.circle_margin, 0, 1, below=True)
         self.circle_gamma = check_number("circle_gamma", self.circle_gamma, 1e-3, 1e5)
         self.circle_weight = check_number("circle_weight", self.circle_weight, 0, 1e4)
         self.label_smoothing = check_number("label_smoothing", self.label_smoothing, 0, 1, below=True)

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from intent_adapters.bottleneck.patterns import check_pattern
-from intent_adapters.errors import ConfigError
+from intent_adapters.errors import ConfigError, shorten
 
 BASE_ROWS = "__base__"
 """In `adapter_names`, the name of the rows that no adapter shall touch; PEFT's convention."""
@@ -22,26 +22,17 @@ MAXIMUM_TEXT = 10_000
 MAXIMUM_TARGETS = 1_000
 
 
-def shown(value: Any) -> str:
-    """`repr`, cut to a length that fits an error message."""
-    try:
-        text = repr(value)
-    except ValueError:  # an int of more digits than Python is willing to print
-        text = f"a {type(value).__name__} too long to print"
-    return text if len(text) <= 80 else f"{text[:77]}..."
-
-
 def check_flag(name: str, value: Any) -> bool:
     """A `bool`."""
     if not isinstance(value, bool):
-        raise ConfigError(f"{name} must be true or false, got {shown(value)}")
+        raise ConfigError(f"{name} must be true or false, got {shorten(value)}")
     return value
 
 
 def check_whole(name: str, value: Any, low: int, high: int) -> int:
     """An `int` from `low` to `high`; neither a bool nor a float."""
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ConfigError(f"{name} must be a whole number from {low} to {high}, got {shown(value)}")
+        raise ConfigError(f"{name} must be a whole number from {low} to {high}, got {shorten(value)}")
     return value
 
 
@@ -49,16 +40,16 @@ def check_number(name: str, value: Any, low: float, high: float, *, below: bool 
     """A finite number from `low` to `high`; with `below`, `high` itself is excluded."""
     wanted = f"a number from {low:g} to {'below ' if below else ''}{high:g}"
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ConfigError(f"{name} must be {wanted}, got {shown(value)}")
+        raise ConfigError(f"{name} must be {wanted}, got {shorten(value)}")
     if not low <= value <= high or (below and value == high):
-        raise ConfigError(f"{name} must be {wanted}, got {shown(value)}")
+        raise ConfigError(f"{name} must be {wanted}, got {shorten(value)}")
     return float(value)
 
 
 def check_name(name: str, value: Any, known: Collection[str]) -> str:
     """One of the `known` names."""
     if not isinstance(value, str) or value not in known:
-        raise ConfigError(f"{name} must be one of {', '.join(map(repr, known))}, got {shown(value)}")
+        raise ConfigError(f"{name} must be one of {', '.join(map(repr, known))}, got {shorten(value)}")
     return value
 
 
@@ -67,11 +58,11 @@ def check_text(name: str, value: Any) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise ConfigError(f"{name} must be a string or absent, got {shown(value)}")
+        raise ConfigError(f"{name} must be a string or absent, got {shorten(value)}")
     if len(value) > MAXIMUM_TEXT or not _is_utf8(value):
         raise ConfigError(
             f"{name} must be valid Unicode of at most {MAXIMUM_TEXT} characters, "
-            f"got {len(value)} characters: {shown(value)}"
+            f"got {len(value)} characters: {shorten(value)}"
         )
     return value
 
@@ -79,17 +70,17 @@ def check_text(name: str, value: Any) -> str | None:
 def check_labels(value: Any) -> list[str]:
     """A list of 1 to 100,000 distinct, non-empty strings without control characters."""
     if not isinstance(value, list | tuple):
-        raise ConfigError(f"labels must be a list of intent names or absent, got {shown(value)}")
+        raise ConfigError(f"labels must be a list of intent names or absent, got {shorten(value)}")
     if not 1 <= len(value) <= MAXIMUM_LABELS:
         raise ConfigError(f"labels must have 1 to {MAXIMUM_LABELS} intent names, got {len(value)}")
     seen: set[str] = set()
     for position, label in enumerate(value):
         if not isinstance(label, str) or not label.strip() or len(label) > MAXIMUM_TEXT or not _is_utf8(label):
-            raise ConfigError(f"labels[{position}] must be a non-empty string, got {shown(label)}")
+            raise ConfigError(f"labels[{position}] must be a non-empty string, got {shorten(label)}")
         if _UNPRINTABLE.search(label):
-            raise ConfigError(f"labels[{position}] has a control character, which can forge output: {shown(label)}")
+            raise ConfigError(f"labels[{position}] has a control character, which can forge output: {shorten(label)}")
         if label in seen:
-            raise ConfigError(f"labels[{position}] repeats {shown(label)}; each intent is named once")
+            raise ConfigError(f"labels[{position}] repeats {shorten(label)}; each intent is named once")
         seen.add(label)
     return list(value)
 
@@ -107,14 +98,14 @@ def check_target_modules(value: Any) -> list[str] | str | None:
         try:
             re.compile(value)
         except (re.error, RecursionError, OverflowError) as error:
-            raise ConfigError(f"target_modules is not a regular expression: {error}; got {shown(value)}") from error
+            raise ConfigError(f"target_modules is not a regular expression: {error}; got {shorten(value)}") from error
         if value:
             check_pattern(value)
             return value
     elif isinstance(value, list | tuple | set | frozenset) and value and all(isinstance(v, str) and v for v in value):
         return sorted(set(value))
     raise ConfigError(
-        f"target_modules must be a regular expression or a list of module names, not empty, got {shown(value)}"
+        f"target_modules must be a regular expression or a list of module names, not empty, got {shorten(value)}"
     )
 
 
@@ -122,7 +113,7 @@ def check_adapter_name(name: Any) -> None:
     """A name under which `torch.nn.ModuleDict` and PEFT can keep an adapter."""
     if not isinstance(name, str) or not name or "." in name or name == BASE_ROWS or hasattr(nn.ModuleDict(), name):
         raise ConfigError(
-            f"an adapter cannot be named {shown(name)}: a name must be a non-empty string without dots, and neither "
+            f"an adapter cannot be named {shorten(name)}: a name must be a non-empty string without dots, and neither "
             f"{BASE_ROWS!r} nor an attribute of torch.nn.ModuleDict, such as 'keys'"
         )
 

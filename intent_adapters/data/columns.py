@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from intent_adapters.data.problems import data_error, shorten
+from intent_adapters.data.problems import data_error
 from intent_adapters.data.table import Example, Table
+from intent_adapters.errors import shorten
 
 TEXT_NAMES = (
     "text",

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from datasets import ClassLabel, Dataset, DatasetDict, IterableDataset, IterableDatasetDict
 
 from intent_adapters.data.columns import find_columns
-from intent_adapters.data.problems import data_error, shorten
+from intent_adapters.data.problems import data_error
 from intent_adapters.data.table import Record, Table, unique
+from intent_adapters.errors import shorten
 
 
 def table_of_object(

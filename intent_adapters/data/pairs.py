@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from intent_adapters.data.hub import load_hub
 from intent_adapters.data.objects import choose_split
-from intent_adapters.data.problems import Problems, data_error, shorten
+from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.readers import reader_for
-from intent_adapters.errors import ConfigError
+from intent_adapters.errors import ConfigError, shorten
 
 Rows: TypeAlias = str | os.PathLike[str] | Dataset | Sequence[Mapping[str, object]]
 

@@ -2,23 +2,9 @@
 
 from __future__ import annotations
 
-import reprlib
-
 from intent_adapters.errors import DataError
 
 MAX_SHOWN = 10
-
-_short = reprlib.Repr()
-_short.maxstring = _short.maxother = 60
-_short.maxlevel = 2
-
-
-def shorten(value: object) -> str:
-    """The `repr` of a value, cut to about 60 characters and fit to be printed anywhere."""
-    try:
-        return _short.repr(value).encode("utf-8", "backslashreplace").decode("utf-8")
-    except ValueError:  # a whole number of more digits than Python is willing to write out
-        return f"a {type(value).__name__} of thousands of digits"
 
 
 def describe(place: str, what: str, cure: str) -> str:

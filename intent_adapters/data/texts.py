@@ -9,12 +9,12 @@ from typing import TypeAlias
 from datasets import Dataset
 
 from intent_adapters.data.columns import find_text_column
-from intent_adapters.data.problems import Problems, data_error, shorten
+from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.readers import reader_for
 from intent_adapters.data.readers.text_file import read_text
 from intent_adapters.data.reading import read_intents
 from intent_adapters.data.validation import text_fault
-from intent_adapters.errors import DataError
+from intent_adapters.errors import DataError, shorten
 
 Texts: TypeAlias = Sequence[str] | Dataset | Sequence[Mapping[str, object]]
 

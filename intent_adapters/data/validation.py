@@ -12,9 +12,9 @@ from datasets import Dataset, Features, Value
 
 from intent_adapters.data.columns import pick_examples
 from intent_adapters.data.objects import table_of_object
-from intent_adapters.data.problems import Problems, shorten
+from intent_adapters.data.problems import Problems
 from intent_adapters.data.table import Example
-from intent_adapters.errors import ConfigError
+from intent_adapters.errors import ConfigError, shorten
 
 MAX_TEXT_CHARACTERS = 10_000
 MAX_LABEL_CHARACTERS = 200

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from intent_adapters.errors import ConfigError
 
-# model_type -> path of the layers, path of the attention inside a layer, names of its query, key and value layers, or of
-# the one layer whose output has them side by side.
+# model_type -> path of the layers, path of the attention inside a layer, names of its query, key and value layers, or
+# of the one layer whose output has them side by side.
 _BERT_LAYOUT = ("encoder.layer", "attention.self", ("query", "key", "value"))
 LAYOUTS = {
     "bert": _BERT_LAYOUT,

@@ -73,7 +73,7 @@ class MaskedTraining:
                 raise ConfigError(f"{name} must be at least 1, but it is {getattr(self, name)!r}")
         if self.block_length < 8:
             raise ConfigError(f"block_length must be at least 8, but it is {self.block_length!r}")
-        if not 2 < self.max_seq_length:
+        if not self.max_seq_length > 2:
             raise ConfigError(f"max_seq_length must be above 2, but it is {self.max_seq_length!r}")
         if not 0 < self.mask_share < 1:
             raise ConfigError(f"mask_share must be between 0 and 1, but it is {self.mask_share!r}")

@@ -58,6 +58,8 @@ def test_any_rows_survive_or_are_refused(name: str, pairs: list[tuple[str, str]]
             str(error).encode("utf-8")
             return
     expected = [(a.strip(), unicodedata.normalize("NFC", b.strip())) for a, b in pairs]
+    if name == "a.csv":  # rows of separators alone are what spreadsheets leave below a table
+        expected = [pair for pair in expected if pair != ("", "")]
     assert [(row["text"], row["label"]) for row in dataset] == expected
 
 

@@ -112,7 +112,14 @@ def test_too_few_texts_and_a_tokenizer_without_mask_are_refused(tmp_path):
 
 @pytest.mark.parametrize(
     "settings",
-    [{"steps": 0}, {"block_length": 4}, {"max_seq_length": 2}, {"mask_share": 0.0}, {"mask_share": 1.0}, {"steps": 5, "warmup_steps": 5}],
+    [
+        {"steps": 0},
+        {"block_length": 4},
+        {"max_seq_length": 2},
+        {"mask_share": 0.0},
+        {"mask_share": 1.0},
+        {"steps": 5, "warmup_steps": 5},
+    ],
 )
 def test_settings_out_of_range_are_named(settings):
     with pytest.raises(ConfigError, match=next(reversed(settings))):

@@ -77,8 +77,6 @@ def test_a_shape_of_an_encoder_with_layers_of_several_kinds(tmp_path):
         assert student[0].auto_model.config.layer_types == [*kinds, *kinds][:count]
         student.save_pretrained(str(tmp_path / str(count)))
         loaded = SentenceTransformer(str(tmp_path / str(count)), device="cpu")
-        assert torch.equal(
-            loaded.encode(TEXTS, convert_to_tensor=True), student.encode(TEXTS, convert_to_tensor=True)
-        )
+        assert torch.equal(loaded.encode(TEXTS, convert_to_tensor=True), student.encode(TEXTS, convert_to_tensor=True))
     with pytest.raises(ConfigError, match="not alike"):
         student_from_layers(teacher, 1)

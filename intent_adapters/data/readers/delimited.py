@@ -7,9 +7,10 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-from intent_adapters.data.problems import Problems, data_error, shorten
+from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.readers.text_file import read_text
 from intent_adapters.data.table import Record, Table
+from intent_adapters.errors import shorten
 
 DELIMITERS = ",;\t|"
 

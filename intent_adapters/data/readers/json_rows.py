@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from intent_adapters.data.problems import Problems, shorten
+from intent_adapters.data.problems import Problems
 from intent_adapters.data.readers.text_file import read_text
 from intent_adapters.data.table import Record, Table
+from intent_adapters.errors import shorten
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _CURE = 'write each row as one object, such as {"text": "hello", "label": "greet"}'

@@ -9,9 +9,10 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped, unused-ignore]
 
-from intent_adapters.data.problems import Problems, data_error, shorten
+from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.readers.text_file import read_text
 from intent_adapters.data.table import Record, Table
+from intent_adapters.errors import shorten
 
 # [Seoul](city), [Seoul](city:SEL), [Seoul]{"entity": "city", "role": "to"}, [Seoul][{...}, {...}]
 _ANNOTATION = re.compile(r"\[([^\[\]]+)\](?:\([^()]*\)|\{[^{}]*\}|\[\s*\{[^\[\]]*\}\s*\])")
