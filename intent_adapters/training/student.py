@@ -42,7 +42,7 @@ def student_from_layers(teacher: SentenceTransformer, layers: int | Sequence[int
     if getattr(config, "layer_types", None):
         raise ConfigError(
             f"the layers of a {config.model_type!r} encoder are not alike, so that some of them make no encoder: "
-            "give the student a shape"
+            "start from random weights (student_from_shape, or distill --random)"
         )
     count = int(config.num_hidden_layers)
     if isinstance(layers, int):

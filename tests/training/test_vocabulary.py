@@ -31,7 +31,7 @@ def with_words(model, words):
     return model
 
 
-@pytest.mark.parametrize("architecture", ["bert", "xlm-roberta", "mpnet"])
+@pytest.mark.parametrize("architecture", ["bert", "xlm-roberta", "mpnet", "modernbert"])
 def test_pieces_that_no_text_uses_go(tmp_path, architecture):
     model = with_words(tiny_base(tmp_path, architecture), ["abba", "hello", "예약", "다나"])
     before = model.encode(CORPUS, convert_to_tensor=True)
