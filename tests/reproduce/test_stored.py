@@ -101,6 +101,21 @@ def test_the_adapter_is_ahead_of_fine_tuning_in_english_and_behind_in_korean():
 def test_the_adapter_is_ahead_of_logistic_regression_everywhere():
     for track, column in (("korean", IT), ("english", "BANKING77, 5 shots"), ("english", "CLINC150, 5 shots")):
         assert verdicts(track, column)["distilled-se-metric", "distilled-se-probe"] == "better"
+    for track in ("korean", "english"):
+        for column in STORED[track].columns:
+            assert in_every_draw(track, column, "distilled-se-metric", "distilled-se-probe") >= 3
+
+
+def test_the_adapter_adds_the_more_the_fewer_the_utterances():
+    english = STORED["english"]
+    found = [
+        [
+            english.difference(f"{name}, {shots} shots", "distilled-se-metric", "distilled-se-probe").points
+            for shots in (2, 5)
+        ]
+        for name in ("BANKING77", "CLINC150")
+    ]
+    assert all(two > five for two, five in found)
 
 
 def test_distilled_se_is_above_the_papers_and_below_its_large_one():
@@ -110,10 +125,12 @@ def test_distilled_se_is_above_the_papers_and_below_its_large_one():
 
 def test_98_per_cent_is_kept_by_the_korean_and_english_base_and_not_by_the_english_one():
     kept = {
-        (track, column): results.kept(column, "distilled-se-metric", "large-se-metric")
+        (track, column): share
         for track, results in STORED.items()
         for column in results.columns
+        if (share := results.kept(column, "distilled-se-metric", "large-se-metric"))
     }
+    assert len(kept) >= 8
     assert all(share >= 1 for (track, _), share in kept.items() if track == "korean")
     assert all(0.98 < share < 1 for (track, _), share in kept.items() if track == "korean-scratch")
     assert all(0.95 < share < 0.98 for (track, _), share in kept.items() if track == "english")
