@@ -100,16 +100,16 @@ class Results:
 
     def difference(self, column: str, first: str, second: str) -> Difference | None:
         """One system against another on the repetitions that both have; None if there are none."""
-        one, other = self._on_both(column, first, second)
+        one, other = self.on_both(column, first, second)
         return compare_pairs(one, other) if one else None
 
     def kept(self, column: str, small: str, large: str) -> float | None:
         """Accuracy of one system as a share of another's, over the repetitions that both have."""
-        one, other = self._on_both(column, small, large)
+        one, other = self.on_both(column, small, large)
         return sum(one) / sum(other) if one else None
 
-    def _on_both(self, column: str, first: str, second: str) -> tuple[list[float], list[float]]:
-        """Accuracies of two systems on the repetitions that both have."""
+    def on_both(self, column: str, first: str, second: str) -> tuple[list[float], list[float]]:
+        """Accuracies in [0, 1] of two systems on the repetitions that both have; empty if there are none."""
         one, other = self._by_repetition(column, first), self._by_repetition(column, second)
         both = [repetition for repetition in one if repetition in other]
         return [one[repetition] for repetition in both], [other[repetition] for repetition in both]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from intent_adapters.benchmark.tables import NOTHING, Table
 from intent_adapters.paper import CHECKPOINT_MEGABYTES, IT_ACCURACY
 from intent_adapters.reproduce.claims import check_claims
@@ -38,13 +40,12 @@ def claims_table(results: Results) -> Table:
 
 def kept_table(results: Results) -> Table:
     """How much of the large encoder's accuracy the distilled one keeps, both with adapter and metric learning."""
-    table = Table("Distilled against large, both SE + metric", ("column", "large", "distilled", "kept"))
+    table = Table("Distilled against large, both SE + metric", ("column", "draws", "large", "distilled", "kept"))
     for column in results.columns:
-        large, small = results.accuracy(column, LARGE), results.accuracy(column, SMALL)
-        kept = results.kept(column, SMALL, LARGE)
-        if large and small and kept:
-            row = (column, f"{100 * large.mean:.2f}", f"{100 * small.mean:.2f}", f"{100 * kept:.1f} %")
-            table.rows.append(row)
+        small, large = (np.array(runs) for runs in results.on_both(column, SMALL, LARGE))
+        if kept := results.kept(column, SMALL, LARGE):
+            row = (column, f"{len(small)}", f"{100 * large.mean():.2f}", f"{100 * small.mean():.2f}")
+            table.rows.append((*row, f"{100 * kept:.1f} %"))
     return table
 
 

@@ -88,10 +88,18 @@ def test_what_the_small_one_keeps(results):
     large, small = results.accuracy("clinic", "large-se-metric"), results.accuracy("clinic", "distilled-se-metric")
     assert row == (
         "clinic",
+        "10",
         f"{100 * large.mean:.2f}",
         f"{100 * small.mean:.2f}",
         f"{100 * small.mean / large.mean:.1f} %",
     )
+
+
+def test_what_is_kept_is_of_the_draws_that_both_have(results):
+    runs = {"large-se-metric": {"0": 0.5}, "distilled-se-metric": {"0": 0.4, "1": 0.9}}
+    (row,) = kept_table(results.extended(accuracy={"clinic": runs})).rows
+    assert row == ("clinic", "1", "50.00", "40.00", "80.0 %")
+    assert kept_table(results.extended(accuracy={"clinic": {"large-se-metric": {"0": 0.5}}})).rows == []
 
 
 def test_table_4_and_figure_2_give_ours_and_the_papers(results):
