@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
+from statistics import fmean
 
 from intent_adapters.benchmark.tables import NOTHING, Table
 from intent_adapters.paper import CHECKPOINT_MEGABYTES, IT_ACCURACY
@@ -42,9 +42,9 @@ def kept_table(results: Results) -> Table:
     """How much of the large encoder's accuracy the distilled one keeps, both with adapter and metric learning."""
     table = Table("Distilled against large, both SE + metric", ("column", "draws", "large", "distilled", "kept"))
     for column in results.columns:
-        small, large = (np.array(runs) for runs in results.on_both(column, SMALL, LARGE))
+        small, large = results.on_both(column, SMALL, LARGE)
         if kept := results.kept(column, SMALL, LARGE):
-            row = (column, f"{len(small)}", f"{100 * large.mean():.2f}", f"{100 * small.mean():.2f}")
+            row = (column, f"{len(small)}", f"{100 * fmean(large):.2f}", f"{100 * fmean(small):.2f}")
             table.rows.append((*row, f"{100 * kept:.1f} %"))
     return table
 
