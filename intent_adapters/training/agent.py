@@ -10,7 +10,7 @@ from functools import partial
 from typing import Literal, get_args
 
 import torch
-from peft import get_peft_model_state_dict
+from peft import get_peft_model_state_dict, inject_adapter_in_model
 from sentence_transformers import SentenceTransformer
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
@@ -246,8 +246,9 @@ def _with_head(base: SentenceTransformer, config: BottleneckConfig, task: Task, 
     """A copy of the base that carries an untrained adapter, its head imprinted from the class means."""
     copied = copy.deepcopy(base) if full else structural_copy(base)
     encoder = encoder_of(copied)
-    # PEFT writes the path that the base was loaded from into the config it is given.
-    encoder.add_adapter(copy.deepcopy(config), adapter_name=INTERNAL_NAME)
+    # PEFT's own function and not the encoder's `add_adapter`: transformers asks there for versions of PEFT that may not
+    # exist yet. The copy is for PEFT to write into.
+    inject_adapter_in_model(copy.deepcopy(config), encoder, adapter_name=INTERNAL_NAME)
     if full:
         copied.requires_grad_(True)
     # Only the cosine head ignores how long an embedding is.
