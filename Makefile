@@ -1,15 +1,33 @@
-# Everything runs in a virtual environment of its own. PYTHON may name another interpreter (3.11 or newer).
+# Everything runs in a virtual environment of its own. PYTHON may name another interpreter (3.11 or newer), LANE the
+# versions of the libraries: locked (the ones that this commit was tested with), oldest (the floors in pyproject.toml)
+# or newest (whatever was released by today).
 PYTHON ?= python3
-VENV := .venv
-BIN := $(VENV)/bin
+LANE ?= locked
+VENV := .venv$(if $(filter-out locked,$(LANE)),-$(LANE))
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 STAMP := $(VENV)/.installed
+CONSTRAINTS := $(wildcard .ci/constraints/$(LANE).txt)
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+INSTALL := $(PIP) install $(CONSTRAINTS:%=--constraint %)
+# setuptools warns that an editable package can be shadowed by a folder of its name, which here is the package itself.
+EDITABLE := PYTHONWARNINGS=ignore $(INSTALL) $(CONSTRAINTS:%=--build-constraint %) --editable
+TORCH_locked := torch==2.13.0
+TORCH_oldest := torch
+TORCH_newest := torch
+# Libraries with a ceiling in pyproject.toml: the newest lane goes beyond it, to hear of a break before users do.
+CEILINGS := peft onnxruntime
+COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --all-extras --upgrade \
+  --no-annotate --custom-compile-command 'make lock'
 
-.PHONY: demo test test-slow lint format docs clean
+.PHONY: demo test test-oldest test-newest test-slow lint format docs lock wheel clean
 
-$(STAMP): pyproject.toml
+# pip first: it too comes from the lock, and so does what pip builds with.
+$(STAMP): pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(INSTALL) --upgrade pip
+	$(INSTALL) $(TORCH_$(LANE))
+	$(EDITABLE) '.[dev]'
+	$(if $(filter newest,$(LANE)),$(PIP) install --upgrade --no-deps $(CEILINGS))
 	@touch $@
 
 demo: $(STAMP)  ## train the example agents and ask them
@@ -18,6 +36,12 @@ demo: $(STAMP)  ## train the example agents and ask them
 # One thread a worker: two threads each on two cores would wait for each other most of the time.
 test: $(STAMP)  ## the plain suite
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
+
+test-oldest:  ## the plain suite on the floors that pyproject.toml names
+	$(MAKE) test LANE=oldest
+
+test-newest:  ## the plain suite on today's releases
+	$(MAKE) test LANE=newest
 
 test-slow: $(STAMP)  ## minutes of CPU more
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m slow
@@ -32,8 +56,17 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 
 docs: $(STAMP)  ## the documentation site, strictly
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	$(EDITABLE) '.[docs]'
 	$(BIN)/mkdocs build --strict
 
+lock: $(STAMP)  ## choose the versions of the locked and the oldest lane anew
+	$(PIP) install --upgrade uv
+	$(COMPILE) --group locked --output-file .ci/constraints/locked.txt
+	$(COMPILE) --group environment --resolution lowest-direct --output-file .ci/constraints/oldest.txt
+
+wheel: $(STAMP)  ## build the release, install it alone in a clean environment and use it there
+	$(INSTALL) build
+	$(BIN)/python .ci/check_wheel.py $(CONSTRAINTS:%=--constraint %)
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build site *.egg-info
+	rm -rf .venv .venv-oldest .venv-newest .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist site *.egg-info

@@ -55,7 +55,7 @@ class AgentCollection:
             AgentError: There is no such agent.
             AdapterError: Its files are gone or damaged by now.
         """
-        return self._store.find([agent])[0].adapter()
+        return self._store.find_one(agent).adapter()
 
     def labels(self, agent: str) -> list[str]:
         """The intents of an agent.
@@ -66,10 +66,8 @@ class AgentCollection:
         Raises:
             AgentError: There is no such agent.
         """
-        [labels] = [
-            resident.labels for held in self._store.leases(self._store.find([agent])) for resident in held.values()
-        ]
-        return list(labels)
+        [resident] = [lease for held in self._store.leases([self._store.find_one(agent)]) for lease in held.values()]
+        return list(resident.labels)
 
     def register_adapter(
         self,

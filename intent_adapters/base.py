@@ -16,6 +16,7 @@ from sentence_transformers import SentenceTransformer
 from torch import nn
 from transformers import PreTrainedModel
 
+from intent_adapters.artifacts.folders import read_whole
 from intent_adapters.base_files import check_weights, read_shapes
 from intent_adapters.errors import BaseError
 from intent_adapters.hub.fetching import HubOptions, fetch_base
@@ -63,6 +64,10 @@ def open_base(folder: Path, name: str, *, device: str | torch.device | None = No
     Raises:
         BaseError: Nothing loadable there, weights that are not safetensors, or modules that would run foreign code.
     """
+    return read_whole(folder, lambda: _read_base(folder, name, device))
+
+
+def _read_base(folder: Path, name: str, device: str | torch.device | None) -> SentenceTransformer:
     _refuse_foreign_modules(folder, name)
     shapes = read_shapes(folder, name)
     try:

@@ -6,6 +6,7 @@ Each message says what was wrong, with which value, and what to do about it.
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Iterable
 
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 60
@@ -29,7 +30,22 @@ class TextError(IntentAdaptersError, ValueError):
 
 
 class AgentError(IntentAdaptersError, LookupError):
-    """An agent's name is unknown, already taken, or not a name we can store."""
+    """An agent's name is unknown, already taken, or not a name we can store.
+
+    Args:
+        message: What is wrong and what to do. It names no other agent, so that a server may hand it on.
+        names: The agents that there are, where the name asked for is not among them.
+
+    Attributes:
+        names: As given.
+    """
+
+    def __init__(self, message: str, names: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.names = tuple(names)
+
+    def __reduce__(self) -> tuple[type[AgentError], tuple[str, tuple[str, ...]]]:
+        return type(self), (str(self), self.names)
 
 
 class BaseError(IntentAdaptersError):

@@ -15,7 +15,7 @@ from sentence_transformers import SentenceTransformer
 
 from intent_adapters.agents import AgentCollection
 from intent_adapters.base import fingerprint, open_base
-from intent_adapters.errors import ConfigError
+from intent_adapters.errors import AgentError, ConfigError, IntentAdaptersError
 from intent_adapters.hub.cards import CardFacts
 from intent_adapters.hub.fetching import HubOptions, fetch_base
 from intent_adapters.hub.publishing import Published, PublishOptions, publish_adapter, publish_base
@@ -193,6 +193,7 @@ class IntentModel(AgentCollection):
         top_k: int = 3,
         threshold: float | None = None,
         batch_size: int = 64,
+        errors: Literal["raise"] = "raise",
     ) -> Prediction: ...
 
     @overload
@@ -204,7 +205,20 @@ class IntentModel(AgentCollection):
         top_k: int = 3,
         threshold: float | None = None,
         batch_size: int = 64,
+        errors: Literal["raise"] = "raise",
     ) -> list[Prediction]: ...
+
+    @overload
+    def predict(
+        self,
+        texts: Sequence[str],
+        agents: str | Sequence[str] | None = None,
+        *,
+        top_k: int = 3,
+        threshold: float | None = None,
+        batch_size: int = 64,
+        errors: Literal["return"],
+    ) -> list[Prediction | IntentAdaptersError]: ...
 
     def predict(
         self,
@@ -214,7 +228,8 @@ class IntentModel(AgentCollection):
         top_k: int = 3,
         threshold: float | None = None,
         batch_size: int = 64,
-    ) -> Prediction | list[Prediction]:
+        errors: Literal["raise", "return"] = "raise",
+    ) -> Prediction | list[Prediction] | list[Prediction | IntentAdaptersError]:
         """Tell the intent of one text or many, each by its own agent.
 
         Args:
@@ -225,26 +240,34 @@ class IntentModel(AgentCollection):
             threshold: Scope score, 0 to 1, below which a prediction is out of scope: about the share of its own
                 utterances that a calibrated agent then rejects. `None` takes each agent's own.
             batch_size: Texts in one pass of the encoder, at most.
+            errors: `"raise"`: nothing is answered unless everything can be. `"return"`, for many texts: where a text
+                is no usable one or its agent cannot answer, the error stands in the place of that row's prediction.
 
         Returns:
-            One `Prediction`, or a list of them in the order of the texts.
+            One `Prediction`, or a list of them (and of errors, if they are returned) in the order of the texts.
 
         Raises:
             TextError: Something is not a string, or is empty.
-            AgentError: An agent is not in memory, or none is named where there are several.
-            ConfigError: `top_k`, `threshold` or `batch_size` out of range, or not as many agents as texts.
+            AgentError: There is no such agent, or none is named where there are several.
+            AdapterError: An agent cannot be loaded.
+            ConfigError: `top_k`, `threshold` or `batch_size` out of range, not as many agents as texts, or
+                `errors="return"` with one text.
         """
         check_range("top_k", top_k, 1)
         check_range("batch_size", batch_size, 1)
+        check_choice("errors", errors, ("raise", "return"))
         if threshold is not None and not (isinstance(threshold, (int, float)) and 0 <= threshold <= 1):
             raise ConfigError(f"threshold is a scope score between 0 and 1, not {threshold!r}.")
         single = isinstance(texts, str)
-        rows = check_texts([texts] if isinstance(texts, str) else texts)
+        if single and errors == "return":
+            raise ConfigError('errors="return" is for a list of texts; the error of a single one is raised.')
+        failures: dict[int, IntentAdaptersError] | None = {} if errors == "return" else None
+        rows = check_texts([texts] if isinstance(texts, str) else texts, failures)
         names = _per_row(self._store.sole() if agents is None else agents, len(rows))
         if not rows:
             return []
-        answers = answer(self._runtime, self._store, rows, names, top_k, threshold, batch_size)
-        return answers[0] if single else answers
+        answers = answer(self._runtime, self._store, rows, names, top_k, threshold, batch_size, failures)
+        return answers[0] if single else answers  # type: ignore[return-value] # errors only where they are returned
 
     def encode(
         self, texts: str | Sequence[str], agents: str | Sequence[str | None] | None = None, *, batch_size: int = 64
@@ -267,7 +290,7 @@ class IntentModel(AgentCollection):
         check_range("batch_size", batch_size, 1)
         single = isinstance(texts, str)
         rows = check_texts([texts] if isinstance(texts, str) else texts)
-        names = [None] * len(rows) if agents is None else _per_row(agents, len(rows))
+        names = [None] * len(rows) if agents is None else _per_row(agents, len(rows), bare=True)
         if not rows:
             return np.empty((0, self._dimension), dtype=np.float32)
         embeddings = embed(self._runtime, self._store, rows, names, batch_size).numpy()
@@ -363,9 +386,12 @@ def _load(
     return open_base(fetched.folder, str(base), device=device), fetched.commit
 
 
-def _per_row(agents: str | Sequence[Name], count: int) -> list[str] | list[Name]:
-    """The agent of every row."""
+def _per_row(agents: str | Sequence[Name], count: int, *, bare: bool = False) -> list[str] | list[Name]:
+    """The agent of every row; `None`, the bare base, only where that is asked for."""
     names = [agents] * count if isinstance(agents, str) else list(agents)
     if len(names) != count:
         raise ConfigError(f"{count} text(s) but {len(names)} agent(s): give one agent, or one per text.")
+    for row, name in enumerate(names):
+        if not isinstance(name, str) and not (bare and name is None):
+            raise AgentError(f"The agent of row {row} is named by a string, not by {name!r:.80}.")
     return names

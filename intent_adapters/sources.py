@@ -11,7 +11,7 @@ from peft.utils import CONFIG_NAME
 from intent_adapters.errors import AdapterError, BaseMismatchError, ConfigError
 from intent_adapters.hub.contents import ADAPTER
 from intent_adapters.hub.fetching import Fetched, HubOptions, fetch
-from intent_adapters.hub.naming import is_hub_id
+from intent_adapters.hub.naming import folder_name, is_hub_id
 from intent_adapters.runtime.adapter import Adapter
 
 
@@ -36,8 +36,9 @@ class AgentSource:
     def name(self) -> str:
         """The name of an agent that was given none: the last part of the subfolder, the folder or the id."""
         inside = (self._hub.get("subfolder") or "").rstrip("/")
-        whole = str(Path(self.source, inside).resolve()) if self.is_local else inside or self.source
-        return re.split(r"[/\\]", whole)[-1]
+        if self.is_local:
+            return folder_name(Path(self.source, inside))
+        return re.split(r"[/\\]", inside or self.source)[-1]
 
     def read(self) -> Adapter:
         """Read the adapter.
@@ -98,10 +99,20 @@ def agents_in(folder: str | Path) -> dict[str, Path]:
     """The adapter folders directly inside a folder, by name, in alphabetical order.
 
     Raises:
-        AdapterError: There is no such folder, or no adapter in it.
+        AdapterError: There is no such folder, or no adapter in it, or two have the same name.
     """
     folder = Path(folder)
-    found = {path.name: path for path in sorted(folder.glob("[!.]*")) if (path / CONFIG_NAME).is_file()}
+    found: dict[str, Path] = {}
+    for path in sorted(folder.glob("[!.]*")):
+        name = folder_name(path)
+        if not (path / CONFIG_NAME).is_file():
+            continue
+        if name in found:
+            raise AdapterError(
+                f"Two folders in {str(folder)!r} are called {name!r}; they differ only in how their letters are "
+                "composed. Rename one."
+            )
+        found[name] = path
     if not found:
         raise AdapterError(
             f"No adapter folders in {str(folder)!r}. Give the folder that holds them: FOLDER/AGENT/{CONFIG_NAME}."

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import pickle
 import random
 import threading
+import unicodedata
 
 import numpy as np
 import pytest
@@ -205,7 +207,7 @@ def test_unloading_forgets_one_agent_only(model):
     assert "agent 2" not in model.agents
     assert model.predict("a", agents="agent 3") == before
     for call in (model.unload_adapter, model.labels, model.adapter, lambda name: model.predict("a", agents=name)):
-        with pytest.raises(AgentError, match="No agent 'agent 2' in memory"):
+        with pytest.raises(AgentError, match="There is no agent 'agent 2'"):
             call("agent 2")
 
 
@@ -221,9 +223,9 @@ def test_unloading_forgets_one_agent_only(model):
         (TextError, "a text or a list of texts", {"texts": 5}),
         (TextError, "a text or a list of texts", {"texts": b"bytes"}),
         (TextError, "a text or a list of texts", {"texts": {"text": "a"}}),
-        (AgentError, "No agent 'nobody'", {"texts": "a", "agents": "nobody"}),
-        (AgentError, "No agent 'nobody'", {"texts": ["a", "b"], "agents": ["agent 1", "nobody"]}),
-        (AgentError, "No agent None", {"texts": ["a"], "agents": [None]}),
+        (AgentError, "There is no agent 'nobody'", {"texts": "a", "agents": "nobody"}),
+        (AgentError, "There is no agent 'nobody'", {"texts": ["a", "b"], "agents": ["agent 1", "nobody"]}),
+        (AgentError, "row 0 is named by a string, not by None", {"texts": ["a"], "agents": [None]}),
         (AgentError, "8 agents.*name the agent", {"texts": "a", "agents": None}),
         (ConfigError, r"3 text\(s\) but 2 agent\(s\)", {"texts": ["a"] * 3, "agents": ["agent 1"] * 2}),
         (ConfigError, "top_k", {"texts": "a", "top_k": 0}),
@@ -358,7 +360,7 @@ def test_a_pinned_agent_stays(base, folder):
     model.unpin_adapter("agent-0")
     assert model.stats.pinned == 0
     for call in (model.pin_adapter, model.unpin_adapter):
-        with pytest.raises(AgentError, match="No agent 'nobody'"):
+        with pytest.raises(AgentError, match="There is no agent 'nobody'"):
             call("nobody")
 
 
@@ -383,3 +385,70 @@ def test_rows_for_the_bare_base_beside_rows_of_agents(model, base):
     assert np.allclose(embeddings[0], base.encode("a"), atol=1e-6)
     assert np.allclose(embeddings[2], model.encode("a", agents="agent 0"), atol=1e-6)
     assert not np.allclose(embeddings[0], embeddings[2], atol=1e-2)
+
+
+def test_rows_that_cannot_be_answered_are_errors_and_the_others_are_answered(model, tmp_path):
+    (tmp_path / "empty").mkdir()
+    model.register_adapter(tmp_path / "empty", name="gone")
+    texts = ["취소", " ", "cancel", "a", None, "how much", "취소"]
+    agents = ["agent 1", "agent 1", "nobody", "gone", "agent 2", ["x"], "agent 2"]
+    with pytest.raises(AgentError):
+        model.predict(texts, agents, errors="return")  # a name that is not even a string is the caller's fault
+    agents[5] = "gone"
+    answers = model.predict(texts, agents, errors="return")
+    kinds = [None, TextError, AgentError, AdapterError, TextError, AdapterError, None]
+    assert [type(answer) if isinstance(answer, Exception) else None for answer in answers] == kinds
+    assert_same_answers([answers[0], answers[6]], [model.predict("취소", "agent 1"), model.predict("취소", "agent 2")])
+
+
+def test_all_rows_may_be_errors_and_none_hides_another(model):
+    assert [type(error) for error in model.predict(["a", ""], "nobody", errors="return")] == [AgentError, TextError]
+    assert model.predict([], "agent 1", errors="return") == []
+    with pytest.raises(ConfigError, match="errors"):
+        model.predict("a", "agent 1", errors="return")
+    with pytest.raises(ConfigError, match="errors"):
+        model.predict(["a"], "agent 1", errors="ignore")
+
+
+def test_an_error_tells_of_other_agents_in_its_attribute_alone(model):
+    for call in (lambda: model.predict("a", "nobody"), lambda: model.predict("a"), lambda: model.labels("nobody")):
+        with pytest.raises(AgentError) as caught:
+            call()
+        assert caught.value.names == model.agents
+        assert "agent 1" not in str(caught.value)
+        assert pickle.loads(pickle.dumps(caught.value)).names == model.agents
+
+
+@pytest.fixture
+def base_folder(base, tmp_path):
+    base.save_pretrained(str(tmp_path / "base"))
+    return tmp_path / "base"
+
+
+@pytest.mark.parametrize("name", ["진료", "café", "がぎぐ"])
+def test_a_name_is_one_name_however_its_letters_are_composed(base_folder, folder, tmp_path, name):
+    composed, apart = unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name)
+    one = folder / "agent-1"
+    (tmp_path / "mac").mkdir()
+    (tmp_path / "mac" / apart).symlink_to(one, target_is_directory=True)
+    for model in (
+        IntentModel.from_pretrained(base_folder, adapter_dir=tmp_path / "mac", device="cpu"),
+        IntentModel.from_pretrained(base_folder, adapter=tmp_path / "mac" / apart, device="cpu"),
+    ):
+        assert model.agents == (composed,)
+        assert model.predict("a", apart).top_k == model.predict("a", composed).top_k
+        with pytest.raises(AgentError, match="already"):
+            model.load_adapter(one, name=apart)
+        model.load_adapter(one, name=apart, replace=True)
+        model.unload_adapter(apart)
+        assert model.agents == ()
+
+
+def test_a_linked_adapter_is_called_as_its_link(base_folder, folder, tmp_path, monkeypatch):
+    (tmp_path / "releases").mkdir()
+    release = (folder / "agent-1").rename(tmp_path / "releases" / "2026-11-29")
+    (tmp_path / "clinic").symlink_to("releases/2026-11-29", target_is_directory=True)
+    for adapter in (tmp_path / "clinic", f"{tmp_path}/releases/../clinic/"):
+        assert IntentModel.from_pretrained(base_folder, adapter=adapter, device="cpu").agents == ("clinic",)
+    monkeypatch.chdir(release)
+    assert IntentModel.from_pretrained(base_folder, adapter=".", device="cpu").agents == ("2026-11-29",)

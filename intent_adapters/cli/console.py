@@ -18,7 +18,7 @@ from rich.text import Text
 from transformers.utils import logging as transformers_logging
 from typer.core import TyperGroup
 
-from intent_adapters.errors import IntentAdaptersError
+from intent_adapters.errors import AgentError, IntentAdaptersError
 
 if TYPE_CHECKING:  # most commands have no need of it
     from intent_adapters.benchmark.tables import Table as Cells
@@ -35,7 +35,8 @@ class ErrorGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except IntentAdaptersError as error:
-            err.print(Text(f"Error: {error}", style="red"), soft_wrap=True)
+            there = f" There are: {', '.join(error.names)}." if isinstance(error, AgentError) and error.names else ""
+            err.print(Text(f"Error: {error}{there}", style="red"), soft_wrap=True)
             raise typer.Exit(1) from error
 
 

@@ -7,30 +7,66 @@ from typing import Annotated, Any
 
 import typer
 from peft.utils import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
+from rich.text import Text
 
 from intent_adapters.base import encoder_of, fingerprint, load_base
 from intent_adapters.cli.console import add_row, examples, facts_table, new_table, out, print_json, working
 from intent_adapters.cli.options import Json
+from intent_adapters.environment import describe_environment
 from intent_adapters.hub.fetching import fetch_either
 from intent_adapters.runtime import Adapter
 
 Source = Annotated[
-    str,
+    str | None,
     typer.Argument(metavar="ADAPTER_OR_BASE", help="Hub id or folder of an adapter or a base.", show_default=False),
+]
+Environment = Annotated[
+    bool,
+    typer.Option("--environment", help="Instead: versions, threads and extras here, and what does not go together."),
 ]
 
 EXAMPLES = examples(
     "intent-adapters info agents/clinic",
     "intent-adapters info sentence-transformers/all-MiniLM-L6-v2 --json",
+    "intent-adapters info --environment",
 )
 
 
-def info_command(source: Source, json: Json = False) -> None:
-    """Show what is inside an adapter or a base.
+def info_command(source: Source = None, environment: Environment = False, json: Json = False) -> None:
+    """Show what is inside an adapter or a base, or what it runs on.
 
     Of an adapter its intents, sizes, sites and the base that it stands on; of a base its architecture, size and
-    fingerprint.
+    fingerprint. A bug report should carry the output of --environment.
     """
+    if (source is None) != environment:
+        raise typer.BadParameter("give an adapter or a base, or --environment, and not both")
+    if source is None:
+        _show_environment(json)
+    else:
+        _show_files(source, json)
+
+
+def _show_environment(json: bool) -> None:
+    facts = describe_environment()
+    if json:
+        print_json(facts)
+        return
+    shown = {
+        "python": facts["python"],
+        "system": facts["system"],
+        **facts["versions"],
+        "cores": facts["processor"]["cores"],
+        "instructions": facts["processor"]["instructions"],
+        "GPUs": ", ".join(facts["processor"]["gpus"]) or None,
+        **{f"threads {name}": count for name, count in facts["threads"].items()},
+        "extras": ", ".join(extra for extra, installed in facts["extras"].items() if installed),
+    }
+    out.print(facts_table(shown, title="environment"))
+    for problem in facts["problems"]:
+        out.print(Text(problem, style="yellow"))
+
+
+def _show_files(source: str, json: bool) -> None:
     with working("reading"):
         found, is_adapter = fetch_either(source)
         facts = _adapter_facts(found.folder) if is_adapter else _base_facts(found.folder)

@@ -16,6 +16,7 @@ from intent_adapters.cli.loading import open_model
 from intent_adapters.cli.options import Data, Device, Encoding, Json, LabelColumn, RequiredBase, Split, TextColumn
 from intent_adapters.data import label_counts, read_intents, read_texts
 from intent_adapters.evaluation import evaluate
+from intent_adapters.hub.naming import folder_name
 from intent_adapters.runtime import Adapter
 from intent_adapters.training.agent import Method, TrainingResult, train_agent
 
@@ -106,7 +107,7 @@ def train_command(
     rows = read(data, split=split)
     test_rows = read(test, split=test_split, purpose="evaluation") if test else None
     foreign = read_texts(out_of_scope, encoding=encoding) if out_of_scope else None
-    agent = name or output.resolve().name
+    agent = name or folder_name(output)
     model = open_model(base, [], device)
     result = train_agent(
         model,

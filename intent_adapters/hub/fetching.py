@@ -15,6 +15,7 @@ from huggingface_hub.hf_api import ModelInfo
 from huggingface_hub.utils.tqdm import tqdm
 from peft.utils import CONFIG_NAME
 
+from intent_adapters.artifacts.folders import is_there
 from intent_adapters.errors import AdapterError, BaseError, ConfigError, IntentAdaptersError
 from intent_adapters.hub.contents import ADAPTER, BASE, ONNX_BASE, Files
 from intent_adapters.hub.integrity import damaged_file
@@ -130,7 +131,7 @@ def fetch(source: str | Path, files: Files, **hub: Unpack[HubOptions]) -> Fetche
     """
     subfolder = check_subfolder(hub.pop("subfolder", None), files.error)
     hub["token"] = clean_token(hub.get("token"), files.error)
-    if Path(source).is_dir():
+    if is_there(Path(source)):
         return Fetched(_inside(Path(source), subfolder, str(source), files))
     repo = str(source)
     revision, token = hub.get("revision"), hub.get("token")

@@ -1,7 +1,9 @@
-"""Telling Hub ids from folders."""
+"""Names of repositories and folders."""
 
 from __future__ import annotations
 
+import os
+import unicodedata
 from pathlib import Path
 
 from huggingface_hub import utils
@@ -15,6 +17,15 @@ def check_repo_id(name: str) -> None:
         HFValidationError: It is none; the message says why.
     """
     utils.validate_repo_id(name)  # type: ignore[attr-defined] # public, but exported lazily
+
+
+def folder_name(folder: str | Path) -> str:
+    """What a folder is called.
+
+    A link keeps its own name: agents/clinic may lead to releases/2026-11-29. Letters are composed, as a keyboard types
+    them; a folder that was packed on a Mac has them taken apart.
+    """
+    return unicodedata.normalize("NFC", Path(os.path.abspath(folder)).name)
 
 
 def is_hub_id(name: str) -> bool:

@@ -10,9 +10,9 @@ from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
+from intent_adapters.artifacts.folders import replaced_folder
 from intent_adapters.base import fingerprint, load_base
 from intent_adapters.errors import BaseError, ConfigError
-from intent_adapters.runtime.files import replaced_folder
 
 StoredDtype = Literal["auto", "float16", "float32"]
 

@@ -14,12 +14,12 @@ from safetensors.torch import save, save_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from intent_adapters.artifacts.folders import read_whole, replaced_folder
 from intent_adapters.bottleneck import INTENT_BOTTLENECK, BottleneckConfig, SiteKind, tensor_prefix
 from intent_adapters.bottleneck.sites import embedding_dim
 from intent_adapters.bottleneck.slots import HEAD_SLOT
 from intent_adapters.errors import AdapterError, ConfigError
 from intent_adapters.hub.contents import MAX_CONFIG_BYTES
-from intent_adapters.runtime.files import replaced_folder
 from intent_adapters.runtime.shapes import site_shapes
 from intent_adapters.runtime.weights import WeightsFile, check_file, read_weights
 
@@ -137,8 +137,7 @@ class Adapter:
             AdapterError: A file is missing, damaged, oversized, of another kind, or does not belong to the other one.
         """
         folder = Path(folder)
-        config = _read_config(folder)
-        weights = read_weights(folder)
+        config, weights = read_whole(folder, lambda: (_read_config(folder), read_weights(folder)))
         digest = weights.metadata.get(DIGEST_KEY)
         # Written by plain PEFT an adapter has no digest; everything else about it is checked all the same.
         if digest is not None and digest != _digest(config, weights):

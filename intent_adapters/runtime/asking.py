@@ -9,9 +9,11 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from intent_adapters.errors import IntentAdaptersError
 from intent_adapters.prediction import Prediction
 from intent_adapters.runtime.adapter import Adapter
 from intent_adapters.runtime.head import Asked, predictions
+from intent_adapters.runtime.known import Agent
 from intent_adapters.runtime.resident import Resident
 from intent_adapters.runtime.store import AdapterStore
 
@@ -36,16 +38,30 @@ def answer(
     top_k: int,
     threshold: float | None,
     batch_size: int,
-) -> list[Prediction]:
+    failures: dict[int, IntentAdaptersError] | None = None,
+) -> list[Prediction | IntentAdaptersError]:
     """What each text's agent says to it.
+
+    Args:
+        runtime: Runs the base.
+        store: Has the agents.
+        texts: The texts.
+        names: The agent of each.
+        top_k: How many intents an answer lists, at most.
+        threshold: Scope score below which an answer is out of scope; `None` takes each agent's own.
+        batch_size: Texts in one pass of the encoder, at most.
+        failures: Errors by row; these rows are not answered, and those whose agent cannot answer are added. `None`:
+            such an error is raised.
+
+    Returns:
+        One answer or error a row.
 
     Raises:
         AgentError: There is no such agent.
         AdapterError: An agent cannot be loaded.
     """
-    answers: dict[int, Prediction] = {}
-    agents = list(dict.fromkeys(names))
-    with closing(_shares(store, names, agents)) as shares:
+    answers: dict[int, Prediction | IntentAdaptersError] = {}
+    with closing(_shares(store, names, failures)) as shares:
         for rows, residents in shares:
             embeddings = runtime.embed([texts[row] for row in rows], residents, batch_size)
             places: dict[Resident | None, list[int]] = {}
@@ -54,6 +70,7 @@ def answer(
             asked = [Asked(names[rows[own[0]]], resident.head, own) for resident, own in places.items() if resident]
             for place, prediction in predictions(asked, embeddings, top_k, threshold):
                 answers[rows[place]] = prediction
+    answers |= failures or {}
     return [answers[row] for row in range(len(texts))]
 
 
@@ -71,8 +88,7 @@ def embed(
     """
     parts: list[Tensor] = []
     order: list[int] = []
-    agents = [name for name in dict.fromkeys(names) if name is not None]
-    with closing(_shares(store, names, agents)) as shares:
+    with closing(_shares(store, names)) as shares:
         for rows, residents in shares:
             parts.append(runtime.embed([texts[row] for row in rows], residents, batch_size))
             order += rows
@@ -82,17 +98,32 @@ def embed(
 
 
 def _shares(
-    store: AdapterStore, names: Sequence[str | None], agents: Sequence[str]
+    store: AdapterStore, names: Sequence[str | None], failures: dict[int, IntentAdaptersError] | None = None
 ) -> Generator[tuple[Sequence[int], list[Resident | None]]]:
-    """Rows whose agents are in memory at the same time, and those agents: all rows, unless the budget is small."""
-    versions = dict(zip(agents, store.find(agents), strict=True))
-    if not versions:
-        yield range(len(names)), [None] * len(names)
+    """Rows whose agents are in memory at the same time, and those agents: all rows, unless the budget is small.
+
+    With `failures`, rows in it are left out, and so are those whose agent cannot be had: they are added to it.
+    """
+    rows_of: dict[str | None, list[int]] = {}
+    for row, name in enumerate(names):
+        if not failures or row not in failures:
+            rows_of.setdefault(name, []).append(row)
+    wanted = [name for name in rows_of if name is not None]
+    if not wanted:
+        bare = rows_of.get(None, [])
+        yield bare, [None] * len(bare)
         return
+    missing: dict[str, IntentAdaptersError] | None = None if failures is None else {}
+    broken: dict[Agent, IntentAdaptersError] | None = None if failures is None else {}
+    versions = store.find(wanted, missing)
     found: dict[str | None, Resident | None] = {None: None}
-    with closing(store.leases(versions.values())) as groups:
+    with closing(store.leases(versions.values(), broken)) as groups:
         for held in groups:
             found |= {name: held[version] for name, version in versions.items() if version in held}
-            rows = [row for row, name in enumerate(names) if name in found]
-            yield rows, [found[names[row]] for row in rows]
+            rows = sorted(row for name in found for row in rows_of.get(name, ()))
+            if rows:
+                yield rows, [found[names[row]] for row in rows]
             found = {}
+    if failures is not None and missing is not None and broken is not None:
+        missing |= {name: broken[version] for name, version in versions.items() if version in broken}
+        failures |= {row: error for name, error in missing.items() for row in rows_of[name]}

@@ -11,10 +11,11 @@ No deadlock is possible: whoever holds a lease never waits for memory, and files
 from __future__ import annotations
 
 import threading
+import unicodedata
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping
 
-from intent_adapters.errors import AgentError
+from intent_adapters.errors import AgentError, IntentAdaptersError
 from intent_adapters.runtime.adapter import Adapter
 from intent_adapters.runtime.freed import give_back_freed_memory
 from intent_adapters.runtime.known import Agent, Load, StoreStats, check_form
@@ -61,24 +62,40 @@ class AdapterStore:
         """
         names = self.names
         if len(names) != 1:
-            have = f"has {len(names)} agents ({_listed(names)})" if names else "has no agent yet"
-            raise AgentError(f"The model {have}: name the agent to ask with `agents=`.")
+            have = f"has {len(names)} agents" if names else "has no agent yet"
+            raise AgentError(f"The model {have}: name the agent to ask with `agents=`.", names)
         return names[0]
 
-    def find(self, names: Sequence[str]) -> list[Agent]:
-        """The current versions of some agents, all taken at one moment.
+    def find(self, names: Iterable[str], failed: dict[str, IntentAdaptersError] | None = None) -> dict[str, Agent]:
+        """The current versions of some agents by name, all taken at one moment.
+
+        Args:
+            names: Those wanted.
+            failed: Takes the error of each agent that is not there, which is then left out. `None`: it is raised.
 
         Raises:
             AgentError: There is no such agent.
         """
+        found: dict[str, Agent] = {}
         with self._changed:
-            try:
-                return [self._agents[name] for name in names]
-            except (KeyError, TypeError):
-                missing = next(name for name in names if not isinstance(name, str) or name not in self._agents)
-                raise AgentError(
-                    f"No agent {missing!r} in memory (there: {_listed(self._agents)}). Load it with load_adapter."
-                ) from None
+            for name in names:
+                agent = self._agents.get(_normal(name))
+                if agent is not None:
+                    found[name] = agent
+                    continue
+                error = AgentError(f"There is no agent {name!r}. Load it with load_adapter.", self._agents)
+                if failed is None:
+                    raise error
+                failed[name] = error
+        return found
+
+    def find_one(self, name: str) -> Agent:
+        """The current version of an agent.
+
+        Raises:
+            AgentError: There is no such agent.
+        """
+        return self.find([name])[name]
 
     def check_name(self, name: str, replace: bool) -> None:
         """See whether a name can be given to a new agent.
@@ -86,8 +103,8 @@ class AdapterStore:
         Raises:
             AgentError: It is taken or cannot be used.
         """
-        check_form(name)
-        if not replace and name in self._agents:
+        check_form(_normal(name))
+        if not replace and _normal(name) in self._agents:
             raise AgentError(f"There is an agent {name!r} already: pass `replace=True` or another name.")
 
     def add(self, name: str, adapter: Adapter, replace: bool = False) -> None:
@@ -98,7 +115,7 @@ class AdapterStore:
             AgentError: The name is taken or cannot be used.
         """
         self.check_name(name, replace)
-        agent = Agent(name, kept=adapter)
+        agent = Agent(_normal(name), kept=adapter)
         agent.resident = self._admit(adapter)
         agent.cost = self._cost(adapter) + sum(tensor.nbytes for tensor in adapter.tensors.values())
         with self._changed:
@@ -122,7 +139,7 @@ class AdapterStore:
             AgentError: The name is taken or cannot be used, or the agents that may not leave take the whole budget.
         """
         self.check_name(name, replace)
-        agent = Agent(name, load)
+        agent = Agent(_normal(name), load)
         agent.state = "reading"
         self._make_resident(agent, wait=True)
         with self._changed:
@@ -144,7 +161,7 @@ class AdapterStore:
         for name in loads:
             self.check_name(name, replace)
         with self._changed:
-            victims = self._enter([Agent(name, load) for name, load in loads.items()], replace)
+            victims = self._enter([Agent(_normal(name), load) for name, load in loads.items()], replace)
         _release(victims)
 
     def remove(self, name: str) -> None:
@@ -154,8 +171,8 @@ class AdapterStore:
             AgentError: There is no such agent.
         """
         with self._changed:
-            [agent] = self.find([name])
-            del self._agents[name]
+            agent = self.find_one(name)
+            del self._agents[agent.name]
             victims = self._retire(agent)
         _release(victims)
 
@@ -166,9 +183,9 @@ class AdapterStore:
             AdapterError: It cannot be read or does not fit.
             AgentError: There is no such agent, or the agents that may not leave take the whole budget.
         """
-        for _ in self.leases(self.find([name])):
+        for _ in self.leases([self.find_one(name)]):
             with self._changed:
-                self.find([name])[0].pinned = True
+                self.find_one(name).pinned = True
 
     def unpin(self, name: str) -> None:
         """Let an agent leave again when room is needed.
@@ -177,7 +194,7 @@ class AdapterStore:
             AgentError: There is no such agent.
         """
         with self._changed:
-            [agent] = self.find([name])
+            agent = self.find_one(name)
             agent.pinned = False
             if agent.resident is not None and not agent.leases and agent.kept is None:
                 self._idle[agent] = None
@@ -199,11 +216,14 @@ class AdapterStore:
                 evictions=self._evictions,
             )
 
-    def leases(self, agents: Iterable[Agent]) -> Generator[dict[Agent, Resident]]:
+    def leases(
+        self, agents: Iterable[Agent], failed: dict[Agent, IntentAdaptersError] | None = None
+    ) -> Generator[dict[Agent, Resident]]:
         """Make agents resident and keep them so while the caller works with them.
 
         Args:
             agents: Those wanted.
+            failed: Takes the error of each agent that cannot be loaded, which is then left out. `None`: it is raised.
 
         Yields:
             All of them, or, if they do not fit into memory at the same time, as many as do, then as many others. What
@@ -217,17 +237,24 @@ class AdapterStore:
         while wanted:
             held: dict[Agent, Resident] = {}
             try:
-                for agent in wanted:
-                    resident = self._acquire(agent, wait=not held)
-                    if resident is None:
-                        break
-                    held[agent] = resident
+                while wanted:
+                    agent = wanted[0]
+                    try:
+                        resident = self._acquire(agent, wait=not held)
+                    except IntentAdaptersError as error:
+                        if failed is None:
+                            raise
+                        failed[agent] = error
+                    else:
+                        if resident is None:
+                            break
+                        held[agent] = resident
+                    wanted.pop(0)
                 yield held
             finally:
                 with self._changed:
                     victims = [victim for agent in held for victim in self._give_back(agent)]
                 _release(victims)
-            wanted = wanted[len(held) :]
 
     def _acquire(self, agent: Agent, wait: bool) -> Resident | None:
         """Take out a lease; `None` if there is no room and the caller should give leases back instead of waiting."""
@@ -365,9 +392,9 @@ class AdapterStore:
         return [resident]
 
 
-def _listed(names: Iterable[str]) -> str:
-    shown = [*names]
-    return ", ".join(shown[:20]) + (f" and {len(shown) - 20} more" if len(shown) > 20 else "") or "none"
+def _normal(name: str) -> str:
+    """One spelling of a name: a folder packed on a Mac has its accents and Hangul taken apart."""
+    return unicodedata.normalize("NFC", name) if isinstance(name, str) else name
 
 
 def _release(residents: list[Resident]) -> None:

@@ -246,8 +246,8 @@ def _with_head(base: SentenceTransformer, config: BottleneckConfig, task: Task, 
     """A copy of the base that carries an untrained adapter, its head imprinted from the class means."""
     copied = copy.deepcopy(base) if full else structural_copy(base)
     encoder = encoder_of(copied)
-    # PEFT's own function and not the encoder's `add_adapter`: transformers asks there for versions of PEFT that may not
-    # exist yet. The copy is for PEFT to write into.
+    # PEFT's own function and not the encoder's `add_adapter`, in which transformers may ask for a PEFT that is not yet
+    # released. The copy is for PEFT to write into.
     inject_adapter_in_model(copy.deepcopy(config), encoder, adapter_name=INTERNAL_NAME)
     if full:
         copied.requires_grad_(True)
@@ -318,7 +318,8 @@ def _calibrated(config: BottleneckConfig, calibration: Calibration) -> Bottlenec
 
 
 def _extract(trained: SentenceTransformer, config: BottleneckConfig) -> Adapter:
-    state = get_peft_model_state_dict(encoder_of(trained), adapter_name=INTERNAL_NAME)
+    # On "auto" PEFT would look on the Hub whether the base's vocabulary was changed.
+    state = get_peft_model_state_dict(encoder_of(trained), adapter_name=INTERNAL_NAME, save_embedding_layers=False)
     tensors = {
         name.removeprefix(PREFIX): tensor.detach().to("cpu", torch.float32, copy=True).contiguous()
         for name, tensor in state.items()

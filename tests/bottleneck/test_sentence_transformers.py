@@ -9,6 +9,9 @@ from sentence_transformers import SentenceTransformer
 from intent_adapters.bottleneck import find_head
 from tests.bottleneck.support import ALL, config
 from tests.support.tiny import tiny_base
+from tests.support.upstream import needs_add_adapter
+
+pytestmark = needs_add_adapter
 
 TEXTS = ["예약을 취소해주세요", "hello there", "a", "진료비 얼마"]
 

@@ -10,6 +10,9 @@ from intent_adapters.bottleneck import find_head
 from intent_adapters.errors import AdapterError, ConfigError
 from tests.bottleneck.support import ALL, config, hidden, logits
 from tests.support.tiny import tiny_encoder
+from tests.support.upstream import needs_add_adapter
+
+pytestmark = needs_add_adapter
 
 
 def with_adapters(architecture="bert", **adapters):

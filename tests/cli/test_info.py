@@ -56,3 +56,15 @@ def test_nothing_there(tmp_path: Path):
         result = run("info", source)
         assert result.exit_code == 1
         assert str(source) in result.stderr.replace("\n", "")
+
+
+def test_environment():
+    facts = json.loads(run("info", "--environment", "--json").stdout)
+    assert facts["versions"]["torch"] in run("info", "--environment").stdout
+
+
+def test_either_something_to_look_at_or_the_environment(tmp_path: Path):
+    for arguments in ((), (tmp_path, "--environment")):
+        result = run("info", *arguments)
+        assert result.exit_code == 2
+        assert "--environment" in result.stderr

@@ -79,7 +79,7 @@ def test_below_the_threshold_it_is_out_of_scope(agents: Agents, monkeypatch: pyt
     ("arguments", "stdin", "message"),
     [
         (["a", "b", "c", "--agent", "it", "--agent", "hr"], None, "3 text(s) but 2 agent(s)"),
-        (["a", "--agent", "sales"], None, "No agent 'sales' in memory (there: it, hr)"),
+        (["a", "--agent", "sales"], None, "There is no agent 'sales'. Load it with load_adapter. There are: it, hr."),
         (["a"], None, "name the agent to ask"),
         ([" ", "--agent", "it"], None, "Text 0 is empty"),
         (["--agent", "it"], b"hello\nx\xff\n", "Line 2 of standard input is not UTF-8"),

@@ -14,7 +14,6 @@ DOCS = ROOT / "docs"
 PAGES = sorted(path for path in DOCS.rglob("*.md"))
 TEXTS = [*sorted(ROOT.glob("*.md")), *PAGES, *sorted((ROOT / "examples").glob("*.ipynb"))]
 LINK = re.compile(r"\]\((?!\w+:)([^)\s#]+)(?:#[^)]*)?\)")
-OURS = re.compile(r"https://github\.com/intent-adapters/intent-adapters/(?:blob|tree)/main/([^)\s#\"]+)")
 IN_NAVIGATION = re.compile(r"^ +- .*: ([\w/]+\.md)$", re.MULTILINE)
 
 
@@ -29,15 +28,14 @@ def text_of(path: Path) -> str:
 
 @pytest.mark.parametrize("path", [pytest.param(path, id=str(path.relative_to(ROOT))) for path in TEXTS])
 def test_links_lead_to_files(path: Path):
-    text = text_of(path)
-    targets = [path.parent / link for link in LINK.findall(text)] + [ROOT / link for link in OURS.findall(text)]
+    targets = [path.parent / link for link in LINK.findall(text_of(path))]
     assert not [str(target) for target in targets if not target.exists()]
 
 
 @pytest.mark.parametrize("path", [pytest.param(path, id=str(path.relative_to(DOCS))) for path in PAGES])
 def test_pages_link_within_the_site_relatively(path: Path):
     outside = [link for link in LINK.findall(text_of(path)) if not (path.parent / link).resolve().is_relative_to(DOCS)]
-    assert not outside, "the site has only what is in docs/: give the address on GitHub"
+    assert not outside, "the site has only what is in docs/: name the file instead of linking to it"
 
 
 def test_the_navigation_has_every_page_once():

@@ -54,11 +54,10 @@ def test_is_small_and_says_nothing_of_the_machine_it_ran_on(notebook: Path):
     assert str(Path.home()) not in text or len(str(Path.home())) < 3
 
 
-def test_opens_in_colab_and_installs_itself(notebook: Path):
+def test_says_what_it_needs_and_how_long_it_takes(notebook: Path):
     first, code = "".join(cells(notebook, "markdown")[0]["source"]), "".join(cells(notebook, "code")[0]["source"])
-    assert f"blob/main/examples/{notebook.name}" in first
     assert first.startswith("# ")
-    assert "pip" in code and 'find_spec("intent_adapters")' in code
+    assert "pip install" in code
     assert WORDS[MINUTES[notebook.stem]] in first.replace("\n", " ").lower()
 
 

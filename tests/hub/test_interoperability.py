@@ -15,6 +15,7 @@ from intent_adapters import IntentModel
 from intent_adapters.base import encoder_of
 from tests.hub.support import Base, base
 from tests.support.loopback_hub import LoopbackHub, connect, environment
+from tests.support.upstream import needs_add_adapter
 
 __all__ = ["base"]
 
@@ -41,6 +42,7 @@ def pooled(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.normalize(mean, dim=-1)
 
 
+@needs_add_adapter
 def test_sentence_transformers(expected):
     encoder = SentenceTransformer("org/base", device="cpu")
     encoder.load_adapter("org/clinic")
@@ -56,6 +58,7 @@ def test_peft(expected):
     torch.testing.assert_close(pooled(hidden, inputs["attention_mask"]), expected)
 
 
+@needs_add_adapter
 def test_transformers(expected):
     inputs = tokens(SentenceTransformer("org/base", device="cpu"))
     model = AutoModel.from_pretrained("org/base").eval()
@@ -65,6 +68,7 @@ def test_transformers(expected):
     torch.testing.assert_close(pooled(hidden, inputs["attention_mask"]), expected)
 
 
+@needs_add_adapter
 def test_transformers_finds_the_base_from_the_adapter(expected):
     inputs = tokens(SentenceTransformer("org/base", device="cpu"))
     model = AutoModel.from_pretrained("org/clinic").eval()

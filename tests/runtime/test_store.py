@@ -54,7 +54,7 @@ class Shelf:
     def ask(self, *names: str) -> list[str]:
         """The labels of the adapters that a call would get."""
         got = []
-        with closing(self.store.leases(self.store.find(names))) as groups:
+        with closing(self.store.leases(self.store.find(names).values())) as groups:
             for held in groups:
                 assert not any(resident.released for resident in held.values())
                 got += [resident.adapter.labels[0] for resident in held.values()]
@@ -72,7 +72,7 @@ def adapter(label: str) -> Adapter:
 @contextmanager
 def call(shelf: Shelf, *names: str):
     """A call under way."""
-    with closing(shelf.store.leases(shelf.store.find(names))) as groups:
+    with closing(shelf.store.leases(shelf.store.find(names).values())) as groups:
         yield next(groups)
 
 
@@ -156,7 +156,7 @@ def test_what_a_call_uses_stays_until_it_ends():
         shelf.store.register({"a": shelf.source("a", 1)}, replace=True)
         shelf.store.remove("a")
         assert not resident.released
-        with pytest.raises(AgentError, match="No agent 'a' in memory"):
+        with pytest.raises(AgentError, match="There is no agent 'a'"):
             shelf.store.find(["a"])
     assert resident.released
     assert shelf.alive == shelf.store.stats().resident == 1
@@ -165,7 +165,7 @@ def test_what_a_call_uses_stays_until_it_ends():
 def test_a_call_works_with_the_versions_it_found():
     shelf = Shelf()
     shelf.register("a")
-    [old] = shelf.store.find(["a"])
+    old = shelf.store.find_one("a")
     shelf.store.register({"a": shelf.source("a", 1)}, replace=True)
     with closing(shelf.store.leases([old])) as groups:
         assert [resident.adapter.labels for resident in next(groups).values()] == [["a 0"]]
@@ -176,7 +176,7 @@ def test_a_call_works_with_the_versions_it_found():
 def test_a_call_that_needs_more_than_fits_gets_it_piece_by_piece():
     shelf = Shelf(room=3)
     shelf.register(*"abcdefgh")
-    found = shelf.store.find(list("abcdefgh"))
+    found = shelf.store.find(list("abcdefgh")).values()
     with closing(shelf.store.leases(found)) as groups:
         sizes = [len(held) for held in groups]
     assert sizes == [3, 3, 2]
@@ -326,7 +326,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(name=names)
     def begin_call(self, name):
         if name in self.known:
-            groups = self.shelf.store.leases(self.shelf.store.find([name]))
+            groups = self.shelf.store.leases([self.shelf.store.find_one(name)])
             [resident] = next(groups).values()
             assert resident.adapter.labels == [self.known[name]]
             self.calls.append((groups, resident))

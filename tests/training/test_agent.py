@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+import socket
 import warnings
 
+import huggingface_hub.constants
 import numpy as np
 import pytest
 import torch
+import transformers.integrations.peft
 from sklearn.linear_model import LogisticRegression
 
 from intent_adapters import BottleneckConfig, IntentModel
@@ -270,3 +273,26 @@ def test_an_agent_is_replaced_on_request(model):
     train(model, epochs=1, seed=0)
     train(model, epochs=1, seed=1, replace=True)
     assert model.agents == ("bank",)
+
+
+def test_training_asks_no_permission_of_transformers(model, tmp_path, monkeypatch):
+    """transformers 5.24 takes adapters beside a PEFT only that was not released when it was."""
+
+    def refuse(min_version: str) -> None:
+        raise ValueError(f"please use a version >= {min_version}")
+
+    monkeypatch.setattr(transformers.integrations.peft, "check_peft_version", refuse)
+    train(model)
+    model.save_adapter("bank", tmp_path / "bank")
+    loaded = IntentModel(tiny_base(tmp_path / "base"))
+    loaded.load_adapter(tmp_path / "bank")
+    assert loaded.predict(TEXTS["price"]) == model.predict(TEXTS["price"], "bank")
+
+
+def test_training_looks_nothing_up_on_the_hub(model, monkeypatch):
+    def connect(*_: object) -> None:
+        raise AssertionError("a connection was tried")
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    train(model, epochs=1)

@@ -16,7 +16,7 @@ from intent_adapters.errors import ConfigError
 from intent_adapters.hub.cards import wording
 from intent_adapters.hub.cards.facts import CardFacts
 from intent_adapters.hub.cards.merging import OWN_KEY, Draft, check_prose, finished_card
-from intent_adapters.hub.naming import is_hub_id, is_repo_id
+from intent_adapters.hub.naming import folder_name, is_hub_id, is_repo_id
 from intent_adapters.runtime import Adapter
 
 TAGS = ("intent-adapters", "intent-classification", "peft", "sentence-transformers", "few-shot")
@@ -56,7 +56,7 @@ def adapter_card(
     unknown = sorted(facts.examples.keys() - set(adapter.labels))
     if unknown:
         raise ConfigError(f"The examples of the card name {unknown[0]!r}, which is no intent of the agent.")
-    name = name or (repo_id or folder.resolve().name).rpartition("/")[2]
+    name = name or (repo_id or folder_name(folder)).rpartition("/")[2]
     source = repo_id or name
     base = config.base_model_name_or_path
     example = next((facts.examples[label] for label in adapter.labels if label in facts.examples), None)
@@ -78,10 +78,11 @@ def adapter_card(
             "print(prediction.label, prediction.score, prediction.in_scope)"
         ),
         "plain_usage": wording.fenced(
-            "import intent_adapters  # makes PEFT, transformers and sentence-transformers know this kind of adapter\n"
+            "import intent_adapters  # makes PEFT know this kind of adapter\n"
+            "from peft import PeftModel\n"
             "from sentence_transformers import SentenceTransformer\n\n"
             f"encoder = SentenceTransformer({wording.quoted(base or 'BASE')}{_pin(config)})\n"
-            f"encoder.load_adapter({wording.quoted(source)})\n"
+            f"PeftModel.from_pretrained(encoder.transformers_model, {wording.quoted(source)})  # put on in place\n"
             f"print(encoder.encode([{wording.quoted((config.prompt or '') + text)}]).shape)"
         ),
         "labels": wording.table(

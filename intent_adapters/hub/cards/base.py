@@ -15,6 +15,7 @@ from intent_adapters.errors import BaseError
 from intent_adapters.hub.cards import wording
 from intent_adapters.hub.cards.facts import CardFacts
 from intent_adapters.hub.cards.merging import OWN_KEY, Draft, check_prose, finished_card
+from intent_adapters.hub.naming import folder_name
 
 TAGS = ("sentence-transformers", "intent-adapters", "intent-classification", "feature-extraction")
 
@@ -62,7 +63,7 @@ def base_card(
         ConfigError: The existing card is broken.
     """
     folder, facts = Path(folder), facts or CardFacts()
-    name = name or (repo_id or folder.resolve().name).rpartition("/")[2]
+    name = name or (repo_id or folder_name(folder)).rpartition("/")[2]
     source = repo_id or name
     values: dict[str, Any] = {
         "description": check_prose("description", facts.description),

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 
+from intent_adapters.artifacts.folders import read_whole
 from intent_adapters.base import PROBE_TEXTS
 from intent_adapters.errors import BaseError
 from intent_adapters.hub.fetching import HubOptions, fetch_base
@@ -88,16 +89,19 @@ def load_onnx_base(
         BaseError: There is no such base, it has no graph of ours, or a damaged one.
         ConfigError: ONNX Runtime is not installed, or a setting is out of range.
     """
-    choices: tuple[Precision, ...] = get_args(Precision)
     if precision is not None:
-        check_choice("precision", precision, choices)
+        check_choice("precision", precision, get_args(Precision))
     if threads is not None:
         check_range("threads", threads, 1)
     try:
         folder = fetch_base(base, onnx=True, **hub).folder
     except BaseError as error:
         raise BaseError(f"{error} {_how_to_export(base, precision)}") from error
-    wanted = [precision] if precision else sorted(choices, reverse=True)
+    return read_whole(folder, lambda: _open(folder, base, precision, threads or torch.get_num_threads()))
+
+
+def _open(folder: Path, base: str | Path, precision: Precision | None, threads: int) -> OnnxBase:
+    wanted = [precision] if precision else sorted(get_args(Precision), reverse=True)
     files = [name for name in map(graph_file, wanted) if (folder / name).is_file()]
     if not files:
         have = ", ".join(sorted(path.name for path in (folder / FOLDER).glob("*.onnx"))) or "no graph at all"
@@ -105,7 +109,7 @@ def load_onnx_base(
             f"{str(base)!r} has no {' or '.join(map(graph_file, wanted))} (there: {have}). "
             f"{_how_to_export(base, precision)}"
         )
-    return OnnxBase(folder, files[0], threads or torch.get_num_threads())
+    return OnnxBase(folder, files[0], threads)
 
 
 def _how_to_export(base: str | Path, precision: str | None) -> str:

@@ -9,12 +9,12 @@ from typing import get_args
 import torch
 from sentence_transformers import SentenceTransformer
 
+from intent_adapters.artifacts.folders import replaced_folder
 from intent_adapters.base import encoder_of, fingerprint
 from intent_adapters.bottleneck import BottleneckConfig
 from intent_adapters.bottleneck.config import Sites
 from intent_adapters.errors import BaseError, ConfigError
 from intent_adapters.inputs import check_choice
-from intent_adapters.runtime.files import replaced_folder
 from intent_adapters.runtime.onnx.arithmetic import Arithmetic, Float32, Int8
 from intent_adapters.runtime.onnx.base import OnnxBase, probe
 from intent_adapters.runtime.onnx.calibration import UTTERANCES, watch

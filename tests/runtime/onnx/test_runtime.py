@@ -187,7 +187,9 @@ def test_an_agent_that_takes_the_slot_of_the_one_asked_last_answers_for_itself(
                 model.encode(TEXTS[0], "it"), reference.encode(TEXTS[0], agent), atol=tolerance(model)
             )
         slots |= {
-            held[version].slot for version in model._store.find(["it"]) for held in model._store.leases([version])
+            held[version].slot
+            for version in model._store.find(["it"]).values()
+            for held in model._store.leases([version])
         }
         np.testing.assert_allclose(model.encode(TEXTS[0]), reference.encode(TEXTS[0]), atol=1e-4)
     assert len(slots) == 2

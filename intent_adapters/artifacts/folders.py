@@ -1,16 +1,30 @@
-"""Folders that are replaced whole: a killed process leaves the old one or the new one, never half of one."""
+"""Folders that are replaced whole and read whole.
+
+A killed writer leaves the old folder or the new one, and whoever reads meanwhile gets all of one of them.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import errno
+import glob
 import os
 import shutil
 import sys
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
+
+from intent_adapters.errors import IntentAdaptersError
+
+Read = TypeVar("Read")
+
+# A writer that replaces a folder as fast as it can is then outlasted.
+READS = 50
+SECONDS_BETWEEN_READS = 0.01
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -39,6 +53,58 @@ def replaced_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(staging, ignore_errors=True)
 
 
+def read_whole(folder: Path, read: Callable[[], Read]) -> Read:
+    """Read several files of a folder that others may replace at any time, all of them of one version of it.
+
+    Args:
+        folder: That `replaced_folder` writes. A link to such folders may be switched, too.
+        read: Reads the files; called again if the folder is not the one that it was when the reading began.
+
+    Returns:
+        What `read` returned.
+
+    Raises:
+        Exception: What `read` raised, with the folder as it was throughout.
+        IntentAdaptersError: The folder was replaced during each of fifty readings.
+    """
+    for _ in range(READS):
+        is_there(folder)
+        before = _version(folder)
+        try:
+            result = read()
+        except Exception:
+            if _version(folder) == before:
+                raise
+        else:
+            if _version(folder) == before:
+                return result
+        time.sleep(SECONDS_BETWEEN_READS)
+    raise IntentAdaptersError(
+        f"{str(folder)!r} was replaced during each of {READS} attempts to read it. Stop what writes it, or read a "
+        "copy."
+    )
+
+
+def _version(folder: Path) -> tuple[int, ...] | None:
+    """What tells a folder from the one that replaces it; None while it is not there."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns
+
+
+def is_there(folder: Path) -> bool:
+    """Whether there is a folder; waits for one that is on its way, being replaced in two steps."""
+    for _ in range(READS):
+        if folder.is_dir():
+            return True
+        if not any(folder.parent.glob(f".{glob.escape(folder.name)}.{'?' * 32}*")):
+            break
+        time.sleep(SECONDS_BETWEEN_READS)
+    return folder.is_dir()
+
+
 def _carry_over(old: Path, new: Path) -> None:
     for path in old.iterdir():
         if not (new / path.name).exists():
@@ -51,7 +117,7 @@ def _flush(folder: Path) -> None:
     for path in folder.rglob("*"):
         if path.is_file():
             path.chmod(mode)
-            with path.open("rb") as file:
+            with path.open("r+b") as file:  # Windows writes out only what may be written to
                 os.fsync(file.fileno())
 
 

@@ -1,0 +1,106 @@
+"""What pyproject.toml, the lock, the changelog and the workflows say is what the package needs and is."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import intent_adapters
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+CONSTRAINTS = ROOT / ".ci" / "constraints"
+# What else answers to a name of a module that we import.
+ELSEWHERE = {"yaml": "pyyaml", "PIL": "pillow", "sklearn": "scikit-learn"}
+
+
+def needs(*extras: str) -> set[str]:
+    """The libraries that the package has with these extras, by their canonical names."""
+    entries = [
+        Requirement(text) for text in (*PROJECT["dependencies"], *(t for extra in extras for t in EXTRAS[extra]))
+    ]
+    names = {canonicalize_name(entry.name) for entry in entries if entry.name != PROJECT["name"]}
+    inner = {extra for entry in entries if entry.name == PROJECT["name"] for extra in entry.extras}
+    return names | (needs(*inner) if inner else set())
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The libraries that a file of the package imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        modules = []
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            modules = [str(node.module)]
+        for module in modules:
+            top = module.partition(".")[0]
+            if top not in sys.stdlib_module_names and top != "intent_adapters":
+                yield canonicalize_name(ELSEWHERE.get(top, top))
+
+
+# The benchmark's workers run in environments of the systems that they measure.
+FILES = [
+    pytest.param(path, id=str(path.relative_to(ROOT)))
+    for path in sorted(ROOT.glob("intent_adapters/**/*.py"))
+    if path.parent.name != "workers"
+]
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_every_library_that_is_imported_is_a_declared_one(path: Path):
+    assert set(imported(path)) <= needs("cli", "export", "plots", "reproduce")
+
+
+def test_the_names_of_modules_belong_to_the_libraries_that_are_declared():
+    for module, library in ELSEWHERE.items():
+        assert library in {canonicalize_name(name) for name in packages_distributions()[module]}
+
+
+def test_the_oldest_lane_has_the_floors():
+    lines = (CONSTRAINTS / "oldest.txt").read_text(encoding="utf-8").splitlines()
+    pinned = {canonicalize_name(name): pin for name, _, pin in (line.split(" ")[0].partition("==") for line in lines)}
+    texts = [*PROJECT["dependencies"], *(text for extra in EXTRAS.values() for text in extra)]
+    for entry in map(Requirement, texts):
+        floors = [spec.version for spec in entry.specifier if spec.operator in (">=", "==")]
+        if entry.name != PROJECT["name"]:
+            assert len(floors) == 1, f"{entry} needs one floor"
+            assert Requirement(f"x=={floors[0]}").specifier.contains(pinned[canonicalize_name(entry.name)]), entry
+
+
+def test_the_lock_pins_all_that_the_extras_name():
+    lines = (CONSTRAINTS / "locked.txt").read_text(encoding="utf-8").splitlines()
+    pinned = {canonicalize_name(line.partition("==")[0]) for line in lines if "==" in line}
+    assert needs(*EXTRAS) <= pinned
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    [torch] = re.findall(r"^TORCH_locked := (\S+)$", makefile, re.MULTILINE)
+    assert torch in lines
+
+
+def test_the_newest_lane_goes_beyond_every_ceiling():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    [names] = re.findall(r"^CEILINGS := (.+)$", makefile, re.MULTILINE)
+    texts = [*PROJECT["dependencies"], *(text for extra in EXTRAS.values() for text in extra)]
+    capped = {entry.name for entry in map(Requirement, texts) if any(s.operator == "<" for s in entry.specifier)}
+    assert set(names.split()) == capped
+
+
+def test_the_version_has_a_section_in_the_changelog_and_is_the_one_to_cite():
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"\n## [{intent_adapters.__version__}] - " in changes
+    assert f"\nversion: {intent_adapters.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
+def test_every_lane_of_the_makefile_is_a_job_of_a_workflow():
+    workflow = (ROOT / ".github" / "workflows" / "checks.yml").read_text(encoding="utf-8")
+    for target in ("lint", "test", "test-oldest", "test-newest", "docs", "wheel"):
+        assert re.search(rf"make {target}\b", workflow), target
