@@ -1,4 +1,4 @@
-"""Every error this package raises, so that a caller can catch them with one `except IntentAdaptersError`.
+"""Every error and warning of this package, so that a caller can catch them with one `except IntentAdaptersError`.
 
 Each message says what was wrong, with which value, and what to do about it.
 """
@@ -66,6 +66,14 @@ class HubError(IntentAdaptersError):
 
 class MissingExtraError(IntentAdaptersError, ImportError):
     """Something needs a package that comes with an extra of this one; the message names the extra."""
+
+
+class IntentAdaptersWarning(UserWarning):
+    """Base class of all warnings given by `intent_adapters`; the commands print them as plain lines."""
+
+
+class DataWarning(IntentAdaptersWarning):
+    """Part of the data was left out, or looks like a mistake; the message says what, how much and where."""
 
 
 def shorten(value: object) -> str:

@@ -5,8 +5,10 @@ Results go to standard output, everything else to standard error, so that a pipe
 
 from __future__ import annotations
 
+import io
 import json
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,7 @@ from rich.text import Text
 from transformers.utils import logging as transformers_logging
 from typer.core import TyperGroup
 
-from intent_adapters.errors import AgentError, IntentAdaptersError
+from intent_adapters.errors import AgentError, IntentAdaptersError, IntentAdaptersWarning
 
 if TYPE_CHECKING:  # most commands have no need of it
     from intent_adapters.benchmark.tables import Table as Cells
@@ -28,16 +30,46 @@ err = Console(stderr=True, highlight=False)
 
 
 class ErrorGroup(TyperGroup):
-    """Turns errors of this package into one red message and exit code 1; any other exception is a bug and shows."""
+    """Turns errors of this package into one red message and exit code 1, and its warnings into yellow ones.
+
+    Any other exception is a bug and shows.
+    """
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Runs the command line, and lets no output fail: what its encoding cannot hold is written as an escape."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+        return super().main(*args, **kwargs)
 
     def invoke(self, ctx: Any) -> Any:
         """Runs the command."""
         try:
-            return super().invoke(ctx)
+            with _plain_warnings():
+                return super().invoke(ctx)
         except IntentAdaptersError as error:
             there = f" There are: {', '.join(error.names)}." if isinstance(error, AgentError) and error.names else ""
             err.print(Text(f"Error: {error}{there}", style="red"), soft_wrap=True)
             raise typer.Exit(1) from error
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Shows each different warning of this package once, as one line, and those of others as ever."""
+    said: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if not issubclass(category, IntentAdaptersWarning):
+            others(message, category, *place, **more)
+        elif str(message) not in said:
+            said.add(str(message))
+            err.print(Text(f"Warning: {message}", style="yellow"), soft_wrap=True)
+
+    with warnings.catch_warnings():
+        others = warnings.showwarning
+        warnings.showwarning = show
+        warnings.simplefilter("always", IntentAdaptersWarning)
+        yield
 
 
 def examples(*commands: str) -> str:
@@ -49,7 +81,7 @@ def examples(*commands: str) -> str:
 def working(message: str) -> Iterator[None]:
     """Shows a spinner on a terminal, and keeps the loading bars of the libraries below off the screen."""
     transformers_logging.disable_progress_bar()
-    with err.status(message):
+    with err.status(message, spinner="dots" if err.encoding.startswith("utf") else "line"):
         yield
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -175,14 +174,11 @@ def _drawing() -> Callable[[IntentModel, Evaluation, Path], None]:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    from intent_adapters.evaluation.plots import MissingFontWarning, save_plots
+    from intent_adapters.evaluation.plots import save_plots
 
     def draw(model: IntentModel, scores: Evaluation, folder: Path) -> None:
-        with working("drawing"), warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("once", MissingFontWarning)
+        with working("drawing"):
             files = save_plots(model, scores, folder)
-        for message in dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, MissingFontWarning)):
-            err.print(Text(message, style="yellow"), soft_wrap=True)
         err.print(Text(f"pictures: {', '.join(map(str, files))}"), soft_wrap=True)
 
     return draw

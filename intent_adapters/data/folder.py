@@ -2,40 +2,60 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 
 from intent_adapters.data.problems import Problems, data_error
-from intent_adapters.data.readers import READERS, format_of, reader_for, stem_of
+from intent_adapters.data.readers import READERS, format_of, is_data_file, reader_for, stem_of
 from intent_adapters.data.readers.rasa import has_nlu_section
-from intent_adapters.data.readers.text_file import read_text
+from intent_adapters.data.readers.text_file import read_lines
 from intent_adapters.data.table import Record, Table
 
-SPLIT_NAMES = frozenset({"train", "training", "test", "validation", "valid", "val", "dev", "eval"})
+_ENGLISH_SPLITS = ("train", "training", "test", "validation", "valid", "val", "dev", "eval")
+_KOREAN_SPLITS = ("학습", "훈련", "평가", "검증", "시험", "테스트")
+SPLIT_NAMES = frozenset([*_ENGLISH_SPLITS, *_KOREAN_SPLITS])
+_WORD = re.compile(r"[^\W\d_]+")
+_YAML = (".yml", ".yaml")
+_NOTES = ("readme", "license", "licence", "sources")
 
 
 def read_folder(folder: Path, split: str | None, problems: Problems, encoding: str | None = None) -> list[Table]:
-    """Reads the files of a folder, in the order of their names; subfolders are not entered.
+    """Reads the files of a folder, in the order of their names; of subfolders, as Rasa does, the YAML files alone.
 
-    With a split: the files of that name (`test.jsonl`), or else the subfolder of that name. Without: all files. A
-    folder of .txt files only holds one intent a file, named after the file, one utterance a line.
+    With a split: the file of that name (`test.jsonl`), or else the subfolder of that name, or else the files with that
+    word in their names (`clinic_test.csv`). Without: all files, unless the names of some say that they are splits. A
+    folder of .txt files only holds one intent a file, named after the file, one utterance a line. Data files that are
+    not read are left out, and said.
 
     Raises:
         DataError: if nothing usable is there, the split is not there, or there are splits and none was asked for.
     """
     entries = _entries(folder)
-    files = [path for path in entries if path.is_file() and format_of(path) in READERS]
+    subfolders = [path for path in entries if path.is_dir() and _holds_data(path)]
+    files = _data_files(folder, entries, problems, encoding)
     if split is not None:
-        return _read_split(folder, entries, files, split, problems, encoding)
-    names = sorted({path.name if path.is_dir() else stem_of(path) for path in entries} & SPLIT_NAMES)
-    if names and (len(files) != 1 or stem_of(files[0]) not in SPLIT_NAMES):
-        raise data_error(str(folder), f"the folder holds splits ({', '.join(names)})", "choose one with split=")
-    if files:
-        return _read_files(folder, files, problems, encoding)
+        return _read_split(folder, subfolders, files, split, problems, encoding)
     texts = [path for path in entries if path.is_file() and path.suffix.lower() == ".txt" and not _is_note(path)]
+    _refuse_splits(folder, files, texts, subfolders)
+    used = files or texts
+    for path in entries:
+        if path.is_file() and path not in used and format_of(path) not in _YAML and _may_hold_data(path):
+            problems.leave_out("other files", str(path))
+    for path in subfolders:
+        if used:
+            problems.leave_out("subfolders", str(path))
+    if files:
+        return _read_files(files, problems, encoding)
     if texts:
         return [Table(str(folder), ["text", "label"], _read_intent_files(texts, encoding))]
-    cure = f"it should hold {', '.join(READERS)} files, or one .txt file for each intent"
-    raise data_error(str(folder), "the folder holds no usable file", cure)
+    what, cure = "the folder holds no usable file", f"it should hold {', '.join(READERS)} files, or a .txt an intent"
+    if any(format_of(path) in _YAML for path in entries):
+        what, cure = "no YAML file has an `nlu` section", "point to the folder of nlu.yml"
+    elif subfolders:
+        cure = f"read one of its subfolders: {', '.join(path.name for path in subfolders)}"
+    raise data_error(str(folder), what, cure)
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -45,35 +65,91 @@ def _entries(folder: Path) -> list[Path]:
         raise data_error(str(folder), f"the folder cannot be read ({error.strerror})", "check permissions") from error
 
 
+def _data_files(folder: Path, entries: list[Path], problems: Problems, encoding: str | None) -> dict[Path, str]:
+    """The files to read, each with the name by which it can be chosen: its path below the folder without suffix."""
+    found = [path for path in entries if path.is_file() and format_of(path) in READERS]
+    below = [path for entry in entries if entry.is_dir() for path in _files_below(entry)]
+    files = {}
+    for path in found + [path for path in below if format_of(path) in _YAML]:
+        # A Rasa project keeps stories and rules beside its training data.
+        if format_of(path) in _YAML and not has_nlu_section(path, encoding):
+            problems.leave_out("YAML files without an `nlu` section", str(path))
+        else:
+            files[path] = _composed((path.parent.relative_to(folder) / stem_of(path)).as_posix())
+    return files
+
+
+def _files_below(folder: Path) -> list[Path]:
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+
+
+def _holds_data(folder: Path) -> bool:
+    """Whether data files are below a folder, other than YAML, which is read from there."""
+    return any(format_of(path) not in _YAML and _may_hold_data(path) for path in _files_below(folder))
+
+
+def _may_hold_data(path: Path) -> bool:
+    return is_data_file(path) and not _is_note(path)
+
+
+def _refuse_splits(folder: Path, files: dict[Path, str], texts: list[Path], subfolders: list[Path]) -> None:
+    """Refuses a folder where some names say that they are splits and others are there too: it is not one data set."""
+    if files or not texts:
+        names = sorted({*files.values(), *(path.name for path in subfolders if _split_words(path.name))})
+    else:  # an intent may well be called train, but not all of them like splits
+        names = sorted(path.name for path in subfolders if _split_words(path.name))
+        if all(_composed(path.stem).casefold() in SPLIT_NAMES for path in texts):
+            names += [path.name for path in texts]
+    marked = [name for name in names if _split_words(name)]
+    if not marked or len(names) < 2:
+        return
+    cure = f"choose one with split= among: {', '.join(names)}; or rename what is no split"
+    if texts and not files and not subfolders:
+        cure = "a .txt file is an intent, named after the file: write splits as csv or jsonl with a column of labels"
+    raise data_error(str(folder), f"the folder holds splits ({', '.join(marked)})", cure)
+
+
+def _split_words(name: str) -> frozenset[str]:
+    return SPLIT_NAMES.intersection(_words(name))
+
+
+def _words(name: str) -> list[str]:
+    return _WORD.findall(_composed(name).casefold())
+
+
+def _composed(name: str) -> str:
+    """A file's name as a keyboard types it: a Mac takes Hangul apart."""
+    return unicodedata.normalize("NFC", name)
+
+
 def _read_split(
-    folder: Path, entries: list[Path], files: list[Path], split: str, problems: Problems, encoding: str | None
+    folder: Path, subfolders: list[Path], files: dict[Path, str], split: str, problems: Problems, encoding: str | None
 ) -> list[Table]:
-    chosen = [path for path in files if stem_of(path) == split]
+    split = _composed(split)
+    chosen = [path for path, name in files.items() if name == split]
+    subfolder = next((path for path in subfolders if _composed(path.name) == split), None)
+    if not chosen and subfolder is not None:
+        return read_folder(subfolder, None, problems, encoding)
+    chosen = chosen or [path for path, name in files.items() if split.casefold() in _words(name)]
     if chosen:
-        return _read_files(folder, chosen, problems, encoding)
-    subfolders = [path.name for path in entries if path.is_dir()]
-    if split in subfolders:
-        return read_folder(folder / split, None, problems, encoding)
-    found = ", ".join(sorted({*map(stem_of, files), *subfolders})) or "none"
-    raise data_error(str(folder), f"there is no split {split!r}", f"choose among: {found}")
+        return _read_files(chosen, problems, encoding)
+    found = sorted({*files.values(), *(path.name for path in subfolders)})
+    cure = f"choose among: {', '.join(found)}" if found else "the folder has no splits: leave split= out"
+    raise data_error(str(folder), f"there is no split {split!r}", cure)
 
 
-def _read_files(folder: Path, files: list[Path], problems: Problems, encoding: str | None) -> list[Table]:
-    # A Rasa project keeps stories and rules beside its training data.
-    usable = [path for path in files if format_of(path) not in (".yml", ".yaml") or has_nlu_section(path, encoding)]
-    if not usable:
-        raise data_error(str(folder), "no YAML file has an `nlu` section", "point to the folder of nlu.yml")
-    return [reader_for(path)(path, problems, None if path.suffix == ".parquet" else encoding) for path in usable]
+def _read_files(files: Iterable[Path], problems: Problems, encoding: str | None) -> list[Table]:
+    return [reader_for(path)(path, problems, None if path.suffix == ".parquet" else encoding) for path in files]
 
 
 def _read_intent_files(paths: list[Path], encoding: str | None) -> list[Record]:
     return [
-        Record(f"{path}:{number}", {"text": line, "label": path.stem})
+        Record(place, {"text": line, "label": path.stem})
         for path in paths
-        for number, line in enumerate(read_text(path, encoding).split("\n"), start=1)
-        if line.strip()
+        for place, line in read_lines(path, encoding)
     ]
 
 
 def _is_note(path: Path) -> bool:
-    return path.stem.lower() in ("readme", "license", "licence", "sources")
+    return path.stem.lower() in _NOTES

@@ -52,7 +52,8 @@ class PairSource:
 def read_pairs(sources: Rows | PairSource | Sequence[PairSource], *, seed: int = 0) -> Dataset:
     """Reads pairs from one source or several, and checks them.
 
-    Pairs of a text with itself and pairs that came before, in either direction, are dropped.
+    Left out are pairs of a text with itself, pairs that came before, in either direction, and, with `kinds`, rows that
+    have none.
 
     Args:
         sources: Where the pairs are; see `PairSource`. A bare file, name or dataset is taken whole.
@@ -64,18 +65,30 @@ def read_pairs(sources: Rows | PairSource | Sequence[PairSource], *, seed: int =
     Raises:
         DataError: A source cannot be read, lacks a column, or has rows that are no pair of texts (ten are named).
         ConfigError: A setting of a source makes no sense.
+
+    Warns:
+        DataWarning: How many pairs were left out, and where.
     """
     pairs: dict[tuple[str, str], None] = {}
     problems = Problems()
-    for number, source in enumerate(_as_sources(sources)):
-        found = list(_pairs_of(source, problems))
+    given = _as_sources(sources)
+    chosen = {("kind", name) for source in given for name in source.kinds or ()}
+    chosen |= {("source", name) for source in given for name in source.leave_out}
+    for number, source in enumerate(given):
+        found = list(_pairs_of(source, problems, chosen))
         if source.weight < 1:
             order = np.random.default_rng([seed, number]).permutation(len(found))
             found = [found[index] for index in np.sort(order[: round(source.weight * len(found))])]
-        for anchor, positive in found:
-            if anchor != positive and (positive, anchor) not in pairs:
+        for place, anchor, positive in found:
+            if anchor == positive:
+                problems.leave_out("pairs of a text with itself", place)
+            elif (anchor, positive) in pairs or (positive, anchor) in pairs:
+                problems.leave_out("pairs that came before", place)
+            else:
                 pairs[anchor, positive] = None
-    problems.raise_if_any()
+    for column, name in sorted(chosen):
+        problems.add("sources", f"no row has the {column} {name!r}", "check kinds= and leave_out= for a slip")
+    problems.report()
     if not pairs:
         raise data_error("sources", "no pair is left to train on", "check the files, kinds= and leave_out=")
     anchors, positives = zip(*pairs, strict=True)
@@ -122,9 +135,14 @@ def _as_sources(sources: Rows | PairSource | Sequence[PairSource]) -> list[PairS
     return [PairSource(sources)]
 
 
-def _pairs_of(source: PairSource, problems: Problems) -> Iterable[tuple[str, str]]:
+def _pairs_of(source: PairSource, problems: Problems, chosen: set[tuple[str, str]]) -> Iterable[tuple[str, str, str]]:
+    """The pairs of a source with their places; names that its rows have are taken out of `chosen`."""
     for place, row in _rows_of(source, problems):
+        if chosen:
+            chosen -= {(column, str(row.get(column))) for column in ("kind", "source")}
         if source.kinds is not None and row.get("kind") not in source.kinds:
+            if not row.get("kind"):
+                problems.leave_out("rows without a kind", place)
             continue
         if source.leave_out and row.get("source") in source.leave_out:
             continue
@@ -133,7 +151,7 @@ def _pairs_of(source: PairSource, problems: Problems) -> Iterable[tuple[str, str
         if bad:
             problems.add(place, f"{shorten(bad[0])} is no text", "give every row an anchor and a positive")
         else:
-            yield str(texts[0]).strip(), str(texts[1]).strip()
+            yield place, str(texts[0]).strip(), str(texts[1]).strip()
 
 
 def _rows_of(source: PairSource, problems: Problems) -> Iterable[tuple[str, Mapping[str, object]]]:

@@ -1,10 +1,13 @@
-"""What is wrong with somebody's data, collected so that ten mistakes take one run to find and not ten."""
+"""What is wrong with somebody's data and what was left out of it, collected so that one run finds all of it."""
 
 from __future__ import annotations
 
-from intent_adapters.errors import DataError
+import warnings
+
+from intent_adapters.errors import DataError, DataWarning
 
 MAX_SHOWN = 10
+MAX_PLACES = 3
 
 
 def describe(place: str, what: str, cure: str) -> str:
@@ -18,11 +21,16 @@ def data_error(place: str, what: str, cure: str) -> DataError:
 
 
 class Problems:
-    """Collects problems and raises them together: the first ten in full, the others as a count."""
+    """Collects problems, and what is left out on purpose.
+
+    Nothing of anybody's data is dropped in silence: what a reader finds becomes a row, a problem, or is left out and
+    counted here.
+    """
 
     def __init__(self) -> None:
         self.count = 0
         self._shown: list[str] = []
+        self._left_out: dict[str, tuple[int, list[str]]] = {}
 
     def add(self, place: str, what: str, cure: str) -> None:
         """Notes a problem; reading goes on."""
@@ -30,17 +38,35 @@ class Problems:
         if len(self._shown) < MAX_SHOWN:
             self._shown.append(describe(place, what, cure))
 
-    def raise_if_any(self) -> None:
-        """Raises what was collected.
+    def leave_out(self, kind: str, place: str) -> None:
+        """Notes that something is not used, and that this is as it should be.
+
+        Args:
+            kind: what things it is one of, in the plural, such as "blank rows".
+            place: where it stands.
+        """
+        count, places = self._left_out.get(kind, (0, []))
+        self._left_out[kind] = (count + 1, [*places, place] if count < MAX_PLACES else places)
+
+    def report(self) -> None:
+        """Raises the problems: the first ten in full, the others as a count; without any, says what was left out.
 
         Raises:
             DataError: if any problem was added.
+
+        Warns:
+            DataWarning: if anything was left out.
         """
-        if not self.count:
-            return
         if self.count == 1:
             raise DataError(self._shown[0])
-        lines = [f"{self.count} problems in the data:", *self._shown]
-        if self.count > len(self._shown):
-            lines.append(f"... and {self.count - len(self._shown)} more")
-        raise DataError("\n  ".join(lines))
+        if self.count:
+            lines = [f"{self.count} problems in the data:", *self._shown]
+            if self.count > len(self._shown):
+                lines.append(f"... and {self.count - len(self._shown)} more")
+            raise DataError("\n  ".join(lines))
+        if self._left_out:
+            parts = [
+                f"{kind} ({count:,}: {', '.join(places)}{', ...' * (count > len(places))})"
+                for kind, (count, places) in self._left_out.items()
+            ]
+            warnings.warn(f"left out: {'; '.join(parts)}", DataWarning, stacklevel=2)

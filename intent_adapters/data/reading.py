@@ -57,6 +57,10 @@ def read_intents(
 
     Raises:
         DataError: naming file, line and cure of up to ten problems; see `validate_rows` for what is checked.
+
+    Warns:
+        DataWarning: what was left out, how much and where: blank rows, repeated rows, other sections of Rasa files,
+            other files of a folder; and labels that look alike.
     """
     problems = Problems()
     columns = (text_column, label_column)
@@ -104,7 +108,7 @@ def _pick(tables: list[Table], text_column: str | None, label_column: str | None
         return [example for table in tables for example in pick_examples(table, text_column, label_column)]
     except DataError:
         # A file so broken that its columns were not found is described better by its broken lines.
-        problems.raise_if_any()
+        problems.report()
         raise
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from intent_adapters.data.problems import data_error
+from intent_adapters.errors import shorten
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -41,6 +44,17 @@ class Table:
     def of_records(cls, origin: str, records: list[Record]) -> Table:
         """A table whose columns are all keys of its rows, in order of first appearance."""
         return cls(origin, unique(key for record in records for key in record.values), records)
+
+
+def check_names(place: str, columns: list[str]) -> None:
+    """Lets column names pass of which none, except the empty one, occurs twice.
+
+    Raises:
+        DataError: if one does: the values of only one of the two could be kept.
+    """
+    repeated = sorted({name for name in columns if name and columns.count(name) > 1})
+    if repeated:
+        raise data_error(place, f"column {shorten(repeated[0])} occurs twice", "give each column its own name")
 
 
 def unique(names: Iterable[str]) -> list[str]:

@@ -11,12 +11,13 @@ from datasets import Dataset
 from intent_adapters.data.columns import find_text_column
 from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.readers import reader_for
-from intent_adapters.data.readers.text_file import read_text
+from intent_adapters.data.readers.text_file import read_lines
 from intent_adapters.data.reading import read_intents
-from intent_adapters.data.validation import text_fault
+from intent_adapters.data.table import unique
+from intent_adapters.data.validation import check_text
 from intent_adapters.errors import DataError, shorten
 
-Texts: TypeAlias = Sequence[str] | Dataset | Sequence[Mapping[str, object]]
+Texts: TypeAlias = Sequence[str | Mapping[str, object]] | Dataset
 
 
 def read_texts(source: str | Path, *, text_column: str | None = None, encoding: str | None = None) -> list[str]:
@@ -41,14 +42,12 @@ def read_texts(source: str | Path, *, text_column: str | None = None, encoding: 
         return list(rows["text"])
     problems = Problems()
     if path.suffix.lower() == ".txt":
-        lines = enumerate(read_text(path, encoding).splitlines(), start=1)
-        said = [(f"{source}:{number}", line) for number, line in lines if line.strip()]
-        return _checked(str(source), said, problems)
+        return _checked(str(source), list(read_lines(path, encoding)), problems)
     table = reader_for(path)(path, problems, encoding)
     try:
         column = find_text_column(table.origin, table.columns, text_column)
     except DataError:
-        problems.raise_if_any()
+        problems.report()
         raise
     return _checked(str(source), [(row.place, row.values.get(column)) for row in table.records], problems)
 
@@ -57,7 +56,7 @@ def texts_of(rows: Texts, origin: str = "rows") -> list[str]:
     """The utterances of rows whose labels play no part.
 
     Args:
-        rows: texts, or rows with a `text`.
+        rows: texts, or rows whose column of texts is found by its name.
         origin: what an error calls them.
 
     Returns:
@@ -70,19 +69,17 @@ def texts_of(rows: Texts, origin: str = "rows") -> list[str]:
         what = f"cannot read texts from {type(rows).__name__} {shorten(rows)}"
         raise data_error(origin, what, "give a list of texts, or of rows such as {'text': 'hello'}")
     if isinstance(rows, Dataset):
-        column = find_text_column(origin, rows.column_names, "text")
-        values: list[object] = rows[column][:]
+        values: list[object] = rows.with_format(None)[find_text_column(origin, rows.column_names)][:]
     else:
-        values = [row.get("text") if isinstance(row, Mapping) else row for row in rows]
+        columns = unique(key for row in rows if isinstance(row, Mapping) for key in row if isinstance(key, str))
+        column = find_text_column(origin, columns) if columns else "text"
+        values = [row.get(column) if isinstance(row, Mapping) else row for row in rows]
     return _checked(origin, [(f"{origin}[{index}]", value) for index, value in enumerate(values)], Problems())
 
 
 def _checked(origin: str, values: Sequence[tuple[str, object]], problems: Problems) -> list[str]:
-    for place, value in values:
-        fault = text_fault(value)
-        if fault:
-            problems.add(place, *fault)
-    if not values:
+    texts = [check_text(place, value, problems) for place, value in values]
+    if not texts:
         problems.add(origin, "there are no utterances", "add one a row")
-    problems.raise_if_any()
-    return [str(value).strip() for _, value in values]
+    problems.report()
+    return [text for text in texts if text is not None]

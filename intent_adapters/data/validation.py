@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import logging
+import enum
+import numbers
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, get_args
 
 from datasets import Dataset, Features, Value
 
 from intent_adapters.data.columns import pick_examples
 from intent_adapters.data.objects import table_of_object
-from intent_adapters.data.problems import Problems
+from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.table import Example
-from intent_adapters.errors import ConfigError, shorten
+from intent_adapters.errors import ConfigError, DataWarning, shorten
 
 MAX_TEXT_CHARACTERS = 10_000
 MAX_LABEL_CHARACTERS = 200
@@ -23,7 +25,8 @@ Purpose = Literal["training", "evaluation"]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-_logger = logging.getLogger(__name__)
+# What Unicode calls default ignorable, beyond the category Cf: fillers and variation selectors.
+_IGNORABLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 
 
 def validate_rows(
@@ -36,8 +39,9 @@ def validate_rows(
     """Checks rows that are already in memory and brings them into the form that training takes.
 
     Texts and labels lose surrounding white space; labels are composed (NFC), so that Hangul typed on a Mac and on
-    Windows is one label; a whole number as label becomes its digits. For training, rows that repeat a text under the
-    same label are dropped with a logged warning; for evaluation every row counts and one label is enough.
+    Windows is one label; a whole number as label becomes its digits, a member of an enumeration its value. For
+    training, rows that repeat a text under the same label are left out; for evaluation every row counts and one label
+    is enough.
 
     Args:
         rows: a `datasets.Dataset` or a list of dicts.
@@ -53,6 +57,10 @@ def validate_rows(
             character or half a surrogate pair, a text over 10,000 or a label over 200 characters; for training also a
             text with two labels, and fewer than two labels.
         ConfigError: if `purpose` is another word.
+
+    Warns:
+        DataWarning: how many rows were repeated; and labels that differ only in case, width, white space or characters
+            that do not show.
     """
     table = table_of_object(rows, text_column=text_column, label_column=label_column)
     return check_examples(table.origin, pick_examples(table, text_column, label_column), Problems(), purpose)
@@ -68,21 +76,45 @@ def check_examples(origin: str, examples: list[Example], problems: Problems, pur
         raise ConfigError(f"purpose must be one of {', '.join(map(repr, get_args(Purpose)))}, not {purpose!r}")
     checked: list[tuple[str, str, str]] = []
     for example in examples:
-        text, label = example.text, _spelt(example.label)
-        faults = [fault for fault in (text_fault(text), _label_fault(label)) if fault]
-        for what, cure in faults:
-            problems.add(example.place, what, cure)
-        if not faults:
-            checked.append((example.place, str(text).strip(), unicodedata.normalize("NFC", str(label).strip())))
+        text = check_text(example.place, example.text, problems)
+        label = _check_label(example.place, example.label, problems)
+        if text is not None and label is not None:
+            checked.append((example.place, text, label))
     if purpose == "training":
         checked = _without_repetitions(checked, problems)
-    problems.raise_if_any()
-    _check_amount(origin, {label for _, _, label in checked}, purpose)
+    problems.report()
+    labels = {label for _, _, label in checked}
+    _check_amount(origin, labels, purpose)
+    _warn_of_look_alikes(labels)
     columns = {"text": [text for _, text, _ in checked], "label": [label for _, _, label in checked]}
     return Dataset.from_dict(columns, features=Features({"text": Value("string"), "label": Value("string")}))
 
 
-def text_fault(text: object) -> tuple[str, str] | None:
+def check_text(place: str, value: object, problems: Problems) -> str | None:
+    """A text without surrounding white space; None if it is none, which becomes a problem."""
+    text = _plain(value)
+    fault = _text_fault(text)
+    if fault:
+        problems.add(place, *fault)
+    return text.strip() if isinstance(text, str) and not fault else None
+
+
+def _check_label(place: str, value: object, problems: Problems) -> str | None:
+    label = _plain(value)
+    if isinstance(label, numbers.Integral) and not isinstance(label, bool) and abs(int(label)) < 10**18:
+        label = str(int(label))
+    fault = _label_fault(label)
+    if fault:
+        problems.add(place, *fault)
+    return unicodedata.normalize("NFC", label.strip()) if isinstance(label, str) and not fault else None
+
+
+def _plain(value: object) -> object:
+    """The value of a member of an enumeration, whose `str` is the name of the member; anything else as it is."""
+    return value.value if isinstance(value, enum.Enum) else value
+
+
+def _text_fault(text: object) -> tuple[str, str] | None:
     """What is wrong with a text and what to do, or None."""
     shown = shorten(text)
     if _is_missing(text):
@@ -90,7 +122,7 @@ def text_fault(text: object) -> tuple[str, str] | None:
     if not isinstance(text, str):
         what = f"the text is not a string but {type(text).__name__} {shown}"
         return what, "write it as text, or name another column with text_column="
-    if not _is_visible(text):
+    if not _visible(text):
         return f"the text is empty: {shown}", "write an utterance or delete the row"
     if len(text) > MAX_TEXT_CHARACTERS:
         what = f"the text has {len(text):,} characters, over {MAX_TEXT_CHARACTERS:,}: {shown}"
@@ -113,7 +145,7 @@ def _label_fault(label: object) -> tuple[str, str] | None:
     if not isinstance(label, str):
         what = f"the label is not a string but {type(label).__name__} {shown}"
         return what, "write the intent's name, or name another column with label_column="
-    if not _is_visible(label):
+    if not _visible(label):
         return f"the label is empty: {shown}", "write the intent or delete the row"
     if len(label) > MAX_LABEL_CHARACTERS:
         what = f"the label has {len(label):,} characters, over {MAX_LABEL_CHARACTERS}: {shown}"
@@ -127,45 +159,51 @@ def _label_fault(label: object) -> tuple[str, str] | None:
 def _without_repetitions(rows: list[tuple[str, str, str]], problems: Problems) -> list[tuple[str, str, str]]:
     first: dict[str, tuple[str, str]] = {}
     kept: list[tuple[str, str, str]] = []
-    dropped: list[tuple[str, str]] = []
     for place, text, label in rows:
         key = " ".join(unicodedata.normalize("NFC", text).split())
         earlier_place, earlier_label = first.setdefault(key, (place, label))
         if earlier_place == place:
             kept.append((place, text, label))
         elif earlier_label == label:
-            dropped.append((place, earlier_place))
+            problems.leave_out("rows that repeat another", f"{place} as {earlier_place}")
         else:
             what = (
                 f"the text {shorten(text)} has the label {shorten(label)} here "
                 f"and {shorten(earlier_label)} at {earlier_place}"
             )
             problems.add(place, what, "keep one of the two rows")
-    if dropped:
-        _logger.warning("dropped %d repeated rows; the first, %s, repeats %s", len(dropped), *dropped[0])
     return kept
 
 
 def _check_amount(origin: str, labels: set[str], purpose: Purpose) -> None:
-    problems = Problems()
     if not labels:
-        problems.add(origin, "there are no rows", "add one row for each utterance, with its text and its label")
-    elif len(labels) == 1 and purpose == "training":
+        cure = "add one row for each utterance, with its text and its label"
+        raise data_error(origin, "there are no rows", cure)
+    if len(labels) == 1 and purpose == "training":
         what = f"every row has the same label, {shorten(*labels)}"
-        problems.add(origin, what, "add utterances of at least one other intent: there is nothing to tell apart")
-    problems.raise_if_any()
+        raise data_error(origin, what, "add utterances of at least one other intent: there is nothing to tell apart")
 
 
-def _spelt(label: object) -> object:
-    """A whole number as its digits, anything else as it is."""
-    small_int = isinstance(label, int) and not isinstance(label, bool) and abs(label) < 10**18
-    return str(label) if small_int else label
+def _warn_of_look_alikes(labels: Iterable[str]) -> None:
+    alike: dict[str, list[str]] = {}
+    for label in sorted(labels):
+        alike.setdefault(_visible(unicodedata.normalize("NFKC", label).casefold()), []).append(label)
+    pairs = [" and ".join(map(shorten, group)) for group in alike.values() if len(group) > 1]
+    if pairs:
+        warnings.warn(
+            f"labels that differ only in case, width, white space or characters that do not show: "
+            f"{', '.join(pairs[:10])}; they are trained and counted as different intents: spell them alike if they "
+            "are one",
+            DataWarning,
+            stacklevel=2,
+        )
 
 
 def _is_missing(value: object) -> bool:
-    return value is None or (isinstance(value, float) and value != value)
+    return value is None or (isinstance(value, numbers.Real) and value != value)
 
 
-def _is_visible(text: str) -> bool:
-    """Whether anything in the text shows: white space, control characters and zero-width joiners do not."""
-    return any(unicodedata.category(c) not in ("Cc", "Cf", "Zs", "Zl", "Zp") for c in text)
+def _visible(text: str) -> str:
+    """What of the text shows: not white space, control characters, zero-width joiners, fillers."""
+    shown = (c for c in text if unicodedata.category(c) not in ("Cc", "Cf", "Zs", "Zl", "Zp"))
+    return _IGNORABLE.sub("", "".join(shown))

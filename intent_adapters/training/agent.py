@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from intent_adapters.base import encoder_of, structural_copy
 from intent_adapters.bottleneck import BottleneckConfig, find_head, linear_logits
+from intent_adapters.data.texts import Texts
 from intent_adapters.errors import ConfigError
 from intent_adapters.model import IntentModel
 from intent_adapters.runtime.adapter import HEAD, PREFIX, Adapter
@@ -80,7 +81,7 @@ def train_agent(
     batch_size: int | None = None,
     learning_rate: float | None = None,
     calibrate: bool = True,
-    out_of_scope: Sequence[str] | Rows | None = None,
+    out_of_scope: Texts | None = None,
     false_rejection_rate: float = 0.05,
     progress: bool = True,
     replace: bool = False,

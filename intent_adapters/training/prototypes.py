@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -11,6 +12,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 SCALES = (5, 6, 8, 10, 12, 15, 18, 24, 30, 36, 45, 60, 75, 90, 120, 150)
+# Of names that mean nothing one lies nearest to its own intent, on average and however many there are, which with two
+# intents is half of them. Three are more than chance gives.
+FEWEST_TELLING_NAMES = 3
 # Both found on validation data. Training wants softer logits than the scale that fits texts the class means have not
 # seen; and where the class means hardly ever err, that scale has no upper limit but this one.
 SOFTENING = 2 / 3
@@ -102,26 +106,46 @@ def readable(label: str) -> str:
     return " ".join(re.sub(r"[\W_]+", " ", split).split()).lower()
 
 
-def names_are_telling(name_embeddings: Tensor, labels: Tensor, means: Tensor) -> bool:
+def names_are_telling(name_embeddings: Tensor, labels: Tensor, means: Tensor, uttered: int = 0) -> bool:
     """Whether the names of the intents say what they mean, as "card arrival" does and "intent 17" does not.
 
-    They do if, for at least half of all intents, the nearest class mean of the name is the intent's own.
+    A name is telling if the class mean that it is nearest to is the intent's own, or if it is an utterance of the
+    intent. The names are if those of at least half of all intents are, and at least three: two prove nothing.
 
     Args:
-        name_embeddings: Of the readable names, shape (names, dim).
+        name_embeddings: Of the readable names that are no utterances, shape (names, dim).
         labels: The number of each name's intent, shape (names,).
         means: Mean embeddings of the texts, shape (intents, dim).
+        uttered: How many other intents have an utterance that is their name.
     """
     means = F.normalize(means, dim=-1)
     nearest = torch.cat([(chunk @ means.T).argmax(dim=-1) for chunk in name_embeddings.split(ROWS_AT_ONCE)])
-    return int((nearest == labels).sum()) * 2 >= len(means)
+    telling = uttered + int((nearest == labels).sum())
+    return telling >= max(len(means) / 2, FEWEST_TELLING_NAMES)
+
+
+def uttered_names(labels: Sequence[str], texts: Sequence[str], label_of: Sequence[int]) -> list[int]:
+    """The numbers of the intents that have their own readable name among their texts.
+
+    Args:
+        labels: The intents, by number.
+        texts: The utterances.
+        label_of: The number of each text's intent.
+    """
+    said = set(zip(map(_spelling, texts), label_of, strict=True))
+    return [number for number, label in enumerate(labels) if (readable(label), number) in said]
 
 
 def new_names(labels: Sequence[str], texts: Sequence[str]) -> Iterator[tuple[int, str]]:
     """The intents' numbers and readable names, as far as they have words and are not among the texts already."""
-    taken = {text.lower() for text in texts}
+    taken = set(map(_spelling, texts))
     for number, label in enumerate(labels):
         name = readable(label)
         if name and name not in taken:
             taken.add(name)
             yield number, name
+
+
+def _spelling(text: str) -> str:
+    """A text as it is compared with readable names, which are composed and in lower case."""
+    return unicodedata.normalize("NFC", text).lower()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import torch
 from datasets import Dataset
@@ -12,10 +12,10 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
 from intent_adapters.bottleneck import BottleneckConfig
-from intent_adapters.data import validate_rows
+from intent_adapters.data import texts_of, validate_rows
+from intent_adapters.data.texts import Texts
 from intent_adapters.errors import ConfigError, DataError
-from intent_adapters.inputs import check_texts
-from intent_adapters.training.prototypes import class_means, embed, names_are_telling, new_names
+from intent_adapters.training.prototypes import class_means, embed, names_are_telling, new_names, uttered_names
 
 Rows: TypeAlias = Dataset | Sequence[Mapping[str, object]]
 
@@ -92,7 +92,7 @@ def prepare_task(
     return task if label_names is False else _with_label_names(base, task, insist=label_names is True)
 
 
-def prepare_out_of_scope(rows: Sequence[str] | Rows | None, task: Task) -> list[str] | None:
+def prepare_out_of_scope(rows: Texts | None, task: Task) -> list[str] | None:
     """The texts that the agent should reject.
 
     Args:
@@ -100,15 +100,11 @@ def prepare_out_of_scope(rows: Sequence[str] | Rows | None, task: Task) -> list[
         task: The agent's.
 
     Raises:
-        DataError: There are none, or one is a training text too.
-        TextError: One is empty or no string.
+        DataError: There are none, one is empty or no string, or one is a training text too.
     """
     if rows is None:
         return None
-    given: list[Any] = [row if isinstance(row, str) else row["text"] for row in rows]
-    texts = check_texts(given)
-    if not texts:
-        raise DataError("out_of_scope holds no texts: give texts that the agent should reject, or leave it out")
+    texts = texts_of(rows, "out_of_scope")
     both = sorted(set(texts) & set(task.texts[: task.utterances]))
     if both:
         raise DataError(
@@ -150,7 +146,8 @@ def _with_label_names(base: SentenceTransformer, task: Task, *, insist: bool) ->
     names = [name for _, name in named]
     embeddings = embed(base, [task.prompt + name for name in names])
     means = class_means(task.embeddings, task.labels, len(task.intents))
-    if not insist and not names_are_telling(embeddings, numbers, means):
+    uttered = len(uttered_names(task.intents, task.texts, task.labels.tolist()))
+    if not insist and not names_are_telling(embeddings, numbers, means, uttered):
         return task
     return dataclasses.replace(
         task,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from intent_adapters.data.pairs import PairSource, meaning_groups, read_pairs
-from intent_adapters.errors import ConfigError, DataError
+from intent_adapters.errors import ConfigError, DataError, DataWarning
 from tests.support.shared import shared_path
 
 ROWS = [
@@ -43,9 +43,26 @@ def test_kinds_and_sources_can_be_chosen():
     assert texts(read_pairs(PairSource(ROWS, leave_out=["b"]))) == [("예약 취소", "취소해 주세요")]
 
 
-def test_repeated_turned_and_empty_pairs_are_dropped():
+def test_repeated_turned_and_empty_pairs_are_left_out():
     rows = [("a", "b"), ("b", "a"), ("a", "b"), ("c", "c"), (" a ", "b "), ("a", "d")]
-    assert texts(read_pairs([{"anchor": a, "positive": p} for a, p in rows])) == [("a", "b"), ("a", "d")]
+    said = r"came before \(3: rows\[1\], rows\[2\], rows\[4\]\); pairs of a text with itself \(1: rows\[3\]\)"
+    with pytest.warns(DataWarning, match=said):
+        assert texts(read_pairs([{"anchor": a, "positive": p} for a, p in rows])) == [("a", "b"), ("a", "d")]
+
+
+def test_rows_without_a_kind_are_said():
+    rows = [*ROWS, {"anchor": "x", "positive": "y", "kind": None}]
+    with pytest.warns(DataWarning, match=r"rows without a kind \(1: rows\[3\]\)"):
+        assert len(read_pairs(PairSource(rows, kinds=["next"]))) == 1
+
+
+@pytest.mark.parametrize("choice", [{"kinds": ["next", "nxt"]}, {"leave_out": ["a", "nxt"]}])
+def test_a_slip_in_a_choice_is_no_choice(choice):
+    with pytest.raises(DataError, match="no row has the (kind|source) 'nxt'"):
+        read_pairs(PairSource(ROWS, **choice))
+    # What one source has not may be in another: commands choose the same of all.
+    other = [{"anchor": "p", "positive": "q", "kind": "nxt", "source": "nxt"}]
+    read_pairs([PairSource(rows, **choice) for rows in (ROWS, other)])
 
 
 def test_weights_draw_a_share_that_depends_on_the_seed():

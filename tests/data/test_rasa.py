@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from intent_adapters.data import read_intents
-from intent_adapters.errors import DataError
+from intent_adapters.errors import DataError, DataWarning
 
 NLU = """
 version: "3.1"
@@ -50,7 +50,12 @@ responses:
 def test_rasa_training_data(tmp_path: Path):
     path = tmp_path / "nlu.yml"
     path.write_text(NLU, encoding="utf-8")
-    assert [(row["label"], row["text"]) for row in read_intents(path)] == [
+    with pytest.warns(DataWarning) as caught:
+        rows = read_intents(path)
+    kinds = {"`responses` sections": 35, "synonym tables": 26, "regex tables": 29, "lookup tables": 32}
+    parts = "; ".join(f"{kind} (1: {path}:{line})" for kind, line in kinds.items())
+    assert [str(warning.message) for warning in caught] == [f"left out: {parts}"]
+    assert [(row["label"], row["text"]) for row in rows] == [
         ("greet", "hey"),
         ("greet", "hello there, Kim"),
         ("greet", "안녕하세요"),
@@ -62,6 +67,59 @@ def test_rasa_training_data(tmp_path: Path):
         ("faq/ask_price", "what does it cost"),
         ("yes", "yes"),
     ]
+
+
+def block(*lines: str) -> str:
+    examples = "".join(f"    {line}\n" for line in lines)
+    return f"nlu:\n- intent: a\n  examples: |\n{examples}- intent: b\n  examples: |\n    - other\n"
+
+
+@pytest.mark.parametrize(
+    ("example", "text"),
+    [
+        ("[tea](drink)", "tea"),
+        ("[tea](drink:tea (green))", "tea"),
+        ("[tea](drink:tea (green (cold)), a cup) please", "tea please"),
+        ("([tea](drink)) and [milk](drink:milk (warm))", "(tea) and milk"),
+        ('[tea]{"entity": "drink", "value": "{tea}"} now', "tea now"),
+        ('[tea]{"entity": "drink", "value": "a \\"cup\\" of }"} now', "tea now"),
+        ('[tea][{"entity": "drink", "value": "[x]"}, {"entity": "warm"}] now', "tea now"),
+        ('[tea][ {"entity": "drink"} ][milk](drink)', "teamilk"),
+        ("tea :( or [milk", "tea :( or [milk"),
+        ("tea [1](", "tea [1]("),
+        ("tea [1]() or [2](:x)", "tea [1]() or [2](:x)"),
+        ("tea {x} [y] [z]", "tea {x} [y] [z]"),
+    ],
+)
+def test_markup_of_entities_goes_and_nothing_else(tmp_path: Path, example: str, text: str):
+    path = tmp_path / "nlu.yml"
+    path.write_text(block(f"- {example}"), encoding="utf-8")
+    assert read_intents(path)["text"][0] == text
+
+
+def test_lines_of_a_block_are_read_as_rasa_reads_them(tmp_path: Path):
+    path = tmp_path / "nlu.yml"
+    path.write_text(block("-no space", "# - not now", "#-nor now", "-  wide", "", "- - two", "- #1 is # best"))
+    with pytest.warns(DataWarning, match=r"left out: examples behind `#` \(2: [^,]*nlu\.yml:5, [^,]*nlu\.yml:6\)"):
+        assert read_intents(path)["text"][:-1] == ["no space", "wide", "- two", "#1 is # best"]
+
+
+@pytest.mark.parametrize("examples", [">\n    - hi", '"- hi"', "\n    - hi", "- hi\n", "|-\n    - hi", "|2\n    - hi"])
+def test_one_example_may_stand_in_any_kind_of_text(tmp_path: Path, examples: str):
+    path = tmp_path / "nlu.yml"
+    path.write_text(block("- x") + f"- intent: c\n  examples: {examples}\n")
+    if examples.startswith("- "):
+        with pytest.raises(DataError, match=r"nlu\.yml:8: broken YAML"):
+            read_intents(path)
+    else:
+        assert read_intents(path)["text"][2] == "hi"
+
+
+def test_examples_in_one_quoted_text_are_all_of_its_line(tmp_path: Path):
+    path = tmp_path / "nlu.yml"
+    path.write_text(block("- x") + '- intent: c\n  examples: "- hi\\n- ho\\n- "\n')
+    with pytest.raises(DataError, match=r"nlu\.yml:8: the text is empty"):
+        read_intents(path)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ import gzip
 import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from datasets import Audio, ClassLabel, Dataset, DatasetDict, Features, Value, load_dataset
 
@@ -136,6 +138,47 @@ def test_our_own_names_win_and_spelt_labels_win_over_numbers():
     assert read_intents(rows)["label"][:] == ["greet", "leave"]
     rows = [{"text": "hi", "label": 0, "label_text": "greet"}, {"text": "bye", "label": 1, "label_text": "leave"}]
     assert read_intents(rows)["label"][:] == ["greet", "leave"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "sep=;\ntext;label\n1,5 litres, please;order\nbye;leave\n",
+        "SEP=;\r\ntext;label\r\n1,5 litres, please;order\r\nbye;leave\r\n",
+        "\ufeffsep=^\ntext^label\n1,5 litres, please^order\nbye^leave\n",
+        'text,label\r"1,5 litres, please",order\rbye,leave\r',
+        "text;label\r1,5 litres, please;order\rbye;leave",
+    ],
+)
+def test_separators_and_line_ends_of_other_programs(tmp_path: Path, content: str):
+    path = tmp_path / "a.csv"
+    path.write_bytes(content.encode())
+    assert read_intents(path).to_list() == [
+        {"text": "1,5 litres, please", "label": "order"},
+        {"text": "bye", "label": "leave"},
+    ]
+
+
+def test_lines_are_counted_with_the_line_of_the_separator(tmp_path: Path):
+    path = tmp_path / "a.csv"
+    path.write_text("sep=;\ntext;label\nhi;greet\n;leave\n")
+    with pytest.raises(DataError, match=r"a\.csv:4: the text is empty"):
+        read_intents(path)
+
+
+def test_lines_of_old_macs_are_lines_of_every_format(tmp_path: Path):
+    lines = "".join(json.dumps(row) + "\r" for row in ROWS)
+    rasa = "nlu:\r- intent: a\r  examples: |\r    - hi\r    - ho\r- intent: b\r  examples: |\r    - bye\r"
+    for name, content, rows in (("a.jsonl", lines, 3), ("a.yml", rasa, 3), ("a.json", lines, 3)):
+        (tmp_path / name).write_bytes(content.encode())
+        assert len(read_intents(tmp_path / name)) == rows
+
+
+def test_a_parquet_file_with_a_column_twice(tmp_path: Path):
+    table = pa.table([pa.array(["hi"]), pa.array(["a"]), pa.array(["b"])], names=["text", "label", "label"])
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"a\.parquet: column 'label' occurs twice"):
+        read_intents(tmp_path / "a.parquet")
 
 
 def test_columns_can_be_named():

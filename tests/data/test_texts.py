@@ -62,6 +62,15 @@ def test_rows_in_memory():
     assert texts_of(["hi ", "hello"]) == ["hi", "hello"]
     assert texts_of([{"text": "hi", "label": 3}, {"text": "hello"}]) == ["hi", "hello"]
     assert texts_of(Dataset.from_dict({"text": ["hi", "hello"], "n": [1, 2]})) == ["hi", "hello"]
+    assert texts_of([{"utterance": "hi"}, {"utterance": "hello"}]) == ["hi", "hello"]
+    assert texts_of(["hi", {"text": "hello"}]) == ["hi", "hello"]
+
+
+def test_lines_of_a_text_file_end_where_editors_end_them(tmp_path: Path):
+    path = tmp_path / "a.txt"
+    for content in ("hi\r\nhello\u2028there\r\n", "hi\rhello\u2028there\r", "hi\nhello\u2028there"):
+        path.write_bytes(content.encode())
+        assert read_texts(path) == ["hi", "hello\u2028there"]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +80,9 @@ def test_rows_in_memory():
         (7, "give a list of texts"),
         ([], "there are no utterances"),
         (["hi", ""], r"rows\[1\]: the text is empty"),
-        ([{"label": "x"}], r"rows\[0\]: the text is missing"),
+        ([{"label": "x"}], "no column looks like the text"),
+        ([{"text": "hi"}, {"label": "x"}], r"rows\[1\]: the text is missing"),
+        (["hi", {"text": ""}], r"rows\[1\]: the text is empty"),
         ([3], r"rows\[0\]: the text is not a string but int 3"),
     ],
 )

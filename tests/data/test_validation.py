@@ -1,13 +1,15 @@
 from __future__ import annotations
 
-import logging
+import enum
 import unicodedata
 
+import numpy as np
 import pytest
 from datasets import Dataset, Features, Value
 
 from intent_adapters.data import validate_rows
-from intent_adapters.errors import DataError
+from intent_adapters.data.validation import Purpose
+from intent_adapters.errors import DataError, DataWarning, shorten
 
 GOOD = [{"text": "hi", "label": "greet"}, {"text": "bye", "label": "leave"}]
 
@@ -37,12 +39,83 @@ def test_whole_numbers_are_labels():
     assert validate_rows([{"text": "a", "label": 0}, {"text": "b", "label": -7}])["label"][:] == ["0", "-7"]
 
 
+class Word(str, enum.Enum):  # noqa: UP042, a StrEnum's str() would be its value
+    GREET = "greet"
+
+
+class Number(enum.IntEnum):
+    LEAVE = 3
+
+
+class Plain(enum.Enum):
+    THANK = "thank"
+    HALF = 0.5
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        (Word.GREET, "greet"),
+        (Number.LEAVE, "3"),
+        (Plain.THANK, "thank"),
+        (np.int64(3), "3"),
+        (np.uint8(3), "3"),
+        (np.str_("greet"), "greet"),
+    ],
+)
+def test_members_of_enumerations_and_numbers_of_numpy_are_what_they_stand_for(label: object, expected: str):
+    rows = validate_rows([{"text": Word.GREET, "label": label}, {"text": "ok", "label": "other"}])
+    assert rows.to_list()[0] == {"text": "greet", "label": expected}
+
+
+@pytest.mark.parametrize("label", [True, np.True_, 1.0, np.float32(1), Plain.HALF, b"a"])
+def test_other_labels_are_refused(label: object):
+    with pytest.raises(DataError, match="the label is not a string"):
+        validate_rows([{"text": "a", "label": label}, GOOD[1]])
+
+
+@pytest.mark.parametrize("label", [None, float("nan"), np.float32("nan")])
+def test_missing_labels_are_called_missing(label: object):
+    with pytest.raises(DataError, match="the label is missing"):
+        validate_rows([{"text": "a", "label": label}, GOOD[1]])
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Cancel", "cancel"),
+        ("straße", "STRASSE"),
+        ("예약 취소", "예약취소"),
+        ("예약\u3000취소", "예약 취소"),
+        ("cancel", "can\u200bcel"),
+        ("취소", "취\u3164소"),
+        ("취소", "\ufeff취소"),
+        ("ｃａｎｃｅｌ", "cancel"),
+        ("happy\ufe0f", "happy"),
+    ],
+)
+@pytest.mark.parametrize("purpose", ["training", "evaluation"])
+def test_labels_that_look_alike_are_said(one: str, other: str, purpose: Purpose):
+    rows = [{"text": "a", "label": one}, {"text": "b", "label": other}, {"text": "c", "label": "x"}]
+    with pytest.warns(DataWarning, match="labels that differ only in case") as caught:
+        assert len(set(validate_rows(rows, purpose=purpose)["label"])) == 3
+    assert all(shorten(label) in str(caught[0].message) for label in (one, other))
+    assert "'x'" not in str(caught[0].message)
+
+
+@pytest.mark.parametrize(
+    "labels", [("cancel", "cancel_it"), ("cancel order", "cancel_order"), ("é", "e"), ("1", "10")]
+)
+def test_labels_that_differ_visibly_are_nobodys_business(labels: tuple[str, str], recwarn: pytest.WarningsRecorder):
+    validate_rows([{"text": label, "label": label} for label in labels])
+    assert not recwarn.list
+
+
 @pytest.mark.parametrize("text", ["hi", " hi", "hi\n"])
-def test_repeated_rows_are_dropped_with_a_warning(text: str, caplog: pytest.LogCaptureFixture):
-    with caplog.at_level(logging.WARNING):
+def test_repeated_rows_are_dropped_with_a_warning(text: str):
+    with pytest.warns(DataWarning, match=r"left out: rows that repeat another \(1: rows\[2\] as rows\[0\]\)"):
         dataset = validate_rows([*GOOD, {"text": text, "label": "greet"}])
     assert dataset.to_list() == GOOD
-    assert "dropped 1 repeated rows; the first, rows[2], repeats rows[0]" in caplog.text
 
 
 def test_texts_that_differ_in_case_are_two():

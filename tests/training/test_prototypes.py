@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 import torch
 from torch.nn import functional as F
 
 from intent_adapters.training import prototypes
-from intent_adapters.training.prototypes import class_means, fitting_scale, names_are_telling, new_names, readable
+from intent_adapters.training.prototypes import (
+    class_means,
+    fitting_scale,
+    names_are_telling,
+    new_names,
+    readable,
+    uttered_names,
+)
 
 
 def clusters(intents, each, spread, seed=0):
@@ -91,9 +100,29 @@ def test_labels_become_words(label, words):
 
 
 def test_names_are_telling_if_half_of_them_lie_nearest_to_their_own_class():
-    means, numbers = torch.eye(4), torch.arange(4)
-    assert names_are_telling(means[[0, 1, 3, 2]], numbers, means)
-    assert not names_are_telling(means[[0, 2, 3, 1]], numbers, means)
+    means, numbers = torch.eye(6), torch.arange(6)
+    assert names_are_telling(means[[0, 1, 2, 5, 3, 4]], numbers, means)
+    assert not names_are_telling(means[[0, 1, 5, 2, 3, 4]], numbers, means)
+
+
+@pytest.mark.parametrize(("intents", "right", "telling"), [(2, 1, False), (2, 2, False), (3, 2, False), (3, 3, True)])
+def test_two_names_prove_nothing(intents, right, telling):
+    means, numbers = torch.eye(intents), torch.arange(intents)
+    nearest = [number if number < right else 0 for number in range(intents)]
+    assert names_are_telling(means[nearest], numbers, means) is telling
+
+
+def test_names_that_are_utterances_of_their_intents_are_telling():
+    means = torch.eye(6)
+    assert names_are_telling(means[[0, 0]], torch.tensor([0, 1]), means, uttered=2)
+    assert not names_are_telling(means[[0, 0]], torch.tensor([0, 1]), means, uttered=1)
+
+
+def test_a_name_counts_as_uttered_only_under_its_own_intent():
+    labels = ["top_up", "예약_취소", "card"]
+    texts = ["Top up", unicodedata.normalize("NFD", "예약 취소"), "card", "top up please"]
+    assert uttered_names(labels, texts, [0, 1, 0, 0]) == [0, 1]
+    assert list(new_names(labels, texts)) == []
 
 
 def test_names_that_are_missing_count_as_not_telling():

@@ -7,25 +7,34 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from intent_adapters.data.problems import Problems
+from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.readers.text_file import read_text
 from intent_adapters.data.table import Record, Table
 from intent_adapters.errors import shorten
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _CURE = 'write each row as one object, such as {"text": "hello", "label": "greet"}'
+# A key that gives away whose export a file is.
+_EXPORTS = {"luis_schema_version": "a LUIS app", "rasa_nlu_data": "Rasa training data in JSON"}
 
 
 def read_json(path: Path, problems: Problems, encoding: str | None = None) -> Table:
     """Reads one object a line, or one array of objects if the file starts with `[`.
 
     Raises:
-        DataError: if the file cannot be read.
+        DataError: if the file cannot be read, or is one object that holds all the rows, as exports of other tools are.
     """
     text = read_text(path, encoding)
-    values = _array(path, text, problems) if text.lstrip().startswith("[") else _lines(path, text, problems)
+    decoder = _Decoder()
+    if text.lstrip().startswith("["):
+        values = _array(path, text, decoder, problems)
+    else:
+        _refuse_document(path, text)
+        values = _lines(path, text, decoder, problems)
     records = []
     for place, value in values:
+        for key in decoder.repeated:
+            problems.add(place, f"the key {shorten(key)} occurs twice in one object", "keep one of the two")
         if isinstance(value, dict):
             records.append(Record(place, value))
         else:
@@ -33,39 +42,85 @@ def read_json(path: Path, problems: Problems, encoding: str | None = None) -> Ta
     return Table.of_records(str(path), records) if records else Table(str(path), ["text", "label"])
 
 
-def _lines(path: Path, text: str, problems: Problems) -> Iterator[tuple[str, object]]:
+class _Decoder(json.JSONDecoder):
+    """Notes in `repeated` which keys occur twice in an object of the last value: Python keeps the last of them."""
+
+    def __init__(self) -> None:
+        super().__init__(object_pairs_hook=self._object)
+        self.repeated: list[str] = []
+
+    def raw_decode(self, s: str, idx: int = 0) -> tuple[object, int]:
+        self.repeated = []
+        return super().raw_decode(s, idx)
+
+    def _object(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            keys = [key for key, _ in pairs]
+            self.repeated += sorted(key for key in found if keys.count(key) > 1)
+        return found
+
+
+def _refuse_document(path: Path, text: str) -> None:
+    """Refuses one object over several lines, or one that is known to be another tool's export."""
+    start = _skip(text, 0)
+    try:
+        value, end = json.JSONDecoder().raw_decode(text, start)
+    except (ValueError, RecursionError):
+        return  # the lines will tell
+    if not isinstance(value, dict):
+        return
+    export = next((name for key, name in _EXPORTS.items() if key in value), None)
+    if export is None and "\n" not in text[start:end]:
+        return
+    kind = f"{export}: one JSON object" if export else "one JSON object over several lines"
+    keys = ", ".join(shorten(key) for key in list(value)[:10])
+    raise data_error(f"{path}:1", f"this is {kind} with the keys {keys}, and not rows", f"{_CURE}, in one line")
+
+
+def _lines(path: Path, text: str, decoder: _Decoder, problems: Problems) -> Iterator[tuple[str, object]]:
     # Not splitlines: JSON strings may hold U+2028 and its like unescaped.
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         place = f"{path}:{number}"
         try:
-            yield place, json.loads(line)
+            value: object = decoder.decode(line)
         except (ValueError, RecursionError) as error:
             problems.add(place, f"broken JSON ({_reason(error)}): {shorten(line.strip())}", _CURE)
+        else:
+            yield place, value
 
 
-def _array(path: Path, text: str, problems: Problems) -> Iterator[tuple[str, object]]:
-    decoder = json.JSONDecoder()
+def _array(path: Path, text: str, decoder: _Decoder, problems: Problems) -> Iterator[tuple[str, object]]:
     position = _skip(text, text.index("[") + 1)
     line, counted = 1, 0
-    while text[position : position + 1] != "]":
+
+    def place() -> str:
+        nonlocal line, counted
         line, counted = line + text.count("\n", counted, position), position
+        return f"{path}:{line}"
+
+    while text[position : position + 1] != "]":
+        here = place()
         try:
             value, position = decoder.raw_decode(text, position)
         except (ValueError, RecursionError) as error:
             broken = text[position : position + 80]
-            problems.add(f"{path}:{line}", f"broken JSON ({_reason(error)}): {shorten(broken)}", _CURE)
+            problems.add(here, f"broken JSON ({_reason(error)}): {shorten(broken)}", _CURE)
             return
-        yield f"{path}:{line}", value
+        yield here, value
         position = _skip(text, position)
         if text[position : position + 1] == ",":
             position = _skip(text, position + 1)
         elif text[position : position + 1] != "]":
-            line += text.count("\n", counted, position)
             what = f"broken JSON (a comma or ] should follow): {shorten(text[position : position + 80])}"
-            problems.add(f"{path}:{line}", what, "separate the objects by commas and close the array with ]")
+            problems.add(place(), what, "separate the objects by commas and close the array with ]")
             return
+    position = _skip(text, position + 1)
+    if position < len(text):
+        what = f"more follows behind the closing ]: {shorten(text[position : position + 80])}"
+        problems.add(place(), what, "write all rows in one array")
 
 
 def _skip(text: str, position: int) -> int:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from intent_adapters.data.problems import Problems, data_error
-from intent_adapters.data.table import Record, Table
+from intent_adapters.data.table import Record, Table, check_names
 
 
 def read_parquet(path: Path, problems: Problems, encoding: str | None = None) -> Table:
@@ -23,6 +23,7 @@ def read_parquet(path: Path, problems: Problems, encoding: str | None = None) ->
     try:
         # ParquetFile and not read_table: the latter also opens folders and remote addresses.
         with pq.ParquetFile(path) as file:
+            check_names(str(path), file.schema_arrow.names)
             table = file.read()
         columns: dict[str, list[object]] = {name: table.column(name).to_pylist() for name in table.column_names}
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,21 @@ from intent_adapters.data.readers.text_file import read_text
 from intent_adapters.data.table import Record, Table
 from intent_adapters.errors import shorten
 
-# [Seoul](city), [Seoul](city:SEL), [Seoul]{"entity": "city", "role": "to"}, [Seoul][{...}, {...}]
-_ANNOTATION = re.compile(r"\[([^\[\]]+)\](?:\([^()]*\)|\{[^{}]*\}|\[\s*\{[^\[\]]*\}\s*\])")
 _CURE = "see Rasa's format: `nlu:`, below it `- intent: greet` and `examples: |` with lines `- hello`"
+
+# What an entry of `nlu` can be, the sections that may stand beside `nlu`, and the keys of an entry and of an example.
+_TABLES = ("synonym", "regex", "lookup")
+_DIALOGUES = ("stories", "rules", "flows", "responses", "templates")
+_DOMAIN = ("intents", "entities", "slots", "actions", "forms", "e2e_actions", "session_config", "config")
+_SETTINGS = ("language", "pipeline", "policies", "recipe", "assistant_id", "imports")
+_SECTIONS = frozenset([*_DIALOGUES, *_DOMAIN, *_SETTINGS])
+_ENTRY_KEYS = ("intent", *_TABLES, "examples", "metadata")
+_EXAMPLE_KEYS = ("text", "metadata")
+
+# [Seoul](city), [Seoul](city:SEL (capital)); parentheses inside the value in pairs, two deep
+_NAMED = r"(?:[^()]|\((?:[^()]|\([^()]*+\))*+\))*+"
+_ANNOTATION = re.compile(rf"\[([^\[\]]+)\](?:\((?=[^:)]){_NAMED}\)|(?=\{{|\[\s*\{{))")
+_JSON = json.JSONDecoder()
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc, unused-ignore]
@@ -30,19 +43,23 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc, unused-ignore]
 
 
 def read_rasa(path: Path, problems: Problems, encoding: str | None = None) -> Table:
-    """Reads the examples of every intent; synonyms, regexes, lookup tables, stories and rules are left aside.
+    """Reads the examples of every intent; synonyms, regexes, lookup tables, stories and rules are left out, and said.
 
     Retrieval intents (`faq/ask_price`) keep their full name. Entity annotations are reduced to their text. Examples
-    may be one block of `- ` lines or a list of `text:` entries.
+    may be one block of `- ` lines, in which lines that start with `#` are left out, or a list of `text:` entries. A
+    key that occurs twice or that Rasa does not know is a problem, because what belongs to it would be lost.
 
     Raises:
         DataError: if the file is not YAML, uses aliases, or has no `nlu` section.
     """
-    text = read_text(path, encoding)
-    root = _compose(path, text)
+    root = _compose(path, read_text(path, encoding))
     section = _get(root, "nlu")
     if section is None:
         raise data_error(f"{path}:1", "there is no `nlu` section", _CURE)
+    _check_keys(path, root, {"version", "nlu", *_SECTIONS}, problems)
+    for key, _ in root.value:
+        if isinstance(key, yaml.ScalarNode) and key.value in _SECTIONS:
+            problems.leave_out(f"`{key.value}` sections", _place(path, key))
     records: list[Record] = []
     if not isinstance(section, yaml.SequenceNode):
         problems.add(_place(path, section), "`nlu` is not a list", _CURE)
@@ -51,9 +68,18 @@ def read_rasa(path: Path, problems: Problems, encoding: str | None = None) -> Ta
         if not isinstance(entry, yaml.MappingNode):
             problems.add(_place(path, entry), "the entry has no key such as `intent`", _CURE)
             continue
-        intent = _get(entry, "intent")
-        if intent is not None:
-            records.extend(_read_intent(path, entry, intent, problems))
+        before = problems.count
+        _check_keys(path, entry, _ENTRY_KEYS, problems)
+        kinds = [kind for kind in ("intent", *_TABLES) if _get(entry, kind) is not None]
+        if not kinds and problems.count > before:
+            continue  # a key that was mistyped
+        if len(kinds) != 1:
+            what = f"the entry is both `{'` and `'.join(kinds)}`" if kinds else "the entry has no key such as `intent`"
+            problems.add(_place(path, entry), what, _CURE)
+        elif kinds == ["intent"]:
+            records.extend(_read_intent(path, entry, problems))
+        else:
+            problems.leave_out(f"{kinds[0]} tables", _place(path, entry))
     return Table(str(path), ["text", "label"], records)
 
 
@@ -89,36 +115,82 @@ def _compose(path: Path, text: str) -> Any:
             loader.dispose()
 
 
-def _read_intent(path: Path, entry: yaml.MappingNode, intent: yaml.Node, problems: Problems) -> Iterator[Record]:
+def _check_keys(path: Path, node: yaml.MappingNode, known: Collection[str], problems: Problems) -> None:
+    """Every key that occurs twice or is unknown is a problem: what belongs to it would be dropped."""
+    lines: dict[str, int] = {}
+    for key, _ in node.value:
+        name, line = str(key.value) if isinstance(key, yaml.ScalarNode) else "", key.start_mark.line + 1
+        if name in lines:
+            what = f"the key `{name}` stands in line {lines[name]} already"
+            problems.add(f"{path}:{line}", what, "keep one of the two, or start a new entry with a dash")
+        elif name not in known:
+            what = f"the key {shorten(name)} is unknown here"
+            problems.add(f"{path}:{line}", what, f"is it one of {', '.join(sorted(known))}?")
+        lines.setdefault(name, line)
+
+
+def _read_intent(path: Path, entry: yaml.MappingNode, problems: Problems) -> Iterator[Record]:
+    intent, examples = _get(entry, "intent"), _get(entry, "examples")
     if not isinstance(intent, yaml.ScalarNode):
-        problems.add(_place(path, intent), "`intent` is not a name", _CURE)
+        problems.add(_place(path, intent or entry), "`intent` is not a name", _CURE)
         return
-    examples = _get(entry, "examples")
+    lines: Iterator[tuple[str, str]] = iter(())
     if isinstance(examples, yaml.SequenceNode):
         lines = _listed_examples(path, examples, problems)
     elif isinstance(examples, yaml.ScalarNode):
         lines = _block_examples(path, examples, problems)
-    else:
+    before, found = problems.count, False
+    for place, example in lines:
+        found = True
+        text = _without_entities(example)
+        if text is None:
+            what = f"the braces behind an entity are no JSON: {shorten(example)}"
+            problems.add(place, what, 'write [Seoul]{"entity": "city"}, or [Seoul](city)')
+        else:
+            yield Record(place, {"text": text, "label": intent.value})
+    if not found and problems.count == before:
         what = f"intent {shorten(intent.value)} has no examples"
         problems.add(_place(path, intent), what, "write `examples: |` below it and lines `- hello`")
-        return
-    for place, example in lines:
-        yield Record(place, {"text": _ANNOTATION.sub(r"\1", example), "label": intent.value})
 
 
 def _block_examples(path: Path, node: yaml.ScalarNode, problems: Problems) -> Iterator[tuple[str, str]]:
+    written = str(node.start_mark.buffer)[node.start_mark.pointer : node.end_mark.pointer].splitlines()
+    if node.style != "|" and sum(bool(line.strip()) for line in written[node.style == ">" :]) > 1:
+        what = "the lines of these examples become one, because `examples:` is not followed by `|`"
+        problems.add(_place(path, node), what, "write `examples: |` and one example a line below it")
+        return
     for number, line in enumerate(node.value.split("\n"), start=_first_line(node)):
+        place = f"{path}:{number if node.style == '|' else _first_line(node)}"
         example = line.strip()
-        if example.startswith("- ") or example == "-":
-            yield f"{path}:{number}", example[1:].strip()
+        if example.startswith("-"):
+            yield place, example[1:].strip()
+        elif example.startswith("#"):
+            problems.leave_out("examples behind `#`", place)
         elif example:
             what = f"the example does not start with `- `: {shorten(example)}"
-            problems.add(f"{path}:{number}", what, "write one example a line, each after `- `")
+            problems.add(place, what, "write one example a line, each after `- `")
+
+
+def _without_entities(example: str) -> str | None:
+    """An example without the markup of its entities; None if what should be JSON is not."""
+    parts, position = [], 0
+    while annotation := _ANNOTATION.search(example, position):
+        parts += [example[position : annotation.start()], annotation[1]]
+        position = annotation.end()
+        if example[position - 1] == "]":
+            try:
+                position = _JSON.raw_decode(example, position)[1]
+            except (ValueError, RecursionError):
+                return None
+    return "".join(parts) + example[position:]
 
 
 def _listed_examples(path: Path, node: yaml.SequenceNode, problems: Problems) -> Iterator[tuple[str, str]]:
     for item in node.value:
-        text = _get(item, "text") if isinstance(item, yaml.MappingNode) else item
+        text = item
+        if isinstance(item, yaml.MappingNode):
+            _check_keys(path, item, _EXAMPLE_KEYS, problems)
+            text = _get(item, "text")
         if isinstance(text, yaml.ScalarNode):
             yield f"{path}:{_first_line(text)}", text.value.strip().removeprefix("- ")
         else:

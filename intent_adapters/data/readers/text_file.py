@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from intent_adapters.data.problems import data_error
@@ -23,25 +25,48 @@ _SIGNATURES = (
     ),
 )
 _BYTE_ORDER_MARKS = ((b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
+_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 def read_text(path: Path, encoding: str | None = None) -> str:
     """The text of a file, unpacked if its name ends in .gz, without a byte order mark.
+
+    Lines that end in a carriage return alone, as on old Macs, end in a line feed.
 
     Args:
         path: the file.
         encoding: its encoding; UTF-8 if None.
 
     Raises:
-        DataError: if it cannot be opened, unpacked or decoded, is empty, or larger than 1 GiB.
+        DataError: if it cannot be opened, unpacked or decoded, is empty, larger than 1 GiB, or was joined from files
+            with byte order marks.
     """
     raw = _read_bytes(path)
     if not raw.strip():
         raise data_error(f"{path}:1", "the file is empty", "write a row for each utterance")
     if encoding is None:
         _refuse_binary(path, raw)
-    text = _decode(path, raw, encoding)
-    return text.removeprefix("\ufeff")
+    text = _decode(path, raw, encoding).removeprefix("\ufeff")
+    if "\n" not in text:
+        text = text.replace("\r", "\n")
+    joined = text.find("\n\ufeff") + 1
+    if joined:
+        what = "the line starts with a byte order mark (U+FEFF), which does not show: files were joined here"
+        cure = "delete the mark, and the column names behind it if there are any"
+        raise data_error(f"{path}:{text.count(chr(10), 0, joined) + 1}", what, cure)
+    return text
+
+
+def read_lines(path: Path, encoding: str | None = None) -> Iterator[tuple[str, str]]:
+    """The lines of a file of one utterance a line, each with its place; empty lines do not count.
+
+    Raises:
+        DataError: as `read_text`.
+    """
+    # Not splitlines: an utterance may hold U+2028 and its like.
+    for number, line in enumerate(_LINE_END.split(read_text(path, encoding)), start=1):
+        if line.strip():
+            yield f"{path}:{number}", line
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -10,6 +10,8 @@ from functools import lru_cache
 from matplotlib import font_manager
 from matplotlib.ft2font import FT2Font
 
+from intent_adapters.errors import IntentAdaptersWarning
+
 # Comes with matplotlib, so it is everywhere.
 DEFAULT = "DejaVu Sans"
 REGULAR = 400
@@ -29,7 +31,7 @@ PREFERRED = (
 )
 
 
-class MissingFontWarning(UserWarning):
+class MissingFontWarning(IntentAdaptersWarning):
     """Characters that no installed font can draw."""
 
 
