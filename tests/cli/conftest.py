@@ -47,5 +47,5 @@ def exported(agents: Agents, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(*arguments: object, stdin: str | bytes | None = None) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin)
+def run(*arguments: object, stdin: str | bytes | None = None, encoding: str = "utf-8") -> Result:
+    return CliRunner(charset=encoding).invoke(app, [str(argument) for argument in arguments], input=stdin)

@@ -58,7 +58,7 @@ def test_rows_without_a_kind_are_said():
 
 @pytest.mark.parametrize("choice", [{"kinds": ["next", "nxt"]}, {"leave_out": ["a", "nxt"]}])
 def test_a_slip_in_a_choice_is_no_choice(choice):
-    with pytest.raises(DataError, match="no row has the (kind|source) 'nxt'"):
+    with pytest.raises(DataError, match=r"no row has the (kind|source) 'nxt'"):
         read_pairs(PairSource(ROWS, **choice))
     # What one source has not may be in another: commands choose the same of all.
     other = [{"anchor": "p", "positive": "q", "kind": "nxt", "source": "nxt"}]

@@ -209,6 +209,12 @@ def test_label_names_become_utterances_on_request_only(model):
     assert (named.label_names, named.texts) == (True, 18)
 
 
+@pytest.mark.parametrize("labels", [("x", "y"), ("1", "0"), ("step_1", "step_2")])
+def test_the_names_of_two_intents_are_no_evidence_of_their_meaning(model, labels):
+    rows = [{"text": text, "label": labels[number > 1]} for number, text in enumerate(["yes", "sure", "no", "never"])]
+    assert not train(model, rows=rows, epochs=1, calibrate=False).label_names
+
+
 def test_the_order_of_given_labels_is_kept(model):
     order = ["price", "card_arrival", "cancel_visit"]
     train(model, config=BottleneckConfig(labels=order), epochs=1)

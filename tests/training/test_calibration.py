@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intent_adapters import IntentModel
-from intent_adapters.errors import ConfigError, DataError, TextError
+from intent_adapters.errors import ConfigError, DataError
 from intent_adapters.training import train_agent
 from intent_adapters.training.calibration import calibrate_agent, comparable_rate, held_out_folds
 from intent_adapters.training.mixtures import halves, mixtures
@@ -388,9 +388,11 @@ def test_rates_that_are_none_are_refused(model, rate):
     ("error", "message", "settings_"),
     [
         (ConfigError, "out_of_scope is for the calibration", {"out_of_scope": CHATTER, "calibrate": False}),
-        (DataError, "holds no texts", {"out_of_scope": []}),
+        (DataError, "out_of_scope: there are no utterances", {"out_of_scope": []}),
+        (DataError, "out_of_scope: cannot read texts from str 'rain'", {"out_of_scope": "rain"}),
+        (DataError, r"out_of_scope\[1\]: the text is missing", {"out_of_scope": [{"text": "rain"}, {"label": "x"}]}),
         (DataError, "training texts too, the first is 'card\\?'", {"out_of_scope": ["rain", "card?"]}),
-        (TextError, "Text 1 is empty", {"out_of_scope": ["rain", " "]}),
+        (DataError, r"out_of_scope\[1\]: the text is empty", {"out_of_scope": ["rain", " "]}),
     ],
 )
 def test_out_of_scope_texts_that_make_no_sense_are_refused(model, error, message, settings_):
