@@ -53,7 +53,7 @@ def same_bits(one, other):
 
 @pytest.mark.parametrize("method", ["adapter", "full", "probe"])
 def test_every_method_learns_its_training_texts(model, method):
-    result = train(model, method=method, learning_rate=5e-3, epochs=60)
+    result = train(model, method=method, learning_rate=5e-3, epochs=60, label_names=True)
     assert result.method == method
     assert right(result.model) > 0.9
 
