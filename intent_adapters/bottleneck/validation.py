@@ -82,7 +82,7 @@ def check_labels(value: Any) -> list[str]:
         if label in seen:
             raise ConfigError(f"labels[{position}] repeats {shorten(label)}; each intent is named once")
         seen.add(label)
-    return list(value)
+    return [str.__str__(label) for label in value]  # of a member of an enumeration its value, not its name
 
 
 def check_target_modules(value: Any) -> list[str] | str | None:

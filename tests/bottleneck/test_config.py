@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import enum
 import json
 import math
 import pickle
@@ -304,3 +305,12 @@ def test_any_valid_config_survives_the_file(tmp_path, values):
     config = BottleneckConfig(**values)
     config.save_pretrained(str(tmp_path))
     assert PeftConfig.from_pretrained(str(tmp_path)) == config
+
+
+class Intent(str, enum.Enum):  # noqa: UP042, a StrEnum's str() would be its value
+    CANCEL = "cancel"
+
+
+def test_labels_of_an_enumeration_are_its_values():
+    (label,) = BottleneckConfig(labels=[Intent.CANCEL]).labels
+    assert (type(label), label) == (str, "cancel")

@@ -238,7 +238,7 @@ BAD_FILES: dict[str, tuple[str, bytes, list[str]]] = {
         [":2: broken YAML (alias *a is not allowed)"],
     ),
     "YAML nested deeply": ("nlu.yml", b"nlu: " + b"[" * 20_000, [":1: the YAML is nested too deeply"]),
-    "two YAML documents": ("nlu.yml", RASA + b"---\nnlu: []\n", [":8: broken YAML"]),
+    "two YAML documents": ("nlu.yml", RASA + b"---\nnlu: []\n", [":9: this is another YAML document", "`---`"]),
     "control character in YAML": (
         "nlu.yml",
         RASA.replace(b"bye", b"b\x07e"),

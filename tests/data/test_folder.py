@@ -164,6 +164,24 @@ def test_rasa_files_of_subfolders_are_read_as_rasa_does(tmp_path: Path):
     assert sorted(read_intents(tmp_path)["label"]) == ["ask", "book", "cancel"]
 
 
+def test_other_yaml_of_a_project_may_be_any_yaml(tmp_path: Path):
+    fill(
+        tmp_path,
+        {
+            "nlu.yml": "nlu:\n- intent: a\n  examples: |\n    - hi\n- intent: b\n  examples: |\n    - bye\n",
+            "docker-compose.yml": "x: &x\n  a: 1\nservices:\n  one: *x\n  two:\n    <<: *x\n",
+            "manifests.yml": "kind: a\n---\nkind: !secret b\n",
+        },
+    )
+    with pytest.warns(
+        DataWarning, match=r"without an `nlu` section \(2: [^,]*docker-compose\.yml, [^,]*manifests\.yml\)"
+    ):
+        assert len(read_intents(tmp_path)) == 2
+    fill(tmp_path, {"second.yml": "version: '3.1'\n---\nnlu: []\n"})
+    with pytest.raises(DataError, match=r"second\.yml:1: there is no `nlu` section"):
+        read_intents(tmp_path)
+
+
 def test_what_a_folder_holds_besides_is_said(tmp_path: Path):
     rows = csv("hi,greet", "bye,leave")
     files = {"a.csv": rows, "old/b.csv": rows, "c.xlsx": "x", "d.txt": "hi", "readme.txt": "hi", "e.png": "x"}

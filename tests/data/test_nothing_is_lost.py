@@ -177,3 +177,50 @@ def check_nothing_is_lost(name: str, content: str) -> None:
             return
     lost = set(re.findall(r"u\d\d", written)) - set(re.findall(r"u\d\d", " ".join([*found["text"], *found["label"]])))
     assert not lost or said(caught), content
+
+
+def rasa(word: str) -> str:
+    return f"nlu:\n- intent: a\n  examples: |\n    - {word} a\n- intent: b\n  examples: |\n    - {word} b\n"
+
+
+def table(word: str) -> str:
+    return f"text,label\n{word} a,a\n{word} b,b\n"
+
+
+def lines(word: str) -> str:
+    return f"{word} a\n{word} b\n"
+
+
+FOLDER = {
+    "one.csv": table,
+    "two.csv": table,
+    "two_test.csv": table,
+    "nlu.yml": rasa,
+    "test_nlu.yml": rasa,
+    "stories.yml": lambda word: f"stories: # {word}\n",
+    "more/nlu.yml": rasa,
+    "more/deep/faq.yaml": rasa,
+    "more/three.csv": table,
+    "train/four.csv": table,
+    "five.txt": lines,
+    "train.txt": lines,
+    "six.xlsx": lines,
+}
+
+
+@quick
+@given(names=st.sets(st.sampled_from(sorted(FOLDER)), min_size=1, max_size=5))
+def test_no_file_of_a_folder_is_left_out_in_silence(names):
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for name in names:
+            path = Path(folder, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(FOLDER[name](name), encoding="utf-8")
+        try:
+            found = {text.split()[0] for text in read_intents(folder, purpose="evaluation")["text"]}
+        except DataError:
+            return
+    messages = " ".join(str(warning.message) for warning in caught)
+    for name in names - found:
+        assert any(str(Path(folder, part)) in messages for part in (name, name.partition("/")[0])), name

@@ -52,10 +52,14 @@ def read_rasa(path: Path, problems: Problems, encoding: str | None = None) -> Ta
     Raises:
         DataError: if the file is not YAML, uses aliases, or has no `nlu` section.
     """
-    root = _compose(path, read_text(path, encoding))
+    root, *others = _compose(path, read_text(path, encoding), _Loader) or [None]
     section = _get(root, "nlu")
     if section is None:
         raise data_error(f"{path}:1", "there is no `nlu` section", _CURE)
+    for other in others:
+        problems.add(
+            _place(path, other), "this is another YAML document", "write all in one, without `---` in between"
+        )
     _check_keys(path, root, {"version", "nlu", *_SECTIONS}, problems)
     for key, _ in root.value:
         if isinstance(key, yaml.ScalarNode) and key.value in _SECTIONS:
@@ -65,21 +69,7 @@ def read_rasa(path: Path, problems: Problems, encoding: str | None = None) -> Ta
         problems.add(_place(path, section), "`nlu` is not a list", _CURE)
         return Table(str(path), ["text", "label"], records)
     for entry in section.value:
-        if not isinstance(entry, yaml.MappingNode):
-            problems.add(_place(path, entry), "the entry has no key such as `intent`", _CURE)
-            continue
-        before = problems.count
-        _check_keys(path, entry, _ENTRY_KEYS, problems)
-        kinds = [kind for kind in ("intent", *_TABLES) if _get(entry, kind) is not None]
-        if not kinds and problems.count > before:
-            continue  # a key that was mistyped
-        if len(kinds) != 1:
-            what = f"the entry is both `{'` and `'.join(kinds)}`" if kinds else "the entry has no key such as `intent`"
-            problems.add(_place(path, entry), what, _CURE)
-        elif kinds == ["intent"]:
-            records.extend(_read_intent(path, entry, problems))
-        else:
-            problems.leave_out(f"{kinds[0]} tables", _place(path, entry))
+        records.extend(_read_entry(path, entry, problems))
     return Table(str(path), ["text", "label"], records)
 
 
@@ -89,14 +79,20 @@ def has_nlu_section(path: Path, encoding: str | None = None) -> bool:
     Raises:
         DataError: if the file is not YAML.
     """
-    return _get(_compose(path, read_text(path, encoding)), "nlu") is not None
+    # What is allowed in YAML is no fault in the other files of a project.
+    documents = _compose(path, read_text(path, encoding), yaml.SafeLoader)
+    return any(_get(document, "nlu") is not None for document in documents)
 
 
-def _compose(path: Path, text: str) -> Any:
+def _compose(path: Path, text: str, kind: type[yaml.SafeLoader]) -> list[Any]:
+    """The root nodes of a file's documents."""
     loader = None
     try:
-        loader = _Loader(text)
-        return loader.get_single_node()
+        loader = kind(text)
+        documents = []
+        while loader.check_node():
+            documents.append(loader.get_node())
+        return documents
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
@@ -127,6 +123,21 @@ def _check_keys(path: Path, node: yaml.MappingNode, known: Collection[str], prob
             what = f"the key {shorten(name)} is unknown here"
             problems.add(f"{path}:{line}", what, f"is it one of {', '.join(sorted(known))}?")
         lines.setdefault(name, line)
+
+
+def _read_entry(path: Path, entry: yaml.Node, problems: Problems) -> Iterator[Record]:
+    before = problems.count
+    if isinstance(entry, yaml.MappingNode):
+        _check_keys(path, entry, _ENTRY_KEYS, problems)
+    kinds = [kind for kind in ("intent", *_TABLES) if _get(entry, kind) is not None]
+    if kinds == ["intent"]:
+        yield from _read_intent(path, entry, problems)
+    elif len(kinds) == 1:
+        problems.leave_out(f"{kinds[0]} tables", _place(path, entry))
+    elif kinds:
+        problems.add(_place(path, entry), f"the entry is both `{'` and `'.join(kinds)}`", _CURE)
+    elif problems.count == before:  # and not mistyped
+        problems.add(_place(path, entry), "the entry has no key such as `intent`", _CURE)
 
 
 def _read_intent(path: Path, entry: yaml.MappingNode, problems: Problems) -> Iterator[Record]:
