@@ -7,7 +7,7 @@ import pytest
 from huggingface_hub import ModelCard
 from huggingface_hub.repocard_data import model_index_to_eval_results
 
-from intent_adapters.errors import AdapterError, BaseError, ConfigError
+from intent_adapters.errors import AdapterError, BaseError, ConfigError, DataError
 from intent_adapters.hub import CardFacts, Measurement, adapter_card, base_card
 from intent_adapters.hub.cards import Latency
 from tests.hub.support import Base, base, python_blocks
@@ -244,6 +244,9 @@ def test_facts_come_from_json_and_from_rows():
     rows = [{"text": "a", "label": "x"}, {"text": "b", "label": "x"}, {"text": "c", "label": "y"}]
     assert facts.with_rows(rows).examples == {"x": "a", "y": "c"}
     assert facts.with_rows(rows).texts == 3
+    assert facts.with_rows([{"utterance": row["text"], "intent": row["label"]} for row in rows]).texts == 3
+    with pytest.raises(DataError, match=r"rows\[3\]: the text is missing"):
+        facts.with_rows([*rows, {"label": "x"}])
 
 
 def test_an_example_of_an_unknown_intent_is_refused(folder):

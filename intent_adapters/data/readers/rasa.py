@@ -140,7 +140,7 @@ def _read_entry(path: Path, entry: yaml.Node, problems: Problems) -> Iterator[Re
         problems.add(_place(path, entry), "the entry has no key such as `intent`", _CURE)
 
 
-def _read_intent(path: Path, entry: yaml.MappingNode, problems: Problems) -> Iterator[Record]:
+def _read_intent(path: Path, entry: yaml.Node, problems: Problems) -> Iterator[Record]:
     intent, examples = _get(entry, "intent"), _get(entry, "examples")
     if not isinstance(intent, yaml.ScalarNode):
         problems.add(_place(path, intent or entry), "`intent` is not a name", _CURE)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import re
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from datasets import Dataset
 from huggingface_hub import EvalResult
 
+from intent_adapters.data import validate_rows
 from intent_adapters.errors import ConfigError
 
 METRICS: Mapping[str, tuple[str, str]] = {
@@ -162,20 +164,23 @@ class CardFacts:
         if self.texts is not None and (not isinstance(self.texts, int) or self.texts < 1):
             raise ConfigError(f"texts of a card must be a whole number of at least 1, got {self.texts!r}.")
 
-    def with_rows(self, rows: Iterable[Mapping[str, Any]]) -> CardFacts:
+    def with_rows(self, rows: Dataset | Sequence[Mapping[str, object]]) -> CardFacts:
         """Count the training utterances, and take the first one of each intent as its example.
 
         Args:
-            rows: `{"text", "label"}`; anything with these keys.
+            rows: As `train_agent` takes them.
 
         Returns:
             New facts; examples that were there already win.
+
+        Raises:
+            DataError: The rows could not be trained on.
         """
+        used = validate_rows(rows)
         examples: dict[str, str] = {}
-        count = 0
-        for count, row in enumerate(rows, start=1):  # noqa: B007 - used after the loop
-            examples.setdefault(str(row["label"]), str(row["text"]))
-        return dataclasses.replace(self, texts=count or None, examples={**examples, **self.examples})
+        for text, label in zip(used["text"], used["label"], strict=True):
+            examples.setdefault(label, text)
+        return dataclasses.replace(self, texts=len(used), examples={**examples, **self.examples})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> CardFacts:
