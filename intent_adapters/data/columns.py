@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from intent_adapters.data.problems import data_error
 from intent_adapters.data.table import Example, Table
 from intent_adapters.errors import shorten
@@ -24,6 +26,16 @@ TEXT_NAMES = (
 LABEL_NAMES = ("label", "intent", "category", "class", "target", "의도", "라벨", "레이블")
 # Data sets that number their classes often carry the names in a column beside the numbers.
 SPELT_LABEL_NAMES = ("label_text", "label_name", "intent_name", "intent_text", "category_name", "class_name")
+
+
+def are_column_names(fields: Sequence[str], columns: Sequence[str]) -> bool:
+    """Whether a row is the first line of another table: the same columns in any order, or others with usual names."""
+    names, own = _folded(fields), _folded(columns)
+    if sorted(names) == sorted(own):
+        return True
+    texts, labels = {*TEXT_NAMES}, {*LABEL_NAMES, *SPELT_LABEL_NAMES}
+    usual = texts.union(labels, own)
+    return usual.issuperset(names) and not texts.isdisjoint(names) and not labels.isdisjoint(names)
 
 
 def find_columns(
@@ -70,7 +82,7 @@ def _find(origin: str, columns: list[str], role: str, named: str | None, groups:
             return named
         raise data_error(origin, f"there is no column {named!r}", f"the columns are: {found}")
     for names in groups:
-        matches = [column for column in columns if column.strip().casefold() in names]
+        matches = [column for column, folded in zip(columns, _folded(columns), strict=True) if folded in names]
         if len(matches) == 1:
             return matches[0]
         if matches:
@@ -80,3 +92,7 @@ def _find(origin: str, columns: list[str], role: str, named: str | None, groups:
             )
     cure = f"name it with {role}_column=, or call it {role!r} (a table needs its column names in the first line)"
     raise data_error(origin, f"no column looks like the {role}; the columns are: {found}", cure)
+
+
+def _folded(names: Sequence[str]) -> list[str]:
+    return [name.strip().casefold() for name in names]

@@ -74,7 +74,12 @@ BAD_FILES: dict[str, tuple[str, bytes, list[str]]] = {
     "the column names again": (
         "a.csv",
         HEAD + b" Label,text\nhi,greet\n",
-        [":4: the column names are there again: ['Label', 'text']", "delete the line"],
+        [":4: column names in the middle of the file: ['Label', 'text']", "delete the line"],
+    ),
+    "other column names in the middle": (
+        "a.csv",
+        HEAD + "발화,의도\n안녕,greet\n".encode(),
+        [":4: column names in the middle of the file: ['발화', '의도']"],
     ),
     "files joined with their marks": (
         "a.jsonl",

@@ -159,6 +159,12 @@ def test_separators_and_line_ends_of_other_programs(tmp_path: Path, content: str
     ]
 
 
+def test_words_that_could_be_column_names_are_utterances_too(tmp_path: Path):
+    path = tmp_path / "a.csv"
+    path.write_text("발화,label\n질문,질문\nlabel,print\nmessage,send\nother,category\n", encoding="utf-8")
+    assert read_intents(path)["text"][:] == ["질문", "label", "message", "other"]
+
+
 def test_lines_are_counted_with_the_line_of_the_separator(tmp_path: Path):
     path = tmp_path / "a.csv"
     path.write_text("sep=;\ntext;label\nhi;greet\n;leave\n")

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from intent_adapters.data.columns import are_column_names
 from intent_adapters.data.problems import Problems
 from intent_adapters.data.readers.text_file import read_text
 from intent_adapters.data.table import Record, Table, check_names
@@ -35,9 +36,9 @@ def read_delimited(path: Path, problems: Problems, encoding: str | None = None) 
     records = []
     for line, fields in lines:
         place = f"{path}:{line}"
-        if sorted(field.strip().casefold() for field in fields) == sorted(map(str.casefold, columns)):
+        if are_column_names(fields, columns):
             cure = "delete the line where two files were joined, or, if this is data, call the columns something else"
-            problems.add(place, f"the column names are there again: {shorten(fields)}", cure)
+            problems.add(place, f"column names in the middle of the file: {shorten(fields)}", cure)
         elif len(fields) == len(columns):
             records.append(Record(place, dict(zip(columns, fields, strict=True))))
         else:

@@ -46,7 +46,7 @@ def read_text(path: Path, encoding: str | None = None) -> str:
         raise data_error(f"{path}:1", "the file is empty", "write a row for each utterance")
     if encoding is None:
         _refuse_binary(path, raw)
-    text = _decode(path, raw, encoding).removeprefix("\ufeff")
+    text = _decode(path, raw, encoding).lstrip("\ufeff")
     if "\n" not in text:
         text = text.replace("\r", "\n")
     joined = text.find("\n\ufeff") + 1
