@@ -10,7 +10,7 @@ import pytest
 from datasets import Audio, ClassLabel, Dataset, DatasetDict, Features, Value, load_dataset
 
 from intent_adapters.data import read_intents
-from intent_adapters.errors import ConfigError, DataError
+from intent_adapters.errors import ConfigError, DataError, DataWarning
 from tests.support.shared import shared_path
 
 ROWS = [
@@ -103,7 +103,8 @@ def test_other_separators_are_seen_in_the_header(tmp_path: Path, separator: str)
 
 def test_rows_of_separators_alone_as_spreadsheets_leave_them_are_no_rows(tmp_path: Path):
     (tmp_path / "a.csv").write_text("text;label\nhello;greet\n;\n ; \nbye;leave\n;\n", encoding="utf-8")
-    rows = read_intents(tmp_path / "a.csv", purpose="evaluation")
+    with pytest.warns(DataWarning, match=r"left out: blank rows \(3: "):
+        rows = read_intents(tmp_path / "a.csv", purpose="evaluation")
     assert rows["text"][:] == ["hello", "bye"]
 
 
