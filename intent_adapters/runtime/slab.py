@@ -31,7 +31,7 @@ DTYPES = {"float32": torch.float32, "float16": torch.float16}
 # Of how many slots views are kept.
 VIEWS = 32
 # Reserving is no promise of memory: the kernel need not set any aside (MAP_NORESERVE, missing from older `mmap`).
-_NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)
+_NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" else 0)
 # Linux's way to have pages lent all at once instead of one by one as they are written (MADV_POPULATE_WRITE).
 _POPULATE = 23 if sys.platform == "linux" else None
 _DONT_NEED: int | None = getattr(mmap, "MADV_DONTNEED", None)
