@@ -12,7 +12,7 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 
 from intent_adapters.bottleneck.config import BottleneckConfig
-from intent_adapters.bottleneck.functional import bottleneck_delta
+from intent_adapters.bottleneck.functional import NON_LINEARITIES
 from intent_adapters.errors import ConfigError
 
 UNMERGEABLE = (
@@ -23,6 +23,9 @@ UNMERGEABLE = (
 
 class IntentTunerLayer(BaseTunerLayer):
     """What the layers of this method have in common."""
+
+    base_dtype = torch.float32
+    """The type of the encoder's weights where this layer is."""
 
     def merge(self, safe_merge: bool = False, adapter_names: list[str] | None = None) -> NoReturn:
         """Refused: see `UNMERGEABLE`."""
@@ -45,14 +48,24 @@ class IntentTunerLayer(BaseTunerLayer):
         if adapter_name in self.active_adapters:
             self.set_adapter([name for name in self.active_adapters if name != adapter_name])
 
+    def cast_to_base(self, adapter_name: str) -> None:
+        """Hold an adapter in the type of the encoder's weights, also if that is half precision."""
+        for attribute in self.adapter_layer_names:
+            container = getattr(self, attribute)
+            if adapter_name in container:
+                container[adapter_name].to(self.base_dtype)
+
     def _place(self, adapter: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
         """Put a new adapter beside the base, in float32 at least: half precision does not train well.
 
-        With low_cpu_mem_usage the adapter is on the meta device, where it stays until its weights are loaded.
+        With low_cpu_mem_usage the adapter is on the meta device, where it stays until its weights are loaded. A base
+        that is offloaded is on the meta device, where the adapter must not follow it.
         """
+        self.base_dtype = dtype
         if any(parameter.is_meta for parameter in adapter.parameters()):
             return adapter
-        return adapter.to(device, torch.promote_types(dtype, torch.float32))
+        wide = torch.promote_types(dtype, torch.float32)
+        return adapter.to(dtype=wide) if device.type == "meta" else adapter.to(device, wide)
 
 
 class BottleneckLayer(IntentTunerLayer):
@@ -125,12 +138,16 @@ class BottleneckLayer(IntentTunerLayer):
         return result
 
     def _delta(self, hidden: Tensor, adapter_name: str) -> Tensor:
-        down, up = self.intent_bottleneck_down[adapter_name], self.intent_bottleneck_up[adapter_name]
-        assert isinstance(down, nn.Linear) and isinstance(up, nn.Linear)
-        delta = bottleneck_delta(
-            hidden, down.weight, down.bias, up.weight, up.bias, *self.intent_bottleneck_settings[adapter_name]
-        )
-        return self.intent_bottleneck_dropout[adapter_name](delta)
+        """What a bottleneck adds: `scaling * up(act(down(hidden)))`, in the type of `hidden`.
+
+        The projections are called, and not only their weights read: FSDP and accelerate fetch the weights of a module
+        when it is called.
+        """
+        down: Any = self.intent_bottleneck_down[adapter_name]
+        up = self.intent_bottleneck_up[adapter_name]
+        non_linearity, scaling = self.intent_bottleneck_settings[adapter_name]
+        inner = NON_LINEARITIES[non_linearity](down(hidden.to(down.weight.dtype)))
+        return self.intent_bottleneck_dropout[adapter_name]((up(inner) * scaling).to(hidden.dtype))
 
 
 class SequentialBottleneck(nn.Module, BottleneckLayer):
@@ -147,6 +164,18 @@ class SequentialBottleneck(nn.Module, BottleneckLayer):
     def __init__(self, base_layer: nn.Module, width: int) -> None:
         super().__init__()
         BottleneckLayer.__init__(self, base_layer, width)
+
+    @property
+    def in_features(self) -> int:
+        """Of the Linear."""
+        linear: Any = self.get_base_layer()
+        return int(linear.in_features)
+
+    @property
+    def out_features(self) -> int:
+        """Of the Linear."""
+        linear: Any = self.get_base_layer()
+        return int(linear.out_features)
 
     def forward(self, x: Tensor, *args: Any, adapter_names: Sequence[str] | None = None, **kwargs: Any) -> Tensor:
         """Map (batch, ..., in_features) to (batch, ..., width).
