@@ -148,6 +148,12 @@ class BottleneckModel(BaseTuner):
         """Put a module in another's place; PEFT's own version needs modules with weights, which slots have not."""
         setattr(_uncompiled(parent), child_name, new_module)
 
+    @classmethod
+    def _remove_adapter_name_from_key(cls, key: str, adapter_name: str) -> str:
+        """Name weights on disk as on an encoder that is not compiled, so that either kind reads them."""
+        name: str = super()._remove_adapter_name_from_key(key, adapter_name)
+        return name.replace(COMPILED, "")
+
     def unload(self) -> nn.Module:
         """Take off all adapters and whatever else the method put on the encoder.
 
