@@ -25,6 +25,7 @@ from intent_adapters.bottleneck.layer import (
 from intent_adapters.bottleneck.registration import PREFIX
 from intent_adapters.bottleneck.sites import (
     COMPILED,
+    PARALLEL_SLOT,
     SiteKind,
     embedding_dim,
     find_sites,
@@ -69,7 +70,7 @@ class BottleneckModel(BaseTuner):
         Raises:
             ConfigError: The name or the config does not fit, or `state_dict` has adapters where the config has none.
         """
-        check_adapter_name(adapter_name)
+        check_adapter_name(adapter_name, _name_parts(model))
         if state_dict is not None:
             self._check_places(_checked(self.peft_config[adapter_name]), state_dict)
         super().inject_adapter(model, adapter_name, autocast_adapter_dtype, low_cpu_mem_usage, state_dict)
@@ -94,6 +95,11 @@ class BottleneckModel(BaseTuner):
             site_width(model, path, kind)
         if config.labels is not None:
             embedding_dim(model, config)
+        wholes = tuple(config.modules_to_save or ())
+        if wholes and not any(name.endswith(wholes) for name, _ in model.named_modules()):
+            raise ConfigError(
+                f"modules_to_save={config.modules_to_save} matches no module of this {type(model).__name__}"
+            )
         for path, kind in sites.items():
             if kind != "after":
                 add_parallel_slot(model.get_submodule(path), kind)
@@ -220,6 +226,21 @@ def _checked(peft_config: Any) -> BottleneckConfig:
     if not isinstance(peft_config, BottleneckConfig):
         raise ConfigError(f"expected a BottleneckConfig, got a {type(peft_config).__name__}")
     return peft_config
+
+
+def _name_parts(model: nn.Module) -> set[str]:
+    """What stands between dots in the names of parameters, those of a `PeftModel` included, less adapters' names."""
+    own = (name for name, _ in model.named_modules() if PREFIX not in name and ".modules_to_save." not in name)
+    adapters = (*BottleneckLayer.adapter_layer_names, *IntentHead.adapter_layer_names, HEAD_SLOT, PARALLEL_SLOT)
+    return {
+        "base_model",
+        "model",
+        "weight",
+        "bias",
+        "scale",
+        *adapters,
+        *(part for name in own for part in name.split(".")),
+    }
 
 
 def _uncompiled(module: nn.Module) -> nn.Module:

@@ -6,10 +6,12 @@ A slot has no parameters, so it adds nothing to a state dict, and without an ada
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
@@ -51,8 +53,12 @@ def add_head_slot(model: nn.Module) -> None:
 
 def add_parallel_slot(module: nn.Module, kind: SiteKind) -> None:
     """Put a `ParallelSlot` on the module of a parallel site, and route the module's calls through it."""
-    if not hasattr(module, PARALLEL_SLOT):
-        module.add_module(PARALLEL_SLOT, ParallelSlot(hook_parallel_site(module, kind, _through_slot)))
+    if hasattr(module, PARALLEL_SLOT):
+        return
+    module.add_module(PARALLEL_SLOT, ParallelSlot(hook_parallel_site(module, kind, _through_slot)))
+    # Compiled code does not watch hooks, and what was compiled for modules of this kind before would run without it.
+    if "torch._dynamo" in sys.modules:
+        torch.compiler.reset()
 
 
 def remove_slots(model: nn.Module) -> None:

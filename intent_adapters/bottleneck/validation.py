@@ -100,12 +100,22 @@ def check_module_names(name: str, value: Any) -> list[str] | None:
     return sorted(set(value))
 
 
-def check_adapter_name(name: Any) -> None:
-    """A name under which `torch.nn.ModuleDict` and PEFT can keep an adapter."""
+def check_adapter_name(name: Any, parts: Collection[str]) -> None:
+    """A name under which `torch.nn.ModuleDict` and PEFT can keep an adapter on a model.
+
+    Args:
+        name: The name.
+        parts: All that stands between dots in the names of the model's parameters.
+    """
     if not isinstance(name, str) or not name or "." in name or name == BASE_ROWS or hasattr(nn.ModuleDict(), name):
         raise ConfigError(
             f"an adapter cannot be named {shorten(name)}: a name must be a non-empty string without dots, and neither "
             f"{BASE_ROWS!r} nor an attribute of torch.nn.ModuleDict, such as 'keys'"
+        )
+    if name in parts:
+        raise ConfigError(
+            f"an adapter cannot be named {shorten(name)} on this model, whose parameters have {'.' + name + '.'!r} in "
+            "their names: PEFT would take those of other adapters for this one's and leave them out of their files"
         )
 
 

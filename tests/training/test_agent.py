@@ -270,3 +270,9 @@ def test_an_agent_is_replaced_on_request(model):
     train(model, epochs=1, seed=0)
     train(model, epochs=1, seed=1, replace=True)
     assert model.agents == ("bank",)
+
+
+def test_modules_that_all_agents_share_cannot_be_trained(model):
+    with pytest.raises(ConfigError, match=r"modules_to_save=\['pooler'\] would change modules that all agents share"):
+        train(model, config=BottleneckConfig(modules_to_save=["pooler"]))
+    assert model.agents == ()
