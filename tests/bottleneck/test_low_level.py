@@ -186,6 +186,16 @@ def test_added_to_an_encoder_that_has_run_compiled(sites):
     assert torch.allclose(hidden(model.unload()), hidden(tiny_encoder()), atol=1e-5)
 
 
+@pytest.mark.parametrize("sites", ["houlsby", "parallel"])
+def test_code_compiled_for_an_encoder_without_adapter_is_not_taken_for_one_with(sites):
+    bare = compiled()
+    assert torch.allclose(hidden(bare), hidden(tiny_encoder()), atol=1e-5)
+    model = adapted(sites=sites)
+    expected = hidden(model)
+    assert torch.allclose(hidden(torch.compile(model, backend="eager")), expected, atol=1e-5)
+    assert torch.allclose(hidden(bare), hidden(tiny_encoder()), atol=1e-5)
+
+
 def test_an_encoder_compiled_inside_a_larger_model():
     class Larger(torch.nn.Module):
         def __init__(self):
