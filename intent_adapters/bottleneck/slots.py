@@ -56,7 +56,7 @@ def add_parallel_slot(module: nn.Module, kind: SiteKind) -> None:
     if hasattr(module, PARALLEL_SLOT):
         return
     module.add_module(PARALLEL_SLOT, ParallelSlot(hook_parallel_site(module, kind, _through_slot)))
-    # Compiled code does not watch hooks: what was compiled for another module of this class would run for this one, and
+    # Compiled code does not watch hooks: what was compiled for another module of this class would run for this one and
     # leave the hook out.
     if "torch._dynamo" in sys.modules:
         torch.compiler.reset()
