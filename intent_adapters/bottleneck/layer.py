@@ -74,7 +74,11 @@ class BottleneckLayer(IntentTunerLayer):
     Attributes:
         intent_bottleneck_down: Adapter name -> Linear from width to bottleneck size.
         intent_bottleneck_up: Adapter name -> Linear from bottleneck size to width.
+        adapter_names: During a mixed batch, one adapter name per row; else None, for the active adapters. It is an
+            attribute since compiled code watches attributes, and would overlook a hook that passes it.
     """
+
+    adapter_names: Sequence[str] | None = None
 
     adapter_layer_names = ("intent_bottleneck_down", "intent_bottleneck_up")
     other_param_names = ("intent_bottleneck_dropout", "intent_bottleneck_settings")
@@ -115,8 +119,9 @@ class BottleneckLayer(IntentTunerLayer):
         self.intent_bottleneck_settings[adapter_name] = (config.non_linearity, config.scaling)
         self.set_adapter(self.active_adapters, inference_mode=config.inference_mode)
 
-    def _adapt(self, hidden: Tensor, target: Tensor, adapter_names: Sequence[str] | None) -> Tensor:
+    def _adapt(self, hidden: Tensor, target: Tensor) -> Tensor:
         """`target` plus what the bottlenecks make of `hidden`, both of shape (batch, ..., width)."""
+        adapter_names = self.adapter_names
         if self.disable_adapters:
             if adapter_names is not None:
                 warnings.warn("adapters are disabled, so adapter_names has no effect", stacklevel=2)
@@ -177,17 +182,16 @@ class SequentialBottleneck(nn.Module, BottleneckLayer):
         linear: Any = self.get_base_layer()
         return int(linear.out_features)
 
-    def forward(self, x: Tensor, *args: Any, adapter_names: Sequence[str] | None = None, **kwargs: Any) -> Tensor:
+    def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """Map (batch, ..., in_features) to (batch, ..., width).
 
         Args:
             x: Input of the Linear.
             *args: Passed on to it.
-            adapter_names: One adapter name per row, for mixed batches. Default: the active adapters.
             **kwargs: Passed on to it.
         """
         hidden = self.base_layer(x, *args, **kwargs)
-        return self._adapt(hidden, hidden, adapter_names)
+        return self._adapt(hidden, hidden)
 
 
 class ParallelBottleneck(nn.Module, BottleneckLayer):
@@ -205,12 +209,11 @@ class ParallelBottleneck(nn.Module, BottleneckLayer):
         super().__init__()
         BottleneckLayer.__init__(self, base_layer, width)
 
-    def forward(self, hidden: Tensor, target: Tensor, adapter_names: Sequence[str] | None = None) -> Tensor:
+    def forward(self, hidden: Tensor, target: Tensor) -> Tensor:
         """Add to `target` what the bottlenecks make of `hidden`.
 
         Args:
             hidden: Input of the sub-layer, shape (batch, ..., width).
             target: What it is added to, the same shape.
-            adapter_names: One adapter name per row, for mixed batches. Default: the active adapters.
         """
-        return self._adapt(hidden, target, adapter_names)
+        return self._adapt(hidden, target)

@@ -186,13 +186,25 @@ class BottleneckModel(BaseTuner):
             return
         self._check_adapter_names(adapter_names)
         inject = partial(_inject_adapter_names, adapter_names=list(adapter_names))
-        layers = [m for m in self.modules() if isinstance(m, BottleneckLayer | AuxiliaryTrainingWrapper)]
-        handles = [layer.register_forward_pre_hook(inject, with_kwargs=True) for layer in layers]
+        layers = [module for module in self.modules() if isinstance(module, BottleneckLayer)]
+        wholes = [module for module in self.modules() if isinstance(module, AuxiliaryTrainingWrapper)]
+        if wholes and self._is_compiled():
+            raise ConfigError("adapter_names on a compiled model is not for adapters with modules_to_save")
+        handles = [whole.register_forward_pre_hook(inject, with_kwargs=True) for whole in wholes]
         try:
+            for layer in layers:
+                layer.adapter_names = list(adapter_names)
             yield
         finally:
             for handle in handles:
                 handle.remove()
+            for layer in layers:
+                layer.adapter_names = None
+
+    def _is_compiled(self) -> bool:
+        return torch.compiler.is_compiling() or any(
+            COMPILED in f"{name}." or module._compiled_call_impl is not None for name, module in self.named_modules()
+        )
 
     def _check_adapter_names(self, adapter_names: Any) -> None:
         if self.training:

@@ -245,15 +245,18 @@ def test_under_autocast():
 
 @pytest.mark.parametrize("names", [[], ["default"], ["default"] * 3])
 def test_one_name_per_row(names):
+    layer = sequential()
+    layer.adapter_names = names
     with pytest.raises(ConfigError, match=rf"got {len(names)} names for 2 rows"):
-        sequential()(torch.randn(2, 3), adapter_names=names)
+        layer(torch.randn(2, 3))
 
 
 def test_names_have_no_effect_while_disabled_and_say_so():
     layer, x = sequential(), torch.randn(2, 3)
     layer.enable_adapters(False)
+    layer.adapter_names = ["default", "default"]
     with pytest.warns(UserWarning, match="adapters are disabled"):
-        assert torch.equal(layer(x, adapter_names=["default", "default"]), layer.base_layer(x))
+        assert torch.equal(layer(x), layer.base_layer(x))
 
 
 @pytest.mark.parametrize("action", ["merge", "unmerge"])

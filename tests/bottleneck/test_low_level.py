@@ -219,6 +219,39 @@ def test_compiled_after_the_adapter_was_added(sites):
     assert torch.allclose(torch.compile(model, backend="eager")(**tokens()).last_hidden_state, states, atol=1e-5)
 
 
+@pytest.mark.parametrize(("sites", "place"), [("houlsby", "wrapped"), ("houlsby", "around"), ("parallel", "in place")])
+def test_a_mixed_batch_on_a_compiled_encoder(sites, place):
+    names = ["first", "second", "__base__", "first"]
+
+    def both(encoder):
+        torch.manual_seed(1)
+        model = get_peft_model(encoder, config(sites=sites), adapter_name="first")
+        model.add_adapter("second", config(sites=sites))
+        return model.eval()
+
+    plain = both(tiny_encoder())
+    model = both(compiled() if place == "wrapped" else tiny_encoder())
+    if place == "in place":
+        model.base_model.model.compile(backend="eager")
+    if place == "around":
+        model = torch.compile(model, backend="eager")
+    for _ in range(2):
+        assert torch.allclose(hidden(model), hidden(plain), atol=1e-5)
+        assert torch.allclose(hidden(model, adapter_names=names), hidden(plain, adapter_names=names), atol=1e-5)
+
+
+@pytest.mark.parametrize("place", ["wrapped", "in place", "around"])
+def test_a_mixed_batch_of_modules_to_save_on_a_compiled_encoder_is_refused(place):
+    model = get_peft_model(compiled() if place == "wrapped" else tiny_encoder(), config(modules_to_save=["pooler"]))
+    model.eval()
+    if place == "in place":
+        model.base_model.model.compile(backend="eager")
+    if place == "around":
+        model = torch.compile(model, backend="eager")
+    with pytest.raises(Exception, match="not for adapters with modules_to_save"):
+        hidden(model, adapter_names=["default", "__base__"] * 2)
+
+
 def test_lora_and_an_agent_on_one_encoder():
     model = get_peft_model(
         tiny_encoder(), LoraConfig(target_modules=["query"], init_lora_weights=False), adapter_name="other method"
