@@ -211,16 +211,13 @@ def test_an_encoder_compiled_inside_a_larger_model():
     assert find_head(model) is model.base_model.model.intent_head
 
 
-@pytest.mark.parametrize("sites", ["houlsby", "parallel"])
-def test_compiled_after_the_adapter_was_added(sites):
-    model = adapted(sites=sites)
+def test_compiled_after_the_adapter_was_added():
+    model = adapted(sites="parallel")
     states = hidden(model)
     assert torch.allclose(torch.compile(model, backend="eager")(**tokens()).last_hidden_state, states, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("sites", "place"), [("pfeiffer", "wrapped"), ("pfeiffer", "around"), ("parallel", "in place")]
-)
+@pytest.mark.parametrize(("sites", "place"), [("pfeiffer", "around"), ("parallel", "wrapped")])
 def test_a_mixed_batch_on_a_compiled_encoder(sites, place):
     names = ["first", "second", "__base__", "first"]
 
@@ -232,8 +229,6 @@ def test_a_mixed_batch_on_a_compiled_encoder(sites, place):
 
     plain = both(tiny_encoder())
     model = both(compiled() if place == "wrapped" else tiny_encoder())
-    if place == "in place":
-        model.base_model.model.compile(backend="eager")
     if place == "around":
         model = torch.compile(model, backend="eager")
     for chosen in ({}, {"adapter_names": names}, {}):
