@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal, TypeVar, Unpack, overload
+from typing import Any, Literal, TypeVar, Unpack, overload
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from intent_adapters.inputs import check_choice, check_range, check_texts
 from intent_adapters.prediction import Prediction
 from intent_adapters.runtime import AdapterStore, TorchRuntime
 from intent_adapters.runtime.asking import Runtime, answer, embed
+from intent_adapters.runtime.known import AgentOrigin
 from intent_adapters.runtime.onnx import OnnxBase, OnnxRuntime, Precision, load_onnx_base
 from intent_adapters.runtime.resident import resident_bytes
 from intent_adapters.sources import AgentSource, agents_in, base_of, named_sources
@@ -37,6 +38,10 @@ class IntentModel(AgentCollection):
     Every agent is a small adapter (bottlenecks and a classification head). An utterance is answered only by the
     agent it is sent to; utterances of many agents can share one pass of the encoder. Calls are safe from several
     threads: a call works with the agents as they were when it began.
+
+    A model can be copied and pickled, for processes that are spawned. A copy reads agents that were loaded from where
+    they came when they are first asked, with the same token if there is one; it carries agents that were trained here,
+    and a base in PyTorch. A base in ONNX is opened again from its folder.
 
     Args:
         base: A sentence-transformers model that begins with a Transformer; it is frozen and never changed. Or a base
@@ -74,6 +79,7 @@ class IntentModel(AgentCollection):
             check_range("max_adapter_bytes", max_adapter_bytes, 1)
         self.base_revision = revision
         self._base = base
+        self._settings = {"dtype": dtype, "adapter_dtype": adapter_dtype, "max_adapter_bytes": max_adapter_bytes}
         if isinstance(base, OnnxBase):
             if dtype != "float32":
                 raise ConfigError(
@@ -93,6 +99,10 @@ class IntentModel(AgentCollection):
             )
         cost = partial(resident_bytes, dtype=adapter_dtype)
         super().__init__(AdapterStore(self._runtime.admit, cost, max_adapter_bytes), recognised, name)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        settings = {"name": self.base_name, "revision": self.base_revision, **self._settings}
+        return _made_again, (type(self), self._base, settings, self._store.snapshot())
 
     @property
     def base(self) -> SentenceTransformer:
@@ -369,6 +379,18 @@ class IntentModel(AgentCollection):
         known = (self.base_name, self.base_revision) if self.base_name and self.base_revision else None
         adapter = self.adapter(agent)
         return publish_adapter(adapter, repo_id, base=base, known_base=known, facts=facts, **options)
+
+
+def _made_again(
+    cls: type[IntentModel],
+    base: SentenceTransformer | OnnxBase,
+    settings: Mapping[str, Any],
+    agents: Sequence[AgentOrigin],
+) -> IntentModel:
+    """A copy of a model, from what `__reduce__` tells of it."""
+    model = cls(base, **settings)
+    model._store.restore(agents)
+    return model
 
 
 def _load(

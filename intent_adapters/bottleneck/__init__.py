@@ -5,7 +5,6 @@ from __future__ import annotations
 from intent_adapters.bottleneck.config import BottleneckConfig
 from intent_adapters.bottleneck.functional import (
     NON_LINEARITIES,
-    bottleneck_delta,
     cosine_logits,
     linear_logits,
     scope_scores,
@@ -29,7 +28,6 @@ __all__ = [
     "IntentHead",
     "LinearHead",
     "SiteKind",
-    "bottleneck_delta",
     "cosine_logits",
     "find_head",
     "find_sites",

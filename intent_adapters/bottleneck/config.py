@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from peft import PeftConfig, TaskType
+from peft import PeftConfig
 
 from intent_adapters.bottleneck.functional import NON_LINEARITIES
 from intent_adapters.bottleneck.registration import INTENT_BOTTLENECK
 from intent_adapters.bottleneck.validation import (
     check_flag,
     check_labels,
+    check_module_names,
     check_name,
     check_number,
-    check_target_modules,
     check_text,
     check_whole,
 )
@@ -45,10 +45,13 @@ class BottleneckConfig(PeftConfig):
         scaling: Factor on what the adapter adds.
         dropout: Probability, during training, that an element of what the adapter adds is dropped; below 1.
         init_weights: True: the adapter starts as the identity (up-projection zero). False: random, for tests.
-        target_modules: Overrides the table of architectures: the names (or name endings) of the modules, or one
-            regular expression that a module's whole name matches, without repeated groups and with three `*` or `+`
-            at most. `torch.nn.Linear` modules whose output is adapted; with `sites="parallel"`, whole feed-forward
-            modules that map hidden states to hidden states.
+        target_modules: Overrides the table of architectures: the names of modules, or the endings of their names from
+            a dot on, such as `["output.dense"]`; no regular expressions. They are `torch.nn.Linear` modules whose
+            output is adapted; with `sites="parallel"`, whole feed-forward modules whose first argument is the hidden
+            states and which return hidden states of the same shape, alone or as the first of a tuple.
+        modules_to_save: The names, or their endings, of modules of the model that are trained whole and saved with the
+            adapter, such as a classifier on top. PEFT adds that classifier by itself for the task types `"SEQ_CLS"`,
+            `"TOKEN_CLS"` and `"QUESTION_ANS"`. `IntentModel` does not load adapters that have such modules.
         labels: The names of the intents, in the order of the logits; 1 to 100,000, distinct. None: no head.
         head: `"cosine"`: learnable scale times the cosine with one vector per intent. `"linear"`: an affine map.
         head_scale: Initial scale of the cosine head, and of the logits of an imprinted linear head.
@@ -71,7 +74,6 @@ class BottleneckConfig(PeftConfig):
         ConfigError: A field has a wrong type or a value out of its range, or fields contradict each other.
     """
 
-    task_type: str | TaskType | None = field(default=TaskType.FEATURE_EXTRACTION)
     bottleneck_size: int | None = None
     reduction_factor: float | None = None
     sites: Sites = "houlsby"
@@ -79,7 +81,8 @@ class BottleneckConfig(PeftConfig):
     scaling: float = 1.0
     dropout: float = 0.0
     init_weights: bool = True
-    target_modules: list[str] | str | None = None
+    target_modules: list[str] | None = None
+    modules_to_save: list[str] | None = None
     labels: list[str] | None = None
     head: HeadKind = "cosine"
     head_scale: float = 20.0
@@ -129,7 +132,8 @@ class BottleneckConfig(PeftConfig):
         self.scaling = check_number("scaling", self.scaling, -1e4, 1e4)
         self.dropout = check_number("dropout", self.dropout, 0, 1, below=True)
         check_flag("init_weights", self.init_weights)
-        self.target_modules = check_target_modules(self.target_modules)
+        self.target_modules = check_module_names("target_modules", self.target_modules)
+        self.modules_to_save = check_module_names("modules_to_save", self.modules_to_save)
         if self.sites == "none" and self.target_modules is not None:
             raise ConfigError(
                 'sites="none" has no adapters, so target_modules must be left out; '

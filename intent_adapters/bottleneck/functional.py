@@ -1,4 +1,4 @@
-"""The mathematics of the method as pure functions, shared by the PEFT layers and by the serving runtime."""
+"""The mathematics that the PEFT layers, training and the serving runtime share, as pure functions."""
 
 from __future__ import annotations
 
@@ -22,36 +22,6 @@ NON_LINEARITIES: dict[str, Callable[[Tensor], Tensor]] = {
 
 MINIMUM_SCALE = 1e-2
 """A cosine head's learnable scale never acts below this: a scale of zero or less would turn the ranking over."""
-
-
-def bottleneck_delta(
-    hidden: Tensor,
-    down_weight: Tensor,
-    down_bias: Tensor,
-    up_weight: Tensor,
-    up_bias: Tensor,
-    non_linearity: str,
-    scaling: float,
-) -> Tensor:
-    """What a bottleneck adds: `scaling * (up(act(down(hidden))))`, without residual (Houlsby et al., 2019, fig. 2).
-
-    A sequential site adds it to `hidden` itself; a parallel site (He et al., 2022, table 1) to the output of the
-    sub-layer that read `hidden`. It is computed in the type of the weights and returned in the type of `hidden`.
-
-    Args:
-        hidden: Hidden states, shape (..., width).
-        down_weight: Shape (size, width).
-        down_bias: Shape (size,).
-        up_weight: Shape (width, size).
-        up_bias: Shape (width,).
-        non_linearity: A key of `NON_LINEARITIES`.
-        scaling: Factor on the result.
-
-    Returns:
-        Shape (..., width), the type of `hidden`.
-    """
-    inner = NON_LINEARITIES[non_linearity](F.linear(hidden.to(down_weight.dtype), down_weight, down_bias))
-    return (F.linear(inner, up_weight, up_bias) * scaling).to(hidden.dtype)
 
 
 def cosine_logits(embeddings: Tensor, weight: Tensor, scale: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from peft.tuners.tuners_utils import BaseTunerLayer
@@ -181,10 +182,12 @@ class IntentHead(nn.Module, IntentTunerLayer):
             class_means: Shape (classes, dim), rows in the order of the labels.
 
         Raises:
-            AdapterError: The adapter has no head here.
+            AdapterError: The adapter has no head here, or its weights are elsewhere (meta tensors).
             ConfigError: The shape is wrong, or a value is NaN or infinite.
         """
         head = self._head(adapter_name)
+        if head.weight.is_meta:
+            raise AdapterError(f"the weights of {adapter_name!r} are offloaded; imprint its head before that")
         if class_means.shape != head.weight.shape or not torch.isfinite(class_means).all():
             raise ConfigError(
                 f"class_means for {adapter_name!r} must be finite and have the shape {tuple(head.weight.shape)} "
@@ -202,16 +205,15 @@ class IntentHead(nn.Module, IntentTunerLayer):
             )
         return str(self.active_adapters[0])
 
-    def _head(self, adapter_name: str) -> CosineHead | LinearHead:
+    def _head(self, adapter_name: str) -> Any:
+        """A `CosineHead` or a `LinearHead`, which FSDP may have wrapped."""
         if adapter_name not in self.intent_labels:
             known = ", ".join(map(repr, self.intent_labels)) or "none"
             raise AdapterError(
                 f"no head for the adapter {adapter_name!r}; adapters with a head: {known}. "
                 "An adapter has a head if its BottleneckConfig has labels"
             )
-        head = self.intent_bottleneck_head[adapter_name]
-        assert isinstance(head, CosineHead | LinearHead)
-        return head
+        return self.intent_bottleneck_head[adapter_name]
 
     def _logits(self, embeddings: Tensor, adapter_name: str) -> Tensor:
         head = self._head(adapter_name)
@@ -222,7 +224,8 @@ class IntentHead(nn.Module, IntentTunerLayer):
             )
         # In half precision a cosine times a scale of 20 would be off by a tenth.
         with torch.autocast(embeddings.device.type, enabled=False):
-            return head(embeddings)
+            logits: Tensor = head(embeddings)
+        return logits
 
 
 def find_head(module: nn.Module) -> IntentHead:

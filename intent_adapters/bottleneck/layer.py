@@ -12,7 +12,7 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 
 from intent_adapters.bottleneck.config import BottleneckConfig
-from intent_adapters.bottleneck.functional import bottleneck_delta
+from intent_adapters.bottleneck.functional import NON_LINEARITIES
 from intent_adapters.errors import ConfigError
 
 UNMERGEABLE = (
@@ -23,6 +23,9 @@ UNMERGEABLE = (
 
 class IntentTunerLayer(BaseTunerLayer):
     """What the layers of this method have in common."""
+
+    base_dtype = torch.float32
+    """The type of the encoder's weights where this layer is."""
 
     def merge(self, safe_merge: bool = False, adapter_names: list[str] | None = None) -> NoReturn:
         """Refused: see `UNMERGEABLE`."""
@@ -45,14 +48,24 @@ class IntentTunerLayer(BaseTunerLayer):
         if adapter_name in self.active_adapters:
             self.set_adapter([name for name in self.active_adapters if name != adapter_name])
 
+    def cast_to_base(self, adapter_name: str) -> None:
+        """Hold an adapter in the type of the encoder's weights, also if that is half precision."""
+        for attribute in self.adapter_layer_names:
+            container = getattr(self, attribute)
+            if adapter_name in container:
+                container[adapter_name].to(self.base_dtype)
+
     def _place(self, adapter: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
         """Put a new adapter beside the base, in float32 at least: half precision does not train well.
 
-        With low_cpu_mem_usage the adapter is on the meta device, where it stays until its weights are loaded.
+        With low_cpu_mem_usage the adapter is on the meta device, where it stays until its weights are loaded. A base
+        that is offloaded is on the meta device, where the adapter must not follow it.
         """
+        self.base_dtype = dtype
         if any(parameter.is_meta for parameter in adapter.parameters()):
             return adapter
-        return adapter.to(device, torch.promote_types(dtype, torch.float32))
+        wide = torch.promote_types(dtype, torch.float32)
+        return adapter.to(dtype=wide) if device.type == "meta" else adapter.to(device, wide)
 
 
 class BottleneckLayer(IntentTunerLayer):
@@ -61,7 +74,11 @@ class BottleneckLayer(IntentTunerLayer):
     Attributes:
         intent_bottleneck_down: Adapter name -> Linear from width to bottleneck size.
         intent_bottleneck_up: Adapter name -> Linear from bottleneck size to width.
+        adapter_names: During a mixed batch, one adapter name per row; else None, for the active adapters. It is an
+            attribute since compiled code watches attributes, and would overlook a hook that passes it.
     """
+
+    adapter_names: Sequence[str] | None = None
 
     adapter_layer_names = ("intent_bottleneck_down", "intent_bottleneck_up")
     other_param_names = ("intent_bottleneck_dropout", "intent_bottleneck_settings")
@@ -102,8 +119,9 @@ class BottleneckLayer(IntentTunerLayer):
         self.intent_bottleneck_settings[adapter_name] = (config.non_linearity, config.scaling)
         self.set_adapter(self.active_adapters, inference_mode=config.inference_mode)
 
-    def _adapt(self, hidden: Tensor, target: Tensor, adapter_names: Sequence[str] | None) -> Tensor:
+    def _adapt(self, hidden: Tensor, target: Tensor) -> Tensor:
         """`target` plus what the bottlenecks make of `hidden`, both of shape (batch, ..., width)."""
+        adapter_names = self.adapter_names
         if self.disable_adapters:
             if adapter_names is not None:
                 warnings.warn("adapters are disabled, so adapter_names has no effect", stacklevel=2)
@@ -125,12 +143,16 @@ class BottleneckLayer(IntentTunerLayer):
         return result
 
     def _delta(self, hidden: Tensor, adapter_name: str) -> Tensor:
-        down, up = self.intent_bottleneck_down[adapter_name], self.intent_bottleneck_up[adapter_name]
-        assert isinstance(down, nn.Linear) and isinstance(up, nn.Linear)
-        delta = bottleneck_delta(
-            hidden, down.weight, down.bias, up.weight, up.bias, *self.intent_bottleneck_settings[adapter_name]
-        )
-        return self.intent_bottleneck_dropout[adapter_name](delta)
+        """What a bottleneck adds: `scaling * up(act(down(hidden)))`, in the type of `hidden`.
+
+        The projections are called, and not only their weights read: FSDP and accelerate fetch the weights of a module
+        when it is called.
+        """
+        down: Any = self.intent_bottleneck_down[adapter_name]
+        up = self.intent_bottleneck_up[adapter_name]
+        non_linearity, scaling = self.intent_bottleneck_settings[adapter_name]
+        inner = NON_LINEARITIES[non_linearity](down(hidden.to(down.weight.dtype)))
+        return self.intent_bottleneck_dropout[adapter_name]((up(inner) * scaling).to(hidden.dtype))
 
 
 class SequentialBottleneck(nn.Module, BottleneckLayer):
@@ -148,17 +170,28 @@ class SequentialBottleneck(nn.Module, BottleneckLayer):
         super().__init__()
         BottleneckLayer.__init__(self, base_layer, width)
 
-    def forward(self, x: Tensor, *args: Any, adapter_names: Sequence[str] | None = None, **kwargs: Any) -> Tensor:
+    @property
+    def in_features(self) -> int:
+        """Of the Linear."""
+        linear: Any = self.get_base_layer()
+        return int(linear.in_features)
+
+    @property
+    def out_features(self) -> int:
+        """Of the Linear."""
+        linear: Any = self.get_base_layer()
+        return int(linear.out_features)
+
+    def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """Map (batch, ..., in_features) to (batch, ..., width).
 
         Args:
             x: Input of the Linear.
             *args: Passed on to it.
-            adapter_names: One adapter name per row, for mixed batches. Default: the active adapters.
             **kwargs: Passed on to it.
         """
         hidden = self.base_layer(x, *args, **kwargs)
-        return self._adapt(hidden, hidden, adapter_names)
+        return self._adapt(hidden, hidden)
 
 
 class ParallelBottleneck(nn.Module, BottleneckLayer):
@@ -176,12 +209,11 @@ class ParallelBottleneck(nn.Module, BottleneckLayer):
         super().__init__()
         BottleneckLayer.__init__(self, base_layer, width)
 
-    def forward(self, hidden: Tensor, target: Tensor, adapter_names: Sequence[str] | None = None) -> Tensor:
+    def forward(self, hidden: Tensor, target: Tensor) -> Tensor:
         """Add to `target` what the bottlenecks make of `hidden`.
 
         Args:
             hidden: Input of the sub-layer, shape (batch, ..., width).
             target: What it is added to, the same shape.
-            adapter_names: One adapter name per row, for mixed batches. Default: the active adapters.
         """
-        return self._adapt(hidden, target, adapter_names)
+        return self._adapt(hidden, target)

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import torch
 from peft.tuners.tuners_utils import BaseTuner
+from peft.utils.other import AuxiliaryTrainingWrapper
 from torch import nn
 
 from intent_adapters.bottleneck.config import BottleneckConfig
@@ -22,8 +23,23 @@ from intent_adapters.bottleneck.layer import (
     SequentialBottleneck,
 )
 from intent_adapters.bottleneck.registration import PREFIX
-from intent_adapters.bottleneck.sites import SiteKind, embedding_dim, find_sites, site_width, tensor_prefix
-from intent_adapters.bottleneck.slots import HEAD_SLOT, HeadSlot, ParallelSlot, add_head_slot, add_parallel_slot
+from intent_adapters.bottleneck.sites import (
+    COMPILED,
+    PARALLEL_SLOT,
+    SiteKind,
+    embedding_dim,
+    find_sites,
+    site_width,
+    tensor_prefix,
+)
+from intent_adapters.bottleneck.slots import (
+    HEAD_SLOT,
+    HeadSlot,
+    ParallelSlot,
+    add_head_slot,
+    add_parallel_slot,
+    remove_slots,
+)
 from intent_adapters.bottleneck.validation import BASE_ROWS, check_adapter_name
 from intent_adapters.errors import ConfigError
 
@@ -38,10 +54,33 @@ class BottleneckModel(BaseTuner):
     prefix: str = PREFIX
     tuner_layer_cls = IntentTunerLayer
 
-    def inject_adapter(self, model: nn.Module, adapter_name: str, *args: Any, **kwargs: Any) -> None:
-        """Inject an adapter, if it can have that name; see PEFT's `BaseTuner.inject_adapter`."""
-        check_adapter_name(adapter_name)
-        super().inject_adapter(model, adapter_name, *args, **kwargs)
+    # The config that was asked for last, and its sites.
+    _last_kinds: tuple[BottleneckConfig | None, dict[str, SiteKind]] = (None, {})
+
+    def inject_adapter(
+        self,
+        model: nn.Module,
+        adapter_name: str,
+        autocast_adapter_dtype: bool = True,
+        low_cpu_mem_usage: bool = False,
+        state_dict: dict[str, torch.Tensor] | None = None,
+    ) -> None:
+        """Inject an adapter, if it can have that name; see PEFT's `BaseTuner.inject_adapter`.
+
+        Raises:
+            ConfigError: The name or the config does not fit, or `state_dict` has adapters where the config has none.
+        """
+        check_adapter_name(adapter_name, _name_parts(model))
+        if state_dict is not None:
+            self._check_places(_checked(self.peft_config[adapter_name]), state_dict)
+        super().inject_adapter(model, adapter_name, autocast_adapter_dtype, low_cpu_mem_usage, state_dict)
+
+    def _check_places(self, config: BottleneckConfig, state_dict: dict[str, torch.Tensor]) -> None:
+        places = {name.partition(f".{PREFIX}")[0] for name in state_dict if f".{PREFIX}" in name}
+        places = {place.replace(COMPILED, "") for place in places}
+        unknown = places - self._site_kinds(config).keys() - ({HEAD_SLOT} if config.labels is not None else set())
+        if unknown:
+            raise ConfigError(f"the weights have an adapter at {min(unknown)!r}, which is no site of their config")
 
     def _prepare_adapter_config(self, peft_config: Any, model_config: Any) -> Any:
         """Leave the config as it is: sites are found by name on the model, and the saved config stays portable."""
@@ -56,16 +95,29 @@ class BottleneckModel(BaseTuner):
             site_width(model, path, kind)
         if config.labels is not None:
             embedding_dim(model, config)
-        self._site_kinds: dict[str, SiteKind] = {tensor_prefix(path, kind): kind for path, kind in sites.items()}
+        wholes = tuple(config.modules_to_save or ())
+        if wholes and not any(name.endswith(wholes) for name, _ in model.named_modules()):
+            raise ConfigError(
+                f"modules_to_save={config.modules_to_save} matches no module of this {type(model).__name__}"
+            )
         for path, kind in sites.items():
             if kind != "after":
                 add_parallel_slot(model.get_submodule(path), kind)
         if config.labels is not None:
-            add_head_slot(model)
+            add_head_slot(_uncompiled(model))
 
     def _check_target_module_exists(self, peft_config: Any, key: str) -> bool:  # type: ignore[override]
         """Whether the module `key` is a site or the head of this adapter."""
-        return key in self._site_kinds or (key == HEAD_SLOT and peft_config.labels is not None)
+        name = key.replace(COMPILED, "")
+        return name in self._site_kinds(peft_config) or (name == HEAD_SLOT and peft_config.labels is not None)
+
+    def _site_kinds(self, config: BottleneckConfig) -> dict[str, SiteKind]:
+        """The modules that hold an adapter's bottlenecks: at the site, or in its slot. PEFT asks for each module."""
+        known, kinds = self._last_kinds
+        if known is not config:
+            kinds = {tensor_prefix(path, kind): kind for path, kind in find_sites(self.model, config).items()}
+            self._last_kinds = config, kinds
+        return kinds
 
     def _create_and_replace(
         self,
@@ -79,31 +131,51 @@ class BottleneckModel(BaseTuner):
     ) -> None:
         config = _checked(peft_config)
         layer: IntentHead | BottleneckLayer
-        if isinstance(target, IntentHead) or (current_key == HEAD_SLOT and isinstance(target, HeadSlot)):
+        if isinstance(target, IntentHead | HeadSlot):
             layer = target if isinstance(target, IntentHead) else IntentHead(target)
             device, dtype = _device_and_dtype(self.model)
             layer.update_layer(adapter_name, config, embedding_dim(self.model, config), device, dtype)
         else:
-            layer = target if isinstance(target, BottleneckLayer) else self._new_layer(target, current_key)
+            layer = target if isinstance(target, BottleneckLayer) else self._new_layer(target, config, current_key)
             # A slot has no weights of its own: those beside it tell where the site is.
             device, dtype = _device_and_dtype(parent if isinstance(layer, ParallelBottleneck) else target)
             layer.update_layer(adapter_name, config, device, dtype)
         if layer is not target:
-            setattr(parent, target_name, layer)
+            setattr(_uncompiled(parent), target_name, layer)
         if adapter_name not in self.active_adapters:
             layer.set_requires_grad(adapter_name, False)
 
-    def _new_layer(self, target: nn.Module, current_key: str) -> BottleneckLayer:
-        kind = self._site_kinds.get(current_key)
-        if kind is None:
-            raise ConfigError(f"the weights have an adapter at {current_key!r}, which is no site of their config")
-        if isinstance(target, ParallelSlot):
-            return ParallelBottleneck(target, site_width(self.model, current_key, kind))
-        return SequentialBottleneck(target, site_width(self.model, current_key, kind))
+    def _new_layer(self, target: nn.Module, config: BottleneckConfig, current_key: str) -> BottleneckLayer:
+        name = current_key.replace(COMPILED, "")
+        width = site_width(self.model, name, self._site_kinds(config)[name])
+        return (ParallelBottleneck if isinstance(target, ParallelSlot) else SequentialBottleneck)(target, width)
 
     def _replace_module(self, parent: nn.Module, child_name: str, new_module: nn.Module, child: nn.Module) -> None:
         """Put a module in another's place; PEFT's own version needs modules with weights, which slots have not."""
-        setattr(parent, child_name, new_module)
+        setattr(_uncompiled(parent), child_name, new_module)
+
+    @classmethod
+    def _remove_adapter_name_from_key(cls, key: str, adapter_name: str) -> str:
+        """Name weights on disk as on an encoder that is not compiled, so that either kind reads them."""
+        name: str = super()._remove_adapter_name_from_key(key, adapter_name)
+        return name.replace(COMPILED, "")
+
+    def unload(self) -> nn.Module:
+        """Take off all adapters and whatever else the method put on the encoder.
+
+        Returns:
+            The encoder, as it was before the first adapter; what `modules_to_save` trained stays in it, as in PEFT.
+        """
+        model: nn.Module = super().unload()
+        remove_slots(model)
+        return model
+
+    def _cast_adapter_dtype(self, adapter_name: str, autocast_adapter_dtype: bool = True) -> None:
+        """Obey `autocast_adapter_dtype=False`: without it, adapters are in float32 at least from the beginning."""
+        if not autocast_adapter_dtype:
+            for module in self.model.modules():
+                if isinstance(module, IntentTunerLayer):
+                    module.cast_to_base(adapter_name)
 
     @contextmanager
     def _enable_peft_forward_hooks(self, *args: Any, **kwargs: Any) -> Iterator[None]:
@@ -115,12 +187,24 @@ class BottleneckModel(BaseTuner):
         self._check_adapter_names(adapter_names)
         inject = partial(_inject_adapter_names, adapter_names=list(adapter_names))
         layers = [module for module in self.modules() if isinstance(module, BottleneckLayer)]
-        handles = [layer.register_forward_pre_hook(inject, with_kwargs=True) for layer in layers]
+        wholes = [module for module in self.modules() if isinstance(module, AuxiliaryTrainingWrapper)]
+        if wholes and self._is_compiled():
+            raise ConfigError("adapter_names on a compiled model is not for adapters with modules_to_save")
+        handles = [whole.register_forward_pre_hook(inject, with_kwargs=True) for whole in wholes]
         try:
+            for layer in layers:
+                layer.adapter_names = list(adapter_names)
             yield
         finally:
             for handle in handles:
                 handle.remove()
+            for layer in layers:
+                layer.adapter_names = None
+
+    def _is_compiled(self) -> bool:
+        return torch.compiler.is_compiling() or any(
+            COMPILED in f"{name}." or module._compiled_call_impl is not None for name, module in self.named_modules()
+        )
 
     def _check_adapter_names(self, adapter_names: Any) -> None:
         if self.training:
@@ -154,6 +238,27 @@ def _checked(peft_config: Any) -> BottleneckConfig:
     if not isinstance(peft_config, BottleneckConfig):
         raise ConfigError(f"expected a BottleneckConfig, got a {type(peft_config).__name__}")
     return peft_config
+
+
+def _name_parts(model: nn.Module) -> set[str]:
+    """What stands between dots in the names of parameters, those of a `PeftModel` included, less adapters' names."""
+    own = (name for name, _ in model.named_modules() if PREFIX not in name and ".modules_to_save." not in name)
+    adapters = (*BottleneckLayer.adapter_layer_names, *IntentHead.adapter_layer_names, HEAD_SLOT, PARALLEL_SLOT)
+    return {
+        "base_model",
+        "model",
+        "weight",
+        "bias",
+        "scale",
+        *adapters,
+        *(part for name in own for part in name.split(".")),
+    }
+
+
+def _uncompiled(module: nn.Module) -> nn.Module:
+    """The module that torch.compile has wrapped: submodules put on the wrapper are not found again."""
+    inside: nn.Module = getattr(module, COMPILED.removesuffix("."), module)
+    return inside
 
 
 def _inject_adapter_names(

@@ -23,12 +23,16 @@ class ExternalPeftType(str):
     @property
     def value(self) -> str:
         """The plain string."""
-        return str(self)
+        return str.__str__(self)
 
     @property
     def name(self) -> str:
         """The same: PEFT's own members have equal names and values."""
-        return str(self)
+        return self.value
+
+    def __str__(self) -> str:
+        """As an enum's member shows itself: PEFT's status report takes what is behind the dot."""
+        return f"PeftType.{self.value}"
 
 
 INTENT_BOTTLENECK = ExternalPeftType("INTENT_BOTTLENECK")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,6 +21,9 @@ SiteKind = Literal["after", "parallel", "parallel_residual"]
 - `"parallel_residual"`: the module is called as `module(h, x)` where x, the input of the feed-forward sub-layer, is
   only the residual inside it; the call becomes `module(h, x + delta(x))`, which is the same sum.
 """
+
+COMPILED = "_orig_mod."
+"""What torch.compile puts before the names of the modules inside a compiled one."""
 
 PARALLEL_SLOT = "intent_parallel"
 """The submodule, at a parallel site, that holds the adapter: the site's module itself keeps its name and children."""
@@ -81,21 +84,23 @@ def find_sites(model: nn.Module, config: BottleneckConfig) -> dict[str, SiteKind
         config: Says which sites; its `target_modules`, if given, override the table of architectures.
 
     Returns:
-        Module name -> kind of the site, in the order of `model.named_modules()`; empty for `sites="none"`.
+        Module name -> kind of the site, in the order of `model.named_modules()`; empty for `sites="none"`. The names
+        are those in the model as it is before `torch.compile`.
 
     Raises:
         ConfigError: The architecture is unknown, no module matches, or a matching one cannot take an adapter.
     """
     if config.sites == "none":
         return {}
+    own_modules = _own_modules(model, config)
     if config.target_modules is not None:
-        return _chosen_sites(model, config)
+        return _chosen_sites(model, config, own_modules)
     model_type = getattr(getattr(model, "config", None), "model_type", None)
     layout = LAYOUTS.get(str(model_type))
     if layout is None:
         raise ConfigError(
             f"no adapter sites are known for the architecture model_type={model_type!r}; "
-            f"known are {', '.join(LAYOUTS)}. {_how_to_choose(model)}"
+            f"known are {', '.join(LAYOUTS)}. {_how_to_choose(own_modules)}"
         )
     patterns: dict[str, SiteKind] = {layout.feed_forward: "after"}
     if config.sites == "houlsby":
@@ -105,15 +110,12 @@ def find_sites(model: nn.Module, config: BottleneckConfig) -> dict[str, SiteKind
     # The encoder may be part of a larger model, as in BertForSequenceClassification: then its names have a prefix.
     compiled = {re.compile(rf"(?:.*\.)?{pattern}"): kind for pattern, kind in patterns.items()}
     sites: dict[str, SiteKind] = {
-        name: kind
-        for name, _ in model.named_modules()
-        for pattern, kind in compiled.items()
-        if pattern.fullmatch(name)
+        name: kind for name in own_modules for pattern, kind in compiled.items() if pattern.fullmatch(name)
     }
     if not sites:
         raise ConfigError(
             f"this {type(model).__name__} of model_type={model_type!r} has none of the modules at which "
-            f"sites={config.sites!r} puts adapters. {_how_to_choose(model)}"
+            f"sites={config.sites!r} puts adapters. {_how_to_choose(own_modules)}"
         )
     return sites
 
@@ -160,14 +162,21 @@ def embedding_dim(model: nn.Module, config: BottleneckConfig) -> int:
     return dim
 
 
-def _own_modules(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """The encoder's own modules by name: what adapters have inside them is left out."""
+def _own_modules(model: nn.Module, config: BottleneckConfig) -> dict[str, nn.Module]:
+    """The encoder's own modules by name: without what is inside of adapters or is trained whole."""
+    own: dict[str, nn.Module] = {}
     inside: tuple[str, ...] = ()
     for name, module in model.named_modules():
-        if not name.startswith(inside):
-            yield name, module
-            if isinstance(module, BaseTunerLayer):
-                inside += (f"{name}.",)
+        name = name.replace(COMPILED, "")
+        if name.startswith(inside):
+            continue
+        if _is_named(name, config.modules_to_save or ()):
+            inside += (f"{name}.",)
+            continue
+        own[name] = module
+        if isinstance(module, BaseTunerLayer):
+            inside += (f"{name}.",)
+    return own
 
 
 def _unwrapped(module: nn.Module) -> Any:
@@ -179,37 +188,40 @@ def _hidden_size(model: nn.Module) -> int | None:
     return size if isinstance(size, int) else None
 
 
-def _chosen_sites(model: nn.Module, config: BottleneckConfig) -> dict[str, SiteKind]:
+def _chosen_sites(
+    model: nn.Module, config: BottleneckConfig, own_modules: Mapping[str, nn.Module]
+) -> dict[str, SiteKind]:
     kind: SiteKind = "parallel" if config.sites == "parallel" else "after"
     sites: dict[str, SiteKind] = {}
-    for name, module in _own_modules(model):
-        if not _matches(config.target_modules, name):
+    for name, module in own_modules.items():
+        if not _is_named(name, config.target_modules or ()):
             continue
         if kind == "after" and not hasattr(_unwrapped(module), "out_features"):
             raise ConfigError(
                 f"target_modules matches {name!r}, a {type(module).__name__}, but with sites={config.sites!r} an "
-                f"adapter follows a Linear. {_how_to_choose(model)}"
+                f"adapter follows a Linear. {_how_to_choose(own_modules)}"
             )
         sites[name] = kind
     if not sites:
-        raise ConfigError(f"target_modules={config.target_modules!r} matches no module. {_how_to_choose(model)}")
+        raise ConfigError(f"target_modules={config.target_modules!r} matches no module. {_how_to_choose(own_modules)}")
     return sites
 
 
-def _matches(target_modules: list[str] | str | None, name: str) -> bool:
-    if isinstance(target_modules, str):
-        return re.fullmatch(target_modules, name) is not None
-    return any(name == target or name.endswith(f".{target}") for target in target_modules or ())
+def _is_named(name: str, endings: Iterable[str]) -> bool:
+    return any(name == ending or name.endswith(f".{ending}") for ending in endings)
 
 
-def _how_to_choose(model: nn.Module) -> str:
-    names = (
-        re.sub(r"\.\d+\.", ".N.", n) for n, module in _own_modules(model) if isinstance(_unwrapped(module), nn.Linear)
+def _how_to_choose(own_modules: Mapping[str, nn.Module]) -> str:
+    candidates = list(
+        dict.fromkeys(
+            re.sub(r"\.\d+\.", ".N.", name)
+            for name, module in own_modules.items()
+            if isinstance(_unwrapped(module), nn.Linear)
+        )
     )
-    candidates = list(dict.fromkeys(names))
     shown = ", ".join(candidates[:20]) + (", ..." if len(candidates) > 20 else "")
     return (
         "To choose them yourself, give target_modules the endings of the names of the Linear modules whose output is "
-        "to be adapted, usually those that end a sub-layer, or one regular expression for whole names. "
+        "to be adapted, usually those that end a sub-layer. "
         f"This model's Linear modules (N is a number): {shown or 'none'}."
     )

@@ -8,18 +8,17 @@ from typing import Any
 
 from torch import nn
 
-from intent_adapters.bottleneck.patterns import check_pattern
 from intent_adapters.errors import ConfigError, shorten
 
 BASE_ROWS = "__base__"
-"""In `adapter_names`, the name of the rows that no adapter shall touch; PEFT's convention."""
+"""In `adapter_names`, the name of the rows that no adapter touches; PEFT's convention."""
 
 # Control characters, line separators, and those that turn the direction of the text round them.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 MAXIMUM_LABELS = 100_000
 MAXIMUM_TEXT = 10_000
-MAXIMUM_TARGETS = 1_000
+MAXIMUM_MODULES = 1_000
 
 
 def check_flag(name: str, value: Any) -> bool:
@@ -85,36 +84,38 @@ def check_labels(value: Any) -> list[str]:
     return [str.__str__(label) for label in value]  # of a member of an enumeration its value, not its name
 
 
-def check_target_modules(value: Any) -> list[str] | str | None:
-    """None, a regular expression as `check_pattern` wants it, or a collection of non-empty names, returned sorted."""
+def check_module_names(name: str, value: Any) -> list[str] | None:
+    """None, or a collection of 1 to 1,000 names of modules, returned sorted and each once."""
     if value is None:
         return None
-    if isinstance(value, str | list | tuple | set | frozenset) and len(value) > MAXIMUM_TARGETS:
-        raise ConfigError(
-            f"target_modules must have at most {MAXIMUM_TARGETS} names, or characters if it is a regular expression, "
-            f"got {len(value)}"
-        )
     if isinstance(value, str):
-        try:
-            re.compile(value)
-        except (re.error, RecursionError, OverflowError) as error:
-            raise ConfigError(f"target_modules is not a regular expression: {error}; got {shorten(value)}") from error
-        if value:
-            check_pattern(value)
-            return value
-    elif isinstance(value, list | tuple | set | frozenset) and value and all(isinstance(v, str) and v for v in value):
-        return sorted(set(value))
-    raise ConfigError(
-        f"target_modules must be a regular expression or a list of module names, not empty, got {shorten(value)}"
-    )
+        raise ConfigError(
+            f"{name} must be a list of module names or of their endings, such as ['output.dense'], got the string "
+            f'{shorten(value)}; PEFT\'s regular expressions and its "all-linear" are not supported'
+        )
+    if not isinstance(value, list | tuple | set | frozenset) or not all(isinstance(v, str) and v for v in value):
+        raise ConfigError(f"{name} must be a list of module names or of their endings, got {shorten(value)}")
+    if not 1 <= len(value) <= MAXIMUM_MODULES:
+        raise ConfigError(f"{name} must have 1 to {MAXIMUM_MODULES} names, got {len(value)}")
+    return sorted(set(value))
 
 
-def check_adapter_name(name: Any) -> None:
-    """A name under which `torch.nn.ModuleDict` and PEFT can keep an adapter."""
+def check_adapter_name(name: Any, parts: Collection[str]) -> None:
+    """A name under which `torch.nn.ModuleDict` and PEFT can keep an adapter on a model.
+
+    Args:
+        name: The name.
+        parts: All that stands between dots in the names of the model's parameters.
+    """
     if not isinstance(name, str) or not name or "." in name or name == BASE_ROWS or hasattr(nn.ModuleDict(), name):
         raise ConfigError(
             f"an adapter cannot be named {shorten(name)}: a name must be a non-empty string without dots, and neither "
             f"{BASE_ROWS!r} nor an attribute of torch.nn.ModuleDict, such as 'keys'"
+        )
+    if name in parts:
+        raise ConfigError(
+            f"an adapter cannot be named {shorten(name)} on this model, whose parameters have {'.' + name + '.'!r} in "
+            "their names: PEFT would take those of other adapters for this one's and leave them out of their files"
         )
 
 

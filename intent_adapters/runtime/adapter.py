@@ -221,4 +221,9 @@ def _read_config(folder: Path) -> BottleneckConfig:
         raise AdapterError(f"{str(path)!r} has a setting that makes no sense: {error}") from error
     if not config.labels:
         raise AdapterError(f"{str(path)!r} names no labels: the adapter has no classification head and cannot answer.")
+    if config.modules_to_save:
+        raise AdapterError(
+            f"{str(path)!r} has modules_to_save={config.modules_to_save}: it changes modules of the base that "
+            "all agents share. Load it with PEFT, or train it without them."
+        )
     return config

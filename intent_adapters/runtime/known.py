@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from intent_adapters.errors import AgentError
 from intent_adapters.runtime.adapter import Adapter
@@ -15,6 +15,20 @@ from intent_adapters.runtime.resident import Resident
 AGENT_NAME = re.compile(r"\w[\w .+-]{0,94}(?<![ .])")
 
 Load = Callable[[], Adapter]
+
+
+class AgentOrigin(NamedTuple):
+    """What another store needs to have the same agent.
+
+    Attributes:
+        name: Its name.
+        source: Reads its adapter; or the adapter, if it is only in memory.
+        pinned: Whether it may not leave.
+    """
+
+    name: str
+    source: Load | Adapter
+    pinned: bool
 
 
 @dataclass(frozen=True)

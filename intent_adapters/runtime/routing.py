@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from intent_adapters.bottleneck import NON_LINEARITIES
+from intent_adapters.bottleneck import NON_LINEARITIES, SiteKind
+from intent_adapters.bottleneck.slots import hook_parallel_site
 from intent_adapters.runtime.batching import Block
 from intent_adapters.runtime.slab import SiteTensors, Slab
 
@@ -29,7 +29,7 @@ class Router:
 
     def __init__(self, encoder: nn.Module) -> None:
         self._encoder = encoder
-        self._hooked: set[tuple[str, str]] = set()
+        self._hooked: set[tuple[str, SiteKind]] = set()
         self._blocks: ContextVar[Sequence[_Work]] = ContextVar("blocks", default=())
 
     def prepare(self, slab: Slab) -> None:
@@ -57,24 +57,21 @@ class Router:
         finally:
             self._blocks.reset(token)
 
-    def _hook(self, path: str, kind: str) -> None:
+    def _hook(self, path: str, kind: SiteKind) -> None:
         module = self._encoder.get_submodule(path)
-        if kind == "parallel_residual":
+        if kind == "after":
+            module.register_forward_hook(lambda _, args, output: self._add(path, kind, output, output))
+            return
 
-            def before(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
-                states, residual = args
-                # The residual is still needed as it is elsewhere in the layer.
-                return states, self._add(path, kind, residual, residual.clone()) if self._blocks.get() else residual
+        def adapt(_: nn.Module, hidden: Tensor, target: Tensor) -> Tensor:
+            # What is added to may be the residual, which is still needed as it is elsewhere in the layer.
+            if target is hidden and self._blocks.get():
+                target = target.clone()
+            return self._add(path, kind, hidden, target)
 
-            module.register_forward_pre_hook(before)
-        else:
+        hook_parallel_site(module, kind, adapt)
 
-            def after(_: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor:
-                return self._add(path, kind, args[0] if kind == "parallel" else output, output)
-
-            module.register_forward_hook(after)
-
-    def _add(self, path: str, kind: str, source: Tensor, target: Tensor) -> Tensor:
+    def _add(self, path: str, kind: SiteKind, source: Tensor, target: Tensor) -> Tensor:
         for work in self._blocks.get():
             if work.slab.kinds.get(path) == kind:
                 target = target.contiguous()

@@ -39,10 +39,9 @@ def site_shapes(encoder: PreTrainedModel, config: BottleneckConfig) -> Mapping[s
     Raises:
         ConfigError: The config's sites are not on this encoder.
     """
-    targets = config.target_modules
     key = (
         config.sites,
-        tuple(targets) if isinstance(targets, list) else targets,
+        config.target_modules and tuple(config.target_modules),
         config.bottleneck_size,
         config.reduction_factor,
     )

@@ -18,7 +18,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from intent_adapters.errors import AgentError, IntentAdaptersError
 from intent_adapters.runtime.adapter import Adapter
 from intent_adapters.runtime.freed import give_back_freed_memory
-from intent_adapters.runtime.known import Agent, Load, StoreStats, check_form
+from intent_adapters.runtime.known import Agent, AgentOrigin, Load, StoreStats, check_form
 from intent_adapters.runtime.resident import Resident
 
 # Under a budget, freed memory is given back to the system after so many loads: it takes as long as one of them.
@@ -163,6 +163,28 @@ class AdapterStore:
         with self._changed:
             victims = self._enter([Agent(_normal(name), load) for name, load in loads.items()], replace)
         _release(victims)
+
+    def snapshot(self) -> list[AgentOrigin]:
+        """Where every agent comes from, all taken at one moment, in the order in which they came."""
+        with self._changed:
+            return [
+                AgentOrigin(agent.name, agent.load or agent.adapter(), agent.pinned) for agent in self._agents.values()
+            ]
+
+    def restore(self, agents: Iterable[AgentOrigin]) -> None:
+        """Take in the agents of another store; those that it loaded are loaded when they are first asked or pinned.
+
+        Raises:
+            AdapterError: A pinned agent cannot be read or does not fit.
+            AgentError: A name is taken, or the agents that may not leave take the whole budget.
+        """
+        for name, source, pinned in agents:
+            if isinstance(source, Adapter):
+                self.add(name, source)
+            else:
+                self.register({name: source})
+            if pinned:
+                self.pin(name)
 
     def remove(self, name: str) -> None:
         """Forget an agent; calls under way still finish with it.

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Literal, get_args
 
 import torch
-from peft import get_peft_model_state_dict, inject_adapter_in_model
+from peft import TaskType, get_peft_model_state_dict, inject_adapter_in_model
 from sentence_transformers import SentenceTransformer
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
@@ -216,8 +216,11 @@ def _complete(config: BottleneckConfig | None, task: Task, model: IntentModel, m
             circle_gamma=16.0,
             label_smoothing=0.05,
         )
+    if config.modules_to_save:
+        raise ConfigError(f"modules_to_save={config.modules_to_save} would change modules that all agents share")
     config = _changed(
         config,
+        task_type=TaskType.FEATURE_EXTRACTION,
         labels=task.intents,
         embedding_dim=task.embeddings.shape[1],
         base_model_name_or_path=model.base_name,

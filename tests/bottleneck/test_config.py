@@ -39,6 +39,7 @@ EVERYTHING = {
     "dropout": 0.1,
     "init_weights": False,
     "target_modules": ["a.dense", "b"],
+    "modules_to_save": ["classifier"],
     "labels": ["예약 취소", 'it\'s "quoted"\\', "🤖", "ß"],
     "head": "linear",
     "head_scale": 60.0,
@@ -71,7 +72,7 @@ def test_defaults():
     config = BottleneckConfig()
     assert (config.bottleneck_size, config.sites, config.head) == (16, "houlsby", "cosine")
     assert config.init_weights is True
-    assert config.task_type == TaskType.FEATURE_EXTRACTION
+    assert config.task_type is None
     assert type(config.peft_type) is ExternalPeftType
 
 
@@ -96,7 +97,7 @@ def test_the_file_names_the_type_and_is_written_the_same_each_time(tmp_path):
     BottleneckConfig(target_modules={"c", "a", "b"}).save_pretrained(str(tmp_path))
     written = json.loads((tmp_path / "adapter_config.json").read_text())
     assert written["peft_type"] == "INTENT_BOTTLENECK"
-    assert written["task_type"] == "FEATURE_EXTRACTION"
+    assert written["task_type"] is None
     assert written["target_modules"] == ["a", "b", "c"]
 
 
@@ -181,9 +182,12 @@ HOSTILE = [
     *({"labels": ["a", f"b{character}"]} for character in ("\x1b[31m", "\n", "\x9b", "\u202e", "\u2067", "\u2028")),
     {"labels": ["a" * 10_001]},
     {"labels": [str(i) for i in range(100_001)]},
-    *({"target_modules": value} for value in (3, "", [], [""], ["a", 1], {"a": 1}, "(", "a{99999999999}", True)),
+    *(
+        {name: value}
+        for name in ("target_modules", "modules_to_save")
+        for value in (3, "", [], [""], ["a", 1], {"a": 1}, r".*\.dense", "all-linear", True)
+    ),
     *({name: 3} for name in ("prompt", "base_fingerprint", "base_model_name_or_path", "revision", "peft_version")),
-    {"target_modules": "a" * 1_001},
     {"target_modules": [str(i) for i in range(1_001)]},
     {"prompt": "p" * 10_001},
     {"prompt": "\udfff"},
@@ -241,6 +245,15 @@ def test_a_field_of_a_later_version_is_dropped(tmp_path):
     assert read_back(tmp_path, {"from_the_future": 1}).labels == ["a", "b"]
 
 
+@pytest.mark.parametrize("value", [r".*\.dense", "all-linear", "dense"])
+@pytest.mark.parametrize("name", ["target_modules", "modules_to_save"])
+def test_a_string_for_names_of_modules_is_told_what_is_wanted(name, value):
+    with pytest.raises(
+        ConfigError, match=rf"{name} must be a list .*regular expressions .*all-linear.* not supported"
+    ):
+        BottleneckConfig(**{name: value})
+
+
 @pytest.mark.parametrize(
     ("field", "value", "known"),
     [("sites", "lora", "houlsby"), ("non_linearity", "swish", "silu"), ("head", "softmax", "cosine")],
@@ -294,7 +307,9 @@ VALID = st.fixed_dictionaries(
         "threshold": st.none() | st.floats(0, 1),
         "temperature": st.floats(0.01, 100),
         "prompt": st.none() | st.text(st.characters(codec="utf-8"), max_size=30),
-        "target_modules": st.none() | st.just(r".*\.dense") | st.lists(st.sampled_from("abc"), min_size=1),
+        "target_modules": st.none() | st.lists(st.sampled_from("abc"), min_size=1),
+        "modules_to_save": st.none() | st.lists(st.sampled_from("abc"), min_size=1),
+        "task_type": st.none() | st.sampled_from(list(TaskType)),
     },
 )
 

@@ -165,6 +165,7 @@ DAMAGES = {
     "head unknown": (lambda f: edit_config(f, head="pickle"), "head"),
     "head of another kind": (lambda f: edit_config(f, head="linear"), "lacks"),
     "target modules without end": (lambda f: edit_config(f, target_modules="(" * 50), "target_modules"),
+    "modules to save": (lambda f: edit_config(f, modules_to_save=["encoder"]), "modules_to_save.*Load it with PEFT"),
     "another base": (lambda f: edit_config(f, base_fingerprint="f" * 64), "was trained on the base"),
     "empty weights": (lambda f: (f / WEIGHTS).write_bytes(b""), "damaged"),
     "weights cut in the header": (truncate(WEIGHTS, 0.05), "damaged"),

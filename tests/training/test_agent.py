@@ -302,3 +302,9 @@ def test_training_looks_nothing_up_on_the_hub(model, monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", connect)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     train(model, epochs=1)
+
+
+def test_modules_that_all_agents_share_cannot_be_trained(model):
+    with pytest.raises(ConfigError, match=r"modules_to_save=\['pooler'\] would change modules that all agents share"):
+        train(model, config=BottleneckConfig(modules_to_save=["pooler"]))
+    assert model.agents == ()

@@ -45,6 +45,7 @@ class OnnxBase:
 
     def __init__(self, folder: Path, graph: str, threads: int) -> None:
         where = f"the graph {str(folder / graph)!r}"
+        self._opened = folder, graph, threads
         self.threads = threads
         content = read_graph(folder / graph)
         self.session = OnnxSession(content, threads, where)
@@ -55,6 +56,9 @@ class OnnxBase:
         self.tokenize = _tokenizer(folder, self.description)
         self.feeds = Feeds(self.description.sites)
         self._warm_up(where)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), self._opened  # sessions can be neither copied nor pickled
 
     def _check_ends(self, where: str) -> None:
         expected = {IDS: 2, MASK: 2} | {name: 3 for site in self.description.sites for name in site.inputs}
