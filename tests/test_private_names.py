@@ -31,6 +31,7 @@ PEFT = {
         "PEFT_TYPE_TO_TUNER_MAPPING",
     ],
     "peft.tuners.tuners_utils:BaseTuner": [
+        "_cast_adapter_dtype",
         "_check_merge_allowed",
         "_check_target_module_exists",
         "_create_and_replace",
