@@ -28,7 +28,7 @@ from transformers import (
 
 from intent_adapters.errors import ConfigError, DataError
 from intent_adapters.training.checkpoints import CHECKPOINTS, last_checkpoint
-from intent_adapters.training.randomness import own_randomness
+from intent_adapters.training.randomness import own_process
 
 CHUNK = 10_000
 
@@ -120,7 +120,7 @@ def pretrain(
     checkpoints = Path(output) / CHECKPOINTS
     last = last_checkpoint(output, resume=resume)
     blocks = pack_blocks(texts, tokenizer, training.block_length)
-    with own_randomness(training.seed):
+    with own_process(training.seed):
         config = AutoConfig.for_model(
             architecture, vocab_size=len(tokenizer), **_special_ids(tokenizer), **(shape or {})
         )
