@@ -77,7 +77,7 @@ def embed(
             parts.append(runtime.embed([texts[row] for row in rows], residents, batch_size))
             order += rows
     embeddings = parts[0].new_empty(len(texts), parts[0].shape[1])
-    embeddings[torch.tensor(order)] = torch.cat(parts)
+    embeddings[order] = torch.cat(parts)
     return embeddings
 
 

@@ -10,6 +10,7 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
 from intent_adapters.base import encoder_of, structural_copy
+from intent_adapters.errors import BaseError
 from intent_adapters.runtime.adapter import Adapter
 from intent_adapters.runtime.batching import batches, blocks
 from intent_adapters.runtime.resident import Residence, Resident
@@ -30,8 +31,12 @@ class TorchRuntime:
             weights are then held a second time, in bfloat16; pooling and heads stay in float32.
         adapter_dtype: In which adapters are held: `"float32"`, or `"float16"` for half the memory.
         max_adapter_bytes: What resident adapters may take together; `None` sets no limit.
+
+    Raises:
+        BaseError: The base cuts its embeddings short, which adapters are not made for.
     """
 
+    @own_settings(gradients=True)
     def __init__(
         self,
         base: SentenceTransformer,
@@ -40,6 +45,11 @@ class TorchRuntime:
         adapter_dtype: str = "float32",
         max_adapter_bytes: int | None = None,
     ) -> None:
+        if base.truncate_dim is not None:
+            raise BaseError(
+                f"The base has truncate_dim={base.truncate_dim}, but agents are trained and run on whole embeddings: "
+                "load it without truncate_dim."
+            )
         self._model = structural_copy(base).eval()
         self._encoder = encoder_of(self._model)
         self._device = self._encoder.device

@@ -24,6 +24,7 @@ from intent_adapters.runtime.adapter import HEAD, PREFIX, Adapter
 from intent_adapters.runtime.tokens import tokenizer_for
 from intent_adapters.surroundings import own_settings
 from intent_adapters.training.calibration import Calibration, Reader, calibrate_agent, check_rate
+from intent_adapters.training.cut_texts import warn_of_cut_texts
 from intent_adapters.training.embedder import Embedder
 from intent_adapters.training.loop import Run, run_training
 from intent_adapters.training.prototypes import class_means, fitting_scale
@@ -51,7 +52,7 @@ class TrainingResult:
         losses: Mean over the last epoch of each term of the loss, and their sum "loss"; empty for the probe.
         validation_accuracy: Between 0 and 1, of the weights that were kept; None without validation rows.
         calibration: What its probabilities, its scope score and its threshold rest on; None without calibration, or
-            where no intent has two utterances.
+            where no intent has two utterances and nothing is given that is out of scope.
         seconds: What it took.
     """
 
@@ -156,6 +157,7 @@ def train_agent(
             validation=validation,
             label_names=False if method == "probe" else label_names,
         )
+        warn_of_cut_texts(frozen, task)
         foreign = prepare_out_of_scope(out_of_scope, task)
         config = _complete(config, task, model, method)
         if circle_weight is not None:

@@ -132,8 +132,8 @@ def pretrain(
             data_collator=DataCollatorForLanguageModeling(tokenizer, mlm_probability=training.mask_share),
         )
         trainer.train(resume_from_checkpoint=last)
-    if trainer.is_world_process_zero():
-        _save(model, tokenizer, Path(output), training.max_seq_length)
+        if trainer.is_world_process_zero():  # opening it again draws the weights of a pooler
+            _save(model, tokenizer, Path(output), training.max_seq_length)
     return [{name: value for name, value in entry.items() if name != "epoch"} for entry in trainer.state.log_history]
 
 

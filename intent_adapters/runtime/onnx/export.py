@@ -25,10 +25,10 @@ from intent_adapters.runtime.onnx.graph import Graph
 from intent_adapters.runtime.onnx.layout import layout_of
 from intent_adapters.runtime.onnx.pooling import pool
 from intent_adapters.runtime.onnx.session import OUTPUT
-from intent_adapters.surroundings import own_settings
 from intent_adapters.runtime.onnx.sites import GraphSite
 from intent_adapters.runtime.shapes import site_shapes
 from intent_adapters.runtime.tokens import FastTokenizer, tokenizer_for
+from intent_adapters.surroundings import own_settings
 
 ARITHMETIC: dict[Precision, Arithmetic] = {"float32": Float32(), "int8": Int8()}
 # How far the embeddings of the graph may be from PyTorch's: largest difference of a number; least cosine.
