@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, Unpack, get_args
 
@@ -33,8 +32,10 @@ class OnnxBase:
         description: What the graph says about itself: fingerprint, precision, sites.
         encoder: The architecture, without weights.
         tokenize: Makes token numbers of texts.
-        lone: Runs the graph on the calling thread alone.
+        session: Runs the graph, one run on all threads.
+        lone: Runs it on the calling thread alone.
         feeds: Makes inputs of bottlenecks.
+        threads: How many threads one run may use.
 
     Raises:
         BaseError: Files are damaged, or do not belong together.
@@ -43,27 +44,16 @@ class OnnxBase:
 
     def __init__(self, folder: Path, graph: str, threads: int) -> None:
         where = f"the graph {str(folder / graph)!r}"
-        self._process = os.getpid()
-        self._threads = threads
+        self.threads = threads
         content = read_graph(folder / graph)
-        self.lone = OnnxSession(content, 1, where)
-        self._shared = OnnxSession(content, threads, where) if threads > 1 else self.lone
-        self.description = Description.read(self.lone.metadata, where)
+        self.session = OnnxSession(content, threads, where)
+        self.lone = OnnxSession(content, 1, where) if threads > 1 else self.session
+        self.description = Description.read(self.session.metadata, where)
         self._check_ends(where)
         self.encoder = _architecture(folder)
         self.tokenize = _tokenizer(folder, self.description)
         self.feeds = Feeds(self.description.sites)
         self._warm_up(where)
-
-    @property
-    def threads(self) -> int:
-        """How many threads one run may use: one in a forked process, which has not those that were started before."""
-        return self._threads if os.getpid() == self._process else 1
-
-    @property
-    def session(self) -> OnnxSession:
-        """Runs the graph, one run on all threads."""
-        return self._shared if self.threads > 1 else self.lone
 
     def _check_ends(self, where: str) -> None:
         expected = {IDS: 2, MASK: 2} | {name: 3 for site in self.description.sites for name in site.inputs}
