@@ -95,26 +95,27 @@ def test_a_thread_that_seeds_and_draws_has_no_influence(model, request):
 
 def stage_1(folder, name, base):
     train_encoder(base, PAIRS, folder / name, training=PairTraining(steps=3, batch_size=8, warmup_steps=1, seed=5))
-    return SentenceTransformer(str(folder / name), device="cpu").state_dict()
 
 
 def pretraining(folder, name, _):
     shape = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
     training = MaskedTraining(steps=3, batch_size=4, block_length=16, max_seq_length=16, warmup_steps=1, seed=5)
     pretrain(["cancel my visit please"] * 40, tiny_tokenizer(), folder / name, shape=shape, training=training)
-    return SentenceTransformer(str(folder / name), device="cpu").state_dict()
 
 
 @pytest.mark.parametrize("stage", [stage_1, pretraining])
 def test_trainings_that_share_the_process_take_turns(stage, folder, tmp_path):
     names = ["a", "b"]
     bases = [tiny_base(folder) for _ in range(3)]
-    alone = stage(tmp_path, "alone", bases[0])
+    stage(tmp_path, "alone", bases[0])
     states = global_states()
     with ThreadPoolExecutor(2) as pool:
-        together = list(pool.map(lambda pair: stage(tmp_path, *pair), zip(names, bases[1:], strict=True)))
-    assert all(same(alone, other) for other in together)
+        list(pool.map(lambda pair: stage(tmp_path, *pair), zip(names, bases[1:], strict=True)))
     assert global_states() == states
+    alone, *together = (
+        SentenceTransformer(str(tmp_path / name), device="cpu").state_dict() for name in ("alone", *names)
+    )
+    assert all(same(alone, other) for other in together)
 
 
 @pytest.mark.parametrize("ending", [KeyboardInterrupt, ValueError])
