@@ -15,10 +15,12 @@ from sentence_transformers import SentenceTransformer
 
 from intent_adapters import BottleneckConfig, IntentModel
 from intent_adapters.training import train_agent
+from intent_adapters.training.distillation import distill
 from intent_adapters.training.encoder import train_encoder
 from intent_adapters.training.pair_training import PairTraining
 from intent_adapters.training.pretraining import MaskedTraining, pretrain
 from intent_adapters.training.randomness import own_process
+from intent_adapters.training.student import student_from_shape
 from tests.support.tiny import tiny_base, tiny_tokenizer
 
 ROWS = [
@@ -97,13 +99,19 @@ def stage_1(folder, name, base):
     train_encoder(base, PAIRS, folder / name, training=PairTraining(steps=3, batch_size=8, warmup_steps=1, seed=5))
 
 
+def stage_2(folder, name, base):
+    student = student_from_shape(base, {"num_hidden_layers": 1}, seed=3)
+    training = PairTraining(steps=3, batch_size=8, warmup_steps=1, seed=5)
+    distill(base, student, PAIRS, folder / name, num_relation_heads=4, training=training)
+
+
 def pretraining(folder, name, _):
     shape = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
     training = MaskedTraining(steps=3, batch_size=4, block_length=16, max_seq_length=16, warmup_steps=1, seed=5)
     pretrain(["cancel my visit please"] * 40, tiny_tokenizer(), folder / name, shape=shape, training=training)
 
 
-@pytest.mark.parametrize("stage", [stage_1, pretraining])
+@pytest.mark.parametrize("stage", [stage_1, stage_2, pretraining])
 def test_trainings_that_share_the_process_take_turns(stage, folder, tmp_path):
     names = ["a", "b"]
     bases = [tiny_base(folder) for _ in range(3)]
@@ -146,3 +154,18 @@ def test_an_interrupted_agent_training_leaves_the_model_as_it_was(model, monkeyp
     assert model.agents == ()
     assert global_states() == states
     assert not any(parameter.requires_grad for parameter in model.base.parameters())
+
+
+@pytest.mark.parametrize("stage", [stage_1, stage_2])
+def test_what_the_caller_set_for_itself_does_not_reach_the_first_stages(stage, folder, tmp_path):
+    bases = [tiny_base(folder) for _ in range(2)]
+    stage(tmp_path, "plain", bases[0])
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+            stage(tmp_path, "set", bases[1])
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+    plain, other = (SentenceTransformer(str(tmp_path / name), device="cpu").state_dict() for name in ("plain", "set"))
+    assert same(plain, other)
