@@ -20,6 +20,7 @@ from intent_adapters.artifacts.folders import read_whole
 from intent_adapters.base_files import check_weights, read_shapes
 from intent_adapters.errors import BaseError
 from intent_adapters.hub.fetching import HubOptions, fetch_base
+from intent_adapters.surroundings import own_settings
 
 SAFE_MODULES = frozenset({"Transformer", "Pooling", "Normalize", "Dense"})
 # What a tokenizer does is part of the base. Its files change with every release of the libraries that write them, so
@@ -71,14 +72,15 @@ def _read_base(folder: Path, name: str, device: str | torch.device | None) -> Se
     _refuse_foreign_modules(folder, name)
     shapes = read_shapes(folder, name)
     try:
-        model = SentenceTransformer(
-            str(folder),
-            device=None if device is None else str(device),
-            local_files_only=True,  # all there is to fetch has been fetched
-            trust_remote_code=False,
-            # fp16 files are for the disk; CPUs want float32, and fingerprints are taken from it.
-            model_kwargs={"use_safetensors": True, "dtype": torch.float32},
-        )
+        with own_settings(gradients=True):  # an encoder made in inference mode cannot be trained on
+            model = SentenceTransformer(
+                str(folder),
+                device=None if device is None else str(device),
+                local_files_only=True,  # all there is to fetch has been fetched
+                trust_remote_code=False,
+                # fp16 files are for the disk; CPUs want float32, and fingerprints are taken from it.
+                model_kwargs={"use_safetensors": True, "dtype": torch.float32},
+            )
         encoder_of(model)
     except BaseError:
         raise

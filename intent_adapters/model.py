@@ -16,6 +16,7 @@ from sentence_transformers import SentenceTransformer
 from intent_adapters.agents import AgentCollection
 from intent_adapters.base import fingerprint, open_base
 from intent_adapters.errors import AgentError, ConfigError, IntentAdaptersError
+from intent_adapters.forking import survive_forks
 from intent_adapters.hub.cards import CardFacts
 from intent_adapters.hub.fetching import HubOptions, fetch_base
 from intent_adapters.hub.publishing import Published, PublishOptions, publish_adapter, publish_base
@@ -77,6 +78,7 @@ class IntentModel(AgentCollection):
         check_choice("adapter_dtype", adapter_dtype, ("float32", "float16"))
         if max_adapter_bytes is not None:
             check_range("max_adapter_bytes", max_adapter_bytes, 1)
+        survive_forks()
         self.base_revision = revision
         self._base = base
         self._settings = {"dtype": dtype, "adapter_dtype": adapter_dtype, "max_adapter_bytes": max_adapter_bytes}

@@ -13,7 +13,7 @@ from sentence_transformers import SentenceTransformer
 from sklearn.linear_model import LogisticRegression
 
 from intent_adapters.errors import MissingExtraError
-from intent_adapters.training.randomness import own_randomness
+from intent_adapters.training.randomness import own_process
 
 ITERATIONS = 20
 """Pairs of one meaning, and as many of two, that SetFit makes of each row: all pairs of hundreds of intents would take
@@ -51,7 +51,7 @@ def run_setfit(encoder: str, train: Dataset, test: Dataset, seed: int, device: s
     numbers = {label: number for number, label in enumerate(sorted({label for _, label in rows}))}
     body = SentenceTransformer(encoder, device=device).float()
     on_gpu = body.device.type == "cuda"
-    with own_randomness(seed), tempfile.TemporaryDirectory() as folder:
+    with own_process(seed), tempfile.TemporaryDirectory() as folder:
         model = SetFitModel(model_body=body, model_head=LogisticRegression(max_iter=1000))
         settings = TrainingArguments(
             output_dir=folder,

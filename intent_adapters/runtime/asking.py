@@ -92,8 +92,8 @@ def embed(
         for rows, residents in shares:
             parts.append(runtime.embed([texts[row] for row in rows], residents, batch_size))
             order += rows
-    embeddings = torch.empty(len(texts), parts[0].shape[1])
-    embeddings[torch.tensor(order)] = torch.cat(parts)
+    embeddings = parts[0].new_empty(len(texts), parts[0].shape[1])
+    embeddings[order] = torch.cat(parts)
     return embeddings
 
 

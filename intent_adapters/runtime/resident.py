@@ -15,6 +15,7 @@ from intent_adapters.runtime.adapter import Adapter, site_tensors
 from intent_adapters.runtime.head import AgentHead
 from intent_adapters.runtime.shapes import site_shapes
 from intent_adapters.runtime.slab import DTYPES, Signature, Slab
+from intent_adapters.surroundings import own_settings
 
 # Config, head and bookkeeping as Python objects, less the labels and tensors (measured with many tiny adapters).
 OBJECT_BYTES = 12_000
@@ -93,7 +94,7 @@ class Residence:
             AdapterError: It does not fit the encoder.
         """
         # Also when a prediction loads it: what is made in inference mode could not be written to later, outside of it.
-        with torch.inference_mode(False), torch.no_grad():
+        with own_settings(gradients=True), torch.no_grad():
             return self._admit(adapter)
 
     def _admit(self, adapter: Adapter) -> Resident:

@@ -10,11 +10,13 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
 from intent_adapters.base import encoder_of, structural_copy
+from intent_adapters.errors import BaseError
 from intent_adapters.runtime.adapter import Adapter
 from intent_adapters.runtime.batching import batches, blocks
 from intent_adapters.runtime.resident import Residence, Resident
 from intent_adapters.runtime.routing import Router
-from intent_adapters.runtime.tokens import tokenizer_for
+from intent_adapters.runtime.tokens import Tokenizer, tokenizer_for
+from intent_adapters.surroundings import own_settings
 
 
 class TorchRuntime:
@@ -23,13 +25,18 @@ class TorchRuntime:
     Safe to call from several threads: routes are per thread, and an adapter never changes while it is resident.
 
     Args:
-        base: The sentence encoder; it is not touched, a structural copy of it is.
+        base: The sentence encoder; it is not touched, a structural copy of it is. When its `max_seq_length` is set
+            anew, texts are cut there from the next call on.
         dtype: In which the encoder computes: `"float32"`, or `"bfloat16"` for CPUs and GPUs that multiply in it. Its
             weights are then held a second time, in bfloat16; pooling and heads stay in float32.
         adapter_dtype: In which adapters are held: `"float32"`, or `"float16"` for half the memory.
         max_adapter_bytes: What resident adapters may take together; `None` sets no limit.
+
+    Raises:
+        BaseError: The base cuts its embeddings short, which adapters are not made for.
     """
 
+    @own_settings(gradients=True)
     def __init__(
         self,
         base: SentenceTransformer,
@@ -38,12 +45,18 @@ class TorchRuntime:
         adapter_dtype: str = "float32",
         max_adapter_bytes: int | None = None,
     ) -> None:
+        if base.truncate_dim is not None:
+            raise BaseError(
+                f"The base has truncate_dim={base.truncate_dim}, but agents are trained and run on whole embeddings: "
+                "load it without truncate_dim."
+            )
         self._model = structural_copy(base).eval()
         self._encoder = encoder_of(self._model)
         self._device = self._encoder.device
         if dtype == "bfloat16":
             self._encoder.bfloat16()
-        self._tokenize = tokenizer_for(self._model)
+        self._base = base
+        self._length, self._tokenize = base.max_seq_length, tokenizer_for(self._model)
         self._residence = Residence(self._encoder, self._device, adapter_dtype, max_adapter_bytes)
         self._router = Router(self._encoder)
         self._lock = threading.Lock()
@@ -66,7 +79,6 @@ class TorchRuntime:
                 self._router.prepare(resident.slab)
         return resident
 
-    @torch.inference_mode()
     def embed(self, texts: Sequence[str], residents: Sequence[Resident | None], batch_size: int) -> Tensor:
         """Sentence embeddings, each row through its own adapter.
 
@@ -78,7 +90,11 @@ class TorchRuntime:
         Returns:
             (len(texts), dimensions) in float32 on the CPU, in the order of `texts`.
         """
-        tokens = self._tokenize(
+        with own_settings(gradients=False):
+            return self._embed(texts, residents, batch_size)
+
+    def _embed(self, texts: Sequence[str], residents: Sequence[Resident | None], batch_size: int) -> Tensor:
+        tokens = self._tokenizer()(
             [resident.prompt + text if resident else text for text, resident in zip(texts, residents, strict=True)]
         )
         embeddings: list[Tensor] = []
@@ -93,6 +109,15 @@ class TorchRuntime:
         ordered = torch.empty_like(together)
         ordered[torch.tensor(order)] = together
         return ordered
+
+    def _tokenizer(self) -> Tokenizer:
+        """The base's, which cuts where the base cuts by now."""
+        if self._base.max_seq_length != self._length:
+            with self._lock:
+                self._model.max_seq_length = self._base.max_seq_length
+                self._tokenize = tokenizer_for(self._model)
+                self._length = self._base.max_seq_length
+        return self._tokenize
 
     def _pass(self, features: dict[str, Tensor]) -> Tensor:
         state = {name: value.to(self._device) for name, value in features.items()}

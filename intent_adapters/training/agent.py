@@ -22,10 +22,14 @@ from intent_adapters.data.texts import Texts
 from intent_adapters.errors import ConfigError
 from intent_adapters.model import IntentModel
 from intent_adapters.runtime.adapter import HEAD, PREFIX, Adapter
+from intent_adapters.runtime.tokens import tokenizer_for
+from intent_adapters.surroundings import own_settings
 from intent_adapters.training.calibration import Calibration, Reader, calibrate_agent, check_rate
+from intent_adapters.training.cut_texts import warn_of_cut_texts
+from intent_adapters.training.embedder import Embedder
 from intent_adapters.training.loop import Run, run_training
-from intent_adapters.training.prototypes import class_means, embed, fitting_scale
-from intent_adapters.training.randomness import own_randomness
+from intent_adapters.training.prototypes import class_means, fitting_scale
+from intent_adapters.training.randomness import OwnDraws, check_seed
 from intent_adapters.training.recipe import Recipe, circle_weight_for, recipe_for
 from intent_adapters.training.task import Rows, Task, prepare_out_of_scope, prepare_task
 
@@ -49,7 +53,7 @@ class TrainingResult:
         losses: Mean over the last epoch of each term of the loss, and their sum "loss"; empty for the probe.
         validation_accuracy: Between 0 and 1, of the weights that were kept; None without validation rows.
         calibration: What its probabilities, its scope score and its threshold rest on; None without calibration, or
-            where no intent has two utterances.
+            where no intent has two utterances and nothing is given that is out of scope.
         seconds: What it took.
     """
 
@@ -143,14 +147,18 @@ def train_agent(
         raise ConfigError("out_of_scope is for the calibration: leave it out, or calibrate=False")
     model.check_new_name(name, replace=replace)
     recipe_for(1, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
-    with own_randomness(seed):
+    check_seed(seed)
+    with own_settings(gradients=True):
+        bare = structural_copy(model.base).eval()
+        frozen = Embedder(bare, tokenizer_for(bare))
         task = prepare_task(
-            model.base,
+            frozen,
             rows,
             config=config,
             validation=validation,
             label_names=False if method == "probe" else label_names,
         )
+        warn_of_cut_texts(frozen, task)
         foreign = prepare_out_of_scope(out_of_scope, task)
         config = _complete(config, task, model, method)
         if circle_weight is not None:
@@ -166,16 +174,16 @@ def train_agent(
         refit: Callable[[Task], Reader]
         if method == "probe":
             adapter, run = _fit_probe(task, config, seed), Run(0, {}, None)
-            read = _probe_reader(model.base, task.prompt, adapter)
+            read = _probe_reader(frozen, task.prompt, adapter)
 
             def refit(part: Task) -> Reader:
-                return _probe_reader(model.base, part.prompt, _fit_probe(part, config, seed))
+                return _probe_reader(frozen, part.prompt, _fit_probe(part, config, seed))
         else:
-            fit = partial(_fit, model.base, config=config, seed=seed, full=method == "full")
+            fit = partial(_fit, frozen, config=config, seed=seed, full=method == "full")
             trained, run = fit(task, recipe=recipe, progress=f"training {name!r}" if progress else None)
-            adapter, read = _extract(trained, config), _reader(trained, task.prompt)
+            adapter, read = _extract(trained.model, config), _reader(trained, task.prompt)
             if method == "full":
-                owner = IntentModel(_without_head(trained, model.base))
+                owner = IntentModel(_without_head(trained.model, model.base))
                 adapter = Adapter(_changed(config, base_fingerprint=owner.fingerprint), adapter.tensors)
 
             def refit(part: Task) -> Reader:
@@ -246,13 +254,16 @@ def _fit_probe(task: Task, config: BottleneckConfig, seed: int) -> Adapter:
     return Adapter(config, {f"{HEAD}.weight": weight, f"{HEAD}.bias": bias}).rounded()
 
 
-def _with_head(base: SentenceTransformer, config: BottleneckConfig, task: Task, *, full: bool) -> SentenceTransformer:
+def _with_head(
+    base: SentenceTransformer, config: BottleneckConfig, task: Task, *, seed: int, full: bool
+) -> SentenceTransformer:
     """A copy of the base that carries an untrained adapter, its head imprinted from the class means."""
     copied = copy.deepcopy(base) if full else structural_copy(base)
     encoder = encoder_of(copied)
-    # PEFT's own function and not the encoder's `add_adapter`, in which transformers may ask for a PEFT that is not yet
-    # released. The copy is for PEFT to write into.
-    inject_adapter_in_model(copy.deepcopy(config), encoder, adapter_name=INTERNAL_NAME)
+    # PEFT's own function and not the encoder's `add_adapter`: transformers asks there for versions of PEFT that may
+    # not exist yet. The copy is for PEFT to write into.
+    with OwnDraws(seed):
+        inject_adapter_in_model(copy.deepcopy(config), encoder, adapter_name=INTERNAL_NAME)
     if full:
         copied.requires_grad_(True)
     # Only the cosine head ignores how long an embedding is.
@@ -262,7 +273,7 @@ def _with_head(base: SentenceTransformer, config: BottleneckConfig, task: Task, 
 
 
 def _fit(
-    base: SentenceTransformer,
+    frozen: Embedder,
     task: Task,
     *,
     config: BottleneckConfig,
@@ -270,9 +281,9 @@ def _fit(
     seed: int,
     full: bool,
     progress: str | None,
-) -> tuple[SentenceTransformer, Run]:
+) -> tuple[Embedder, Run]:
     """A trained copy of the base."""
-    trained = _with_head(base, config, task, full=full)
+    trained = Embedder(_with_head(frozen.model, config, task, seed=seed, full=full), frozen.tokenize)
     run = run_training(
         trained,
         [task.prompt + text for text in task.texts],
@@ -286,7 +297,7 @@ def _fit(
     return trained, run
 
 
-def _accuracy_on(trained: SentenceTransformer, task: Task) -> Callable[[], float]:
+def _accuracy_on(trained: Embedder, task: Task) -> Callable[[], float]:
     """Computes the accuracy of the weights as they are on the validation rows."""
     assert task.validation is not None
     texts, labels = task.validation
@@ -294,21 +305,21 @@ def _accuracy_on(trained: SentenceTransformer, task: Task) -> Callable[[], float
     return lambda: float((read(texts).argmax(dim=-1) == labels).float().mean())
 
 
-def _reader(trained: SentenceTransformer, prompt: str) -> Reader:
+def _reader(trained: Embedder, prompt: str) -> Reader:
     """Computes the logits (texts, intents) of texts with the weights as they are."""
 
     def read(texts: Sequence[str]) -> Tensor:
-        head = find_head(trained)
+        head = find_head(trained.model)
         with torch.no_grad():
-            logits: Tensor = head(embed(trained, [prompt + text for text in texts]).to(trained.device))
+            logits: Tensor = head(trained.embed([prompt + text for text in texts]).to(trained.model.device))
         return logits.cpu()
 
     return read
 
 
-def _probe_reader(base: SentenceTransformer, prompt: str, probe: Adapter) -> Reader:
+def _probe_reader(frozen: Embedder, prompt: str, probe: Adapter) -> Reader:
     weight, bias = probe.tensors[f"{HEAD}.weight"], probe.tensors[f"{HEAD}.bias"]
-    return lambda texts: linear_logits(embed(base, [prompt + text for text in texts]), weight, bias)
+    return lambda texts: linear_logits(frozen.embed([prompt + text for text in texts]), weight, bias)
 
 
 def _calibrated(config: BottleneckConfig, calibration: Calibration) -> BottleneckConfig:

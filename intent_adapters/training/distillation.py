@@ -10,6 +10,7 @@ from sentence_transformers.base.evaluation import BaseEvaluator
 
 from intent_adapters.losses.distillation import DistillationLoss
 from intent_adapters.training.pair_training import PairTraining, run_pair_training
+from intent_adapters.training.randomness import own_process
 
 # A student has more to learn than an encoder in stage 1 has to change.
 STAGE_2 = PairTraining(steps=10_000, learning_rate=4e-4, warmup_steps=500, save_every=2_000, evaluate_every=2_000)
@@ -66,25 +67,27 @@ def distill(
             was cut off and `resume` is False.
         DataError: The pairs cannot be trained on.
     """
-    loss = DistillationLoss(
-        student,
-        teacher,
-        contrastive_weight=contrastive_weight,
-        relation_weight=relation_weight,
-        matching_weight=matching_weight,
-        temperature=temperature,
-        projection=projection,
-        num_relation_heads=num_relation_heads,
-        teacher_layer=teacher_layer,
-        student_layer=student_layer,
-        gather_across_devices=gather_across_devices,
-    )
+    training = STAGE_2 if training is None else training
+    with own_process(training.seed):  # PyTorch draws the matrix W before it becomes the identity
+        loss = DistillationLoss(
+            student,
+            teacher,
+            contrastive_weight=contrastive_weight,
+            relation_weight=relation_weight,
+            matching_weight=matching_weight,
+            temperature=temperature,
+            projection=projection,
+            num_relation_heads=num_relation_heads,
+            teacher_layer=teacher_layer,
+            student_layer=student_layer,
+            gather_across_devices=gather_across_devices,
+        )
     return run_pair_training(
         student,
         loss,
         pairs,
         output,
-        STAGE_2 if training is None else training,
+        training,
         evaluator=evaluator,
         projection=loss.contrastive.projection,
         resume=resume,

@@ -1,29 +1,33 @@
-"""The training run: `SentenceTransformerTrainer` with `IntentLoss`, set up to be quiet and to leave no files."""
+"""The training run of an agent: AdamW on `IntentLoss`.
+
+A plain loop: one process on one device, whatever a launcher put into the environment, and nothing that trainings in
+other threads would share.
+"""
 
 from __future__ import annotations
 
-import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
 
+import torch
 from datasets import Dataset
-from sentence_transformers import (
-    SentenceTransformer,
-    SentenceTransformerTrainer,
-    SentenceTransformerTrainingArguments,
-)
-from sentence_transformers.sentence_transformer.data_collator import SentenceTransformerDataCollator
-from transformers import PrinterCallback, ProgressCallback
+from torch import nn
+from tqdm.auto import tqdm  # type: ignore[import-untyped]
+from transformers import get_linear_schedule_with_warmup
 
-from intent_adapters.base import encoder_of
 from intent_adapters.bottleneck import BottleneckConfig, find_head
 from intent_adapters.bottleneck.layer import BottleneckLayer
 from intent_adapters.losses import IntentLoss
-from intent_adapters.training.callbacks import EarlyStopping, TrainingBar
+from intent_adapters.training.early_stopping import EarlyStopping
+from intent_adapters.training.embedder import Embedder
+from intent_adapters.training.randomness import OwnDraws
 from intent_adapters.training.recipe import Recipe
 from intent_adapters.training.sampler import IntentBatchSampler
 from intent_adapters.training.token_dropout import TokenDropout
+
+MAX_GRADIENT_NORM = 1.0
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Run:
 
 
 def run_training(
-    model: SentenceTransformer,
+    embedder: Embedder,
     texts: Sequence[str],
     labels: Sequence[int],
     config: BottleneckConfig,
@@ -57,7 +61,7 @@ def run_training(
     The encoder stays in eval mode: its own dropout brings nothing beside token dropout, and costs time.
 
     Args:
-        model: A sentence encoder with a head of ours on it.
+        embedder: Of a sentence encoder with a head of ours on it.
         texts: The training texts, prompts put before them.
         labels: The number of each text's intent.
         config: The settings of the loss.
@@ -67,8 +71,9 @@ def run_training(
         score: Computes a validation score after each epoch, for early stopping; None trains for all epochs.
 
     Returns:
-        What it came to. The weights are in `model`.
+        What it came to. The weights are in the embedder's model.
     """
+    model = embedder.model
     loss = IntentLoss(
         model,
         find_head(model),
@@ -78,70 +83,61 @@ def run_training(
         label_smoothing=config.label_smoothing,
     )
     stopping = EarlyStopping(model, score) if score else None
-    quiet_encoder = model.register_forward_pre_hook(_keep_encoder_in_eval_mode)
-    with tempfile.TemporaryDirectory() as folder:
-        trainer = _QuietTrainer(
-            model=model,
-            args=_arguments(folder, model, len(texts), recipe, seed),
-            train_dataset=Dataset.from_dict({"text": list(texts), "label": list(labels)}),
-            loss=loss,
-            data_collator=SentenceTransformerDataCollator(
-                preprocess_fn=TokenDropout(model.preprocess, recipe.token_dropout, seed)
-            ),
-        )
-        trainer.remove_callback(PrinterCallback)
-        trainer.remove_callback(ProgressCallback)
-        for callback in (stopping, TrainingBar(progress) if progress is not None else None):
-            if callback:
-                trainer.add_callback(callback)
-        trainer.train()
-    quiet_encoder.remove()
+    dataset = Dataset.from_dict({"text": list(texts), "label": list(labels)})
+    sampler = IntentBatchSampler(dataset, recipe.batch_size, seed=seed)
+    tokens = embedder.tokenize(list(texts))
+    intents = torch.tensor(labels)
+    drop_tokens = TokenDropout(recipe.token_dropout, seed)
+    dropout = OwnDraws(seed) if config.dropout else nullcontext()
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = _optimizer(model, recipe)
+    steps = len(sampler) * recipe.epochs
+    schedule = get_linear_schedule_with_warmup(optimizer, round(recipe.warmup * steps), steps)
+    sums: Counter[str] = Counter()
+    model.eval()
+    with tqdm(total=steps, desc=progress, unit="step", dynamic_ncols=True, disable=progress is None) as bar:
+        for epoch in range(recipe.epochs):
+            sampler.set_epoch(epoch)
+            sums.clear()
+            _switch_dropout(model, on=True)
+            for rows in sampler:
+                with dropout:
+                    embeddings = embedder.forward(drop_tokens(tokens.batch(rows)))
+                terms = loss.compute_loss_from_embeddings([embeddings], intents[rows].to(embeddings.device))
+                total = torch.stack(list(terms.values())).sum()
+                optimizer.zero_grad()
+                total.backward()
+                nn.utils.clip_grad_norm_(parameters, MAX_GRADIENT_NORM)
+                optimizer.step()
+                schedule.step()
+                sums.update({name: float(value.detach()) for name, value in {"loss": total, **terms}.items()})
+                bar.update()
+            _switch_dropout(model, on=False)
+            bar.set_postfix(loss=f"{sums['loss'] / len(sampler):.3f}")
+            if stopping and stopping.should_stop(epoch + 1):
+                break
     if stopping:
         stopping.restore()
-    log = next(entry for entry in reversed(trainer.state.log_history) if "loss" in entry)
     return Run(
         epochs=stopping.best_epoch if stopping else recipe.epochs,
-        losses={name: float(log[name]) for name in ("loss", "cross_entropy", "circle") if name in log},
+        losses={name: value / len(sampler) for name, value in sums.items()},
         validation_score=stopping.best if stopping else None,
     )
 
 
-class _QuietTrainer(SentenceTransformerTrainer):
-    """A trainer that collects nothing for sentence-transformers' model card, which an adapter does not have."""
-
-    def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
-        """Adds none."""
-
-
-def _arguments(
-    folder: str, model: SentenceTransformer, texts: int, recipe: Recipe, seed: int
-) -> SentenceTransformerTrainingArguments:
-    steps = -(-texts // recipe.batch_size) * recipe.epochs
-    return SentenceTransformerTrainingArguments(
-        folder,
-        num_train_epochs=recipe.epochs,
-        per_device_train_batch_size=recipe.batch_size,
-        batch_sampler=IntentBatchSampler,
-        learning_rate=recipe.learning_rate,
-        learning_rate_mapping={r"\bintent_head\.": recipe.head_learning_rate},
-        lr_scheduler_type="linear",
-        warmup_steps=round(recipe.warmup * steps),
-        seed=seed,
-        use_cpu=model.device.type == "cpu",
-        dataloader_pin_memory=False,
-        logging_strategy="epoch",
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-    )
+def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """AdamW without weight decay; the head has a rate of its own."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    head = [parameter for parameter in find_head(model).parameters() if parameter.requires_grad]
+    of_head = {id(parameter) for parameter in head}
+    groups = [
+        {"params": [parameter for parameter in trained if id(parameter) not in of_head], "lr": recipe.learning_rate},
+        {"params": head, "lr": recipe.head_learning_rate},
+    ]
+    return torch.optim.AdamW([group for group in groups if group["params"]], weight_decay=0.0, fused=True)
 
 
-def _keep_encoder_in_eval_mode(model: SentenceTransformer, *_: Any) -> None:
-    # The trainer calls model.train() before every step.
-    encoder = encoder_of(model)
-    if not encoder.training:
-        return
-    encoder.eval()
-    for module in encoder.modules():
+def _switch_dropout(model: nn.Module, *, on: bool) -> None:
+    for module in model.modules():
         if isinstance(module, BottleneckLayer):
-            module.intent_bottleneck_dropout.train(model.training)
+            module.intent_bottleneck_dropout.train(on)

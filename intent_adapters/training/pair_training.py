@@ -21,7 +21,7 @@ from intent_adapters.errors import ConfigError
 from intent_adapters.losses.projection import Projection
 from intent_adapters.training.checkpoints import CHECKPOINTS, last_checkpoint
 from intent_adapters.training.pair_sampler import PairBatchSampler
-from intent_adapters.training.randomness import own_randomness
+from intent_adapters.training.randomness import own_process
 
 PROJECTION_FILE = "projection.safetensors"
 
@@ -105,7 +105,7 @@ def run_pair_training(
     checkpoints = Path(output) / CHECKPOINTS
     last = last_checkpoint(output, resume=resume)
     model.float()  # half-precision weights, as small models are stored, lose the small changes of late steps
-    with own_randomness(training.seed):
+    with own_process(training.seed):
         trainer = SentenceTransformerTrainer(
             model=model,
             args=_arguments(

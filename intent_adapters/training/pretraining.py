@@ -28,7 +28,7 @@ from transformers import (
 
 from intent_adapters.errors import ConfigError, DataError
 from intent_adapters.training.checkpoints import CHECKPOINTS, last_checkpoint
-from intent_adapters.training.randomness import own_randomness
+from intent_adapters.training.randomness import own_process
 
 CHUNK = 10_000
 
@@ -120,7 +120,7 @@ def pretrain(
     checkpoints = Path(output) / CHECKPOINTS
     last = last_checkpoint(output, resume=resume)
     blocks = pack_blocks(texts, tokenizer, training.block_length)
-    with own_randomness(training.seed):
+    with own_process(training.seed):
         config = AutoConfig.for_model(
             architecture, vocab_size=len(tokenizer), **_special_ids(tokenizer), **(shape or {})
         )
@@ -132,8 +132,8 @@ def pretrain(
             data_collator=DataCollatorForLanguageModeling(tokenizer, mlm_probability=training.mask_share),
         )
         trainer.train(resume_from_checkpoint=last)
-    if trainer.is_world_process_zero():
-        _save(model, tokenizer, Path(output), training.max_seq_length)
+        if trainer.is_world_process_zero():  # opening it again draws the weights of a pooler
+            _save(model, tokenizer, Path(output), training.max_seq_length)
     return [{name: value for name, value in entry.items() if name != "epoch"} for entry in trainer.state.log_history]
 
 

@@ -7,7 +7,6 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 
 import torch
-from sentence_transformers import SentenceTransformer
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -23,16 +22,6 @@ SCALE_WITHOUT_EVIDENCE = 16.0
 ROWS_AT_ONCE = 1024
 
 
-def embed(model: SentenceTransformer, texts: Sequence[str], batch_size: int = 32) -> Tensor:
-    """Sentence embeddings (texts, dim) in float32 on the CPU, in the order of `texts`."""
-    with torch.no_grad():
-        embeddings = model.encode(
-            list(texts), batch_size=batch_size, show_progress_bar=False, convert_to_tensor=True, prompt=""
-        )
-    # Out of inference mode: these go on into training.
-    return embeddings.detach().to("cpu", torch.float32).clone()
-
-
 def class_means(embeddings: Tensor, labels: Tensor, intents: int) -> Tensor:
     """Mean embedding of each intent, shape (intents, dim).
 
@@ -41,7 +30,7 @@ def class_means(embeddings: Tensor, labels: Tensor, intents: int) -> Tensor:
         labels: The number of each text's intent, shape (texts,); every intent has a text.
         intents: How many there are.
     """
-    sums = torch.zeros(intents, embeddings.shape[1]).index_add_(0, labels, embeddings)
+    sums = embeddings.new_zeros(intents, embeddings.shape[1]).index_add_(0, labels, embeddings)
     return sums / torch.bincount(labels, minlength=intents)[:, None]
 
 

@@ -66,8 +66,8 @@ def separating_threshold(in_scope: Tensor, out_of_scope: Tensor) -> float:
     """
     scores = torch.cat([in_scope, out_of_scope]).sort().values
     cuts = torch.cat([scores[:1], (scores[1:] + scores[:-1]) / 2])
-    kept = 1 - torch.searchsorted(in_scope.sort().values, cuts) / len(in_scope)
-    rejected = torch.searchsorted(out_of_scope.sort().values, cuts) / len(out_of_scope)
+    kept = 1 - torch.searchsorted(in_scope.sort().values, cuts).double() / len(in_scope)
+    rejected = torch.searchsorted(out_of_scope.sort().values, cuts).double() / len(out_of_scope)
     return float(cuts[(kept + rejected).argmax()])
 
 

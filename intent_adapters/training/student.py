@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle, islice
 from typing import Any
 
-import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
 from torch import nn
@@ -15,6 +14,7 @@ from transformers import AutoModel
 
 from intent_adapters.errors import ConfigError
 from intent_adapters.losses.attention import LAYOUTS, transformer_of
+from intent_adapters.training.randomness import own_process
 
 SMALL_SHAPE: Mapping[str, int] = {
     "num_hidden_layers": 6,
@@ -73,7 +73,7 @@ def student_from_shape(
         seed: Of the weights.
 
     Raises:
-        ConfigError: A setting that the architecture's config does not have.
+        ConfigError: A setting that the architecture's config does not have, or a seed that is out of range.
     """
     config: Any = copy.deepcopy(transformer_of(teacher).config)
     for name, value in shape.items():
@@ -82,8 +82,7 @@ def student_from_shape(
         setattr(config, name, value)
     if kinds := getattr(config, "layer_types", None):
         config.layer_types = list(islice(cycle(kinds), config.num_hidden_layers))
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(seed)
+    with own_process(seed):
         encoder = AutoModel.from_config(config)
     transformer: Any = copy.deepcopy(next(iter(teacher.children())))
     transformer.model = encoder.float()

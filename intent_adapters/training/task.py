@@ -8,14 +8,14 @@ from typing import TypeAlias
 
 import torch
 from datasets import Dataset
-from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
 from intent_adapters.bottleneck import BottleneckConfig
 from intent_adapters.data import texts_of, validate_rows
 from intent_adapters.data.texts import Texts
 from intent_adapters.errors import ConfigError, DataError
-from intent_adapters.training.prototypes import class_means, embed, names_are_telling, new_names, uttered_names
+from intent_adapters.training.embedder import Embedder
+from intent_adapters.training.prototypes import class_means, names_are_telling, new_names, uttered_names
 
 Rows: TypeAlias = Dataset | Sequence[Mapping[str, object]]
 
@@ -60,7 +60,7 @@ class Task:
 
 
 def prepare_task(
-    base: SentenceTransformer,
+    frozen: Embedder,
     rows: Rows,
     *,
     config: BottleneckConfig | None = None,
@@ -70,7 +70,7 @@ def prepare_task(
     """Validate the rows, number the intents and embed the texts.
 
     Args:
-        base: The frozen encoder.
+        frozen: Of the bare base.
         rows: The training data.
         config: Its labels, if any, fix the order of the intents; its prompt is put before each text.
         validation: Data to stop early on.
@@ -86,10 +86,10 @@ def prepare_task(
     number = {intent: index for index, intent in enumerate(intents)}
     prompt = (config.prompt if config is not None else None) or ""
     labels = torch.tensor([number[intent] for intent in of_text])
-    task = Task(texts, labels, intents, prompt, embed(base, [prompt + text for text in texts]))
+    task = Task(texts, labels, intents, prompt, frozen.embed([prompt + text for text in texts]))
     if validation is not None:
         task = dataclasses.replace(task, validation=_number_validation(validation, number))
-    return task if label_names is False else _with_label_names(base, task, insist=label_names is True)
+    return task if label_names is False else _with_label_names(frozen, task, insist=label_names is True)
 
 
 def prepare_out_of_scope(rows: Texts | None, task: Task) -> list[str] | None:
@@ -137,14 +137,14 @@ def _number_validation(rows: Rows, number: Mapping[str, int]) -> tuple[list[str]
     return list(examples["text"]), torch.tensor([number[label] for label in examples["label"]])
 
 
-def _with_label_names(base: SentenceTransformer, task: Task, *, insist: bool) -> Task:
+def _with_label_names(frozen: Embedder, task: Task, *, insist: bool) -> Task:
     """The task with each intent's name as one more text, if that is wanted or the names are telling."""
     named = list(new_names(task.intents, task.texts))
     if not named:
         return task
     numbers = torch.tensor([number for number, _ in named])
     names = [name for _, name in named]
-    embeddings = embed(base, [task.prompt + name for name in names])
+    embeddings = frozen.embed([task.prompt + name for name in names])
     means = class_means(task.embeddings, task.labels, len(task.intents))
     uttered = len(uttered_names(task.intents, task.texts, task.labels.tolist()))
     if not insist and not names_are_telling(embeddings, numbers, means, uttered):

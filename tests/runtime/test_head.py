@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from intent_adapters import BottleneckConfig
 from intent_adapters.runtime.adapter import HEAD, Adapter
 from intent_adapters.runtime.head import AgentHead, Asked, predictions
+from tests.support.threads import share_of_other_threads
 
 DIM, LABELS = 7, 5
 
@@ -138,3 +139,36 @@ def test_large_logits_stay_finite():
     for answer in answers(adapter, (embeddings().half() * 100).float()):
         assert answer.score == pytest.approx(1)
         assert 0 <= answer.scope_score <= 1
+
+
+@pytest.mark.parametrize(("rows", "labels"), [(1, 30), (8, 30), (64, 30), (64, 150)])
+def test_small_products_wake_no_thread(rows, labels):
+    draw = torch.Generator().manual_seed(0)
+    config = BottleneckConfig(sites="none", labels=[str(label) for label in range(labels)])
+    tensors = {f"{HEAD}.weight": torch.randn(labels, 384, generator=draw), f"{HEAD}.scale": torch.tensor([9.0])}
+    asked = [Asked("agent", AgentHead(Adapter(config, tensors)), range(rows))]
+    vectors = torch.randn(rows, 384, generator=draw)
+    assert share_of_other_threads(lambda: list(predictions(asked, vectors, 3, None))) < 0.1
+
+
+def test_large_products_are_the_small_ones_together():
+    draw = torch.Generator().manual_seed(0)
+    config = BottleneckConfig(sites="none", head="linear", labels=[str(label) for label in range(700)])
+    tensors = {
+        f"{HEAD}.weight": torch.randn(700, 384, generator=draw) / 20,
+        f"{HEAD}.bias": torch.randn(700, generator=draw),
+    }
+    head = AgentHead(Adapter(config, tensors))
+    rows = torch.randn(64, 384, generator=draw)
+    together = dict(predictions([Asked("agent", head, range(64))], rows, 3, None))
+    for row in range(64):
+        [(_, alone)] = predictions([Asked("agent", head, [0])], rows[row : row + 1], 3, None)
+        assert dict(together[row].top_k) == pytest.approx(dict(alone.top_k), abs=1e-6)
+
+
+def test_a_row_gets_the_same_bits_in_a_small_batch_as_alone():
+    head, rows = AgentHead(make_adapter()), embeddings(40)
+    together = dict(predictions([Asked("agent", head, range(40))], rows, LABELS, None))
+    for row in range(40):
+        [(_, alone)] = predictions([Asked("agent", head, [0])], rows[row : row + 1], LABELS, None)
+        assert together[row] == alone

@@ -377,6 +377,18 @@ def test_one_utterance_per_intent_leaves_an_agent_uncalibrated(model):
     assert model.predict("hello", "bank").in_scope
 
 
+@pytest.mark.parametrize("method", ["adapter", "full", "probe"])
+def test_out_of_scope_texts_give_a_threshold_with_one_utterance_per_intent(model, method):
+    rows = [{"text": texts[0], "label": label} for label, texts in TEXTS.items()]
+    result = train(model, rows=rows, method=method, out_of_scope=CHATTER)
+    found, config = result.calibration, result.config
+    assert (found.source, found.accuracy, found.temperature) == ("mixtures", None, 1.0)
+    assert (config.threshold, config.scope_location) == (found.threshold, found.location)
+    assert 0 < found.threshold < 1
+    in_scope = [answer.in_scope for answer in result.model.predict(CHATTER, "bank")]
+    assert sum(in_scope) < len(CHATTER) / 2
+
+
 @pytest.mark.parametrize("rate", [0, 0.5, -0.1, 2, float("nan"), "5%", None, True])
 def test_rates_that_are_none_are_refused(model, rate):
     with pytest.raises(ConfigError, match="false_rejection_rate"):

@@ -28,6 +28,7 @@ from intent_adapters.runtime.onnx.session import OUTPUT
 from intent_adapters.runtime.onnx.sites import GraphSite
 from intent_adapters.runtime.shapes import site_shapes
 from intent_adapters.runtime.tokens import FastTokenizer, tokenizer_for
+from intent_adapters.surroundings import own_settings
 
 ARITHMETIC: dict[Precision, Arithmetic] = {"float32": Float32(), "int8": Int8()}
 # How far the embeddings of the graph may be from PyTorch's: largest difference of a number; least cosine.
@@ -52,6 +53,7 @@ class Exported:
     least_cosine: float
 
 
+@own_settings(gradients=False)
 def export_base(
     base: SentenceTransformer,
     folder: str | Path,
@@ -148,8 +150,7 @@ def _check(base: SentenceTransformer, exported: OnnxBase) -> float:
     texts = list(UTTERANCES)
     tokens = exported.tokenize(texts).arrays(range(len(texts)))
     found = torch.from_numpy(exported.session.run(tokens, exported.description.dimension, exported.feeds.bare()))
-    with torch.inference_mode():
-        expected = base(base.preprocess(texts))["sentence_embedding"]
+    expected = base(base.preprocess(texts))["sentence_embedding"]
     least = float(torch.cosine_similarity(found, expected).min())
     exact = exported.description.precision == "float32"
     if least < LEAST_COSINE or (exact and float((found - expected).abs().max()) > LARGEST_DIFFERENCE):

@@ -9,6 +9,7 @@ from intent_adapters import IntentModel
 from intent_adapters.errors import AdapterError, BaseMismatchError, ConfigError
 from tests.runtime.onnx.conftest import Exports
 from tests.support.adapters import random_adapter
+from tests.support.threads import share_of_other_threads
 
 TEXTS = [
     "cancel my appointment please",
@@ -193,3 +194,9 @@ def test_an_agent_that_takes_the_slot_of_the_one_asked_last_answers_for_itself(
         }
         np.testing.assert_allclose(model.encode(TEXTS[0]), reference.encode(TEXTS[0]), atol=1e-4)
     assert len(slots) == 2
+
+
+def test_on_one_thread_no_other_one_computes(exports: Exports) -> None:
+    model = exports.onnx(threads=1)
+    model.add_agent("agent", random_adapter(exports.base, labels=150))
+    assert share_of_other_threads(lambda: model.predict("cancel", "agent")) < 0.1

@@ -5,25 +5,22 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
-from transformers import TrainerControl, TrainerState, TrainingArguments
 
-from intent_adapters.training.callbacks import EarlyStopping
+from intent_adapters.training.early_stopping import EarlyStopping
 
 
-def run(scores, patience, tmp_path):
+def run(scores, patience):
     """Epochs with these scores; the weight after epoch n is n. Returns the epochs run, and what was restored."""
     layer = nn.Linear(1, 1)
     layer.bias.requires_grad_(False).fill_(7.0)
     remaining = iter(scores)
     stopping = EarlyStopping(layer, lambda: next(remaining), patience)
-    control = TrainerControl()
     epochs = 0
     for epoch in range(1, len(scores) + 1):
         with torch.no_grad():
             layer.weight.fill_(epoch)
-        stopping.on_epoch_end(TrainingArguments(str(tmp_path)), TrainerState(epoch=float(epoch)), control)
         epochs = epoch
-        if control.should_training_stop:
+        if stopping.should_stop(epoch):
             break
     stopping.restore()
     assert layer.bias.item() == 7.0
@@ -40,5 +37,5 @@ def run(scores, patience, tmp_path):
         ([0.0], 1, (1, 1, 0.0)),
     ],
 )
-def test_the_best_epoch_is_kept_and_of_equals_the_last(scores, patience, expected, tmp_path):
-    assert run(scores, patience, tmp_path) == expected
+def test_the_best_epoch_is_kept_and_of_equals_the_last(scores, patience, expected):
+    assert run(scores, patience) == expected

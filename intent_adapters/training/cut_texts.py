@@ -1,0 +1,53 @@
+"""Warns of training texts that are longer than what the encoder reads."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+
+from intent_adapters.errors import shorten
+from intent_adapters.training.embedder import Embedder
+from intent_adapters.training.task import Task
+
+_logger = logging.getLogger(__name__)
+
+
+def warn_of_cut_texts(frozen: Embedder, task: Task) -> None:
+    """Log how many training texts are cut, and how many of these no longer differ from a text of another intent.
+
+    Args:
+        frozen: Of the bare base; its own tokenizer is used, so no other thread may.
+        task: The agent's.
+    """
+    texts = [task.prompt + text for text in task.texts]
+    limit = frozen.model.max_seq_length
+    tokens = frozen.tokenize(texts)
+    if limit is None:
+        return
+    full = [number for number, length in enumerate(tokens.lengths) if length >= limit]
+    whole = frozen.model.tokenizer([texts[number] for number in full], truncation=False, verbose=False) if full else {}
+    cut = [number for number, ids in zip(full, whole.get("input_ids", []), strict=True) if len(ids) > limit]
+    if not cut:
+        return
+    _logger.warning(
+        "%d of %d training texts have more than the %d tokens that the base reads and are cut there, as they are when "
+        "the agent is asked; the first is %s. Put first what tells the intents apart, or set "
+        "model.base.max_seq_length before training, as high as the encoder goes",
+        len(cut),
+        len(texts),
+        limit,
+        shorten(task.texts[cut[0]]),
+    )
+    alike: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for number in cut:
+        alike[tuple(tokens.batch([number])["input_ids"][0].tolist())].append(number)
+    confused = [group for group in alike.values() if len(set(task.labels[group].tolist())) > 1]
+    if confused:
+        first, second = (task.intents[label] for label in sorted(set(task.labels[confused[0]].tolist()))[:2])
+        _logger.warning(
+            "%d of them are cut to what a text of another intent is cut to, so that nothing can tell them apart; the "
+            "first are of %s and %s",
+            sum(map(len, confused)),
+            shorten(first),
+            shorten(second),
+        )

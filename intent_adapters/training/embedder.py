@@ -1,0 +1,47 @@
+"""A sentence encoder as serving runs it, for training: the same tokens, the same modules, and nothing between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from sentence_transformers import SentenceTransformer
+from torch import Tensor
+
+from intent_adapters.runtime.batching import batches
+from intent_adapters.runtime.tokens import Tokenizer
+
+
+class Embedder:
+    """Makes sentence embeddings of texts, with the weights as they are at the time.
+
+    Args:
+        model: The encoder, in eval mode.
+        tokenize: Makes its tokens.
+    """
+
+    def __init__(self, model: SentenceTransformer, tokenize: Tokenizer) -> None:
+        self.model = model
+        self.tokenize = tokenize
+
+    def embed(self, texts: Sequence[str], batch_size: int = 32) -> Tensor:
+        """Sentence embeddings (texts, dim) in float32 on the CPU, in the order of `texts`."""
+        tokens = self.tokenize(list(texts))
+        order: list[int] = []
+        parts: list[Tensor] = []
+        with torch.no_grad():
+            for rows in batches(tokens.lengths, [None] * len(texts), batch_size):
+                parts.append(self.forward(tokens.batch(rows)).to("cpu", torch.float32))
+                order += rows
+        together = torch.cat(parts)
+        embeddings = torch.empty_like(together)
+        embeddings[torch.tensor(order)] = together
+        return embeddings
+
+    def forward(self, features: dict[str, Tensor]) -> Tensor:
+        """The sentence embeddings (texts, dim) of one batch of tokens, on the model's device."""
+        device = self.model.device
+        embeddings: Tensor = self.model({name: value.to(device) for name, value in features.items()})[
+            "sentence_embedding"
+        ]
+        return embeddings
