@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-
 import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 
 from intent_adapters import BottleneckConfig, IntentModel
-from intent_adapters.errors import BaseError
+from intent_adapters.errors import BaseError, ConfigError, DataWarning
 from intent_adapters.runtime.onnx.export import export_base
 from intent_adapters.training import train_agent
 from tests.support.tiny import tiny_base
@@ -82,21 +80,17 @@ def test_the_saved_and_the_exported_base_read_as_far(base, tmp_path):
 
 
 @pytest.fixture
-def said(caplog):
-    def said():
-        return [record.getMessage() for record in caplog.records if record.name.startswith("intent_adapters")]
-
-    with caplog.at_level(logging.WARNING):
-        yield said
+def said(recwarn):
+    return lambda: [str(warning.message) for warning in recwarn if warning.category is DataWarning]
 
 
 def test_texts_that_are_cut_are_counted_and_those_that_become_alike(base, said):
     rows = [*ROWS, {"text": "cancel", "label": "cancel"}, {"text": "when do you open", "label": "hours"}]
     train(IntentModel(base), rows=rows)
-    cut, alike = said()
+    [cut] = said()
     assert cut.startswith(f"7 of 8 training texts have more than the {SHORT} tokens")
     assert "model.base.max_seq_length" in cut
-    assert alike.startswith("6 of them are cut to") and alike.endswith("of 'cancel' and 'price'")
+    assert "6 of them are cut to" in cut and cut.endswith("of 'cancel' and 'price'.")
 
 
 def test_a_prompt_counts(base, said):
@@ -118,3 +112,17 @@ def test_a_base_that_cuts_its_embeddings_is_refused(tmp_path):
     tiny_base(tmp_path).save_pretrained(str(tmp_path / "saved"))
     with pytest.raises(BaseError, match="truncate_dim=8"):
         IntentModel(SentenceTransformer(str(tmp_path / "saved"), truncate_dim=8, device="cpu"))
+
+
+@pytest.mark.parametrize(("architecture", "positions"), [("bert", 66), ("xlm-roberta", 65), ("mpnet", 64)])
+def test_a_length_beyond_the_encoders_positions_is_refused_in_our_words(tmp_path, architecture, positions):
+    model = IntentModel(tiny_base(tmp_path, architecture))
+    long = "a" * 200
+    model.base.max_seq_length = positions
+    expected = model.encode(long)
+    model.base.max_seq_length = positions + 1
+    for call in (model.encode, lambda text: train(model, rows=[{"text": text, "label": "a"}, *ROWS])):
+        with pytest.raises(ConfigError, match=f"{positions + 1}.*positions for {positions} tokens"):
+            call(long)
+    model.base.max_seq_length = positions
+    assert np.array_equal(model.encode(long), expected)

@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
-from intent_adapters.base import PROBE_TEXTS
+from intent_adapters.base import PROBE_TEXTS, encoder_of
+from intent_adapters.errors import ConfigError
 
 PROBES = [*PROBE_TEXTS, "a", " spaces \n around ", "to be cut off " * 500]
 # transformers' way of saying that there is no limit.
@@ -141,7 +142,17 @@ class _Padded:
 
 
 def tokenizer_for(model: SentenceTransformer) -> Tokenizer:
-    """The fastest way that gives what `model.preprocess` gives."""
+    """The fastest way that gives what `model.preprocess` gives.
+
+    Raises:
+        ConfigError: The model is set to read more tokens than its encoder has positions for.
+    """
+    positions, wanted = _positions(encoder_of(model)), model.max_seq_length
+    if positions is not None and wanted is not None and wanted > positions:
+        raise ConfigError(
+            f"max_seq_length of the base is {wanted}, but its encoder has positions for {positions} tokens only: set "
+            f"it to {positions} at most."
+        )
     if isinstance(model.tokenizer, PreTrainedTokenizerFast) and hasattr(
         model.tokenizer.backend_tokenizer, "no_padding"
     ):
@@ -151,3 +162,12 @@ def tokenizer_for(model: SentenceTransformer) -> Tokenizer:
         if names == set(ours) and all(torch.equal(ours[name], theirs[name]) for name in names):
             return fast
     return PreprocessTokenizer(model)
+
+
+def _positions(encoder: nn.Module) -> int | None:
+    """How many tokens an encoder can number; None if it does not number them by a table."""
+    for name, module in encoder.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
+            # RoBERTa and its kin begin behind the number of padding.
+            return module.num_embeddings - (0 if module.padding_idx is None else module.padding_idx + 1)
+    return None

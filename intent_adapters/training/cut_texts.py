@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import logging
+import warnings
 from collections import defaultdict
 
-from intent_adapters.errors import shorten
+from intent_adapters.errors import DataWarning, shorten
 from intent_adapters.training.embedder import Embedder
 from intent_adapters.training.task import Task
 
-_logger = logging.getLogger(__name__)
-
 
 def warn_of_cut_texts(frozen: Embedder, task: Task) -> None:
-    """Log how many training texts are cut, and how many of these no longer differ from a text of another intent.
+    """Say how many training texts are cut, and how many of these no longer differ from a text of another intent.
 
     Args:
         frozen: Of the bare base; its own tokenizer is used, so no other thread may.
@@ -29,14 +27,10 @@ def warn_of_cut_texts(frozen: Embedder, task: Task) -> None:
     cut = [number for number, ids in zip(full, whole.get("input_ids", []), strict=True) if len(ids) > limit]
     if not cut:
         return
-    _logger.warning(
-        "%d of %d training texts have more than the %d tokens that the base reads and are cut there, as they are when "
-        "the agent is asked; the first is %s. Put first what tells the intents apart, or set "
-        "model.base.max_seq_length before training, as high as the encoder goes",
-        len(cut),
-        len(texts),
-        limit,
-        shorten(task.texts[cut[0]]),
+    message = (
+        f"{len(cut)} of {len(texts)} training texts have more than the {limit} tokens that the base reads and are cut "
+        f"there, as they are when the agent is asked; the first is {shorten(task.texts[cut[0]])}. Put first what "
+        "tells the intents apart, or set model.base.max_seq_length before training, as high as the encoder goes."
     )
     alike: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for number in cut:
@@ -44,10 +38,8 @@ def warn_of_cut_texts(frozen: Embedder, task: Task) -> None:
     confused = [group for group in alike.values() if len(set(task.labels[group].tolist())) > 1]
     if confused:
         first, second = (task.intents[label] for label in sorted(set(task.labels[confused[0]].tolist()))[:2])
-        _logger.warning(
-            "%d of them are cut to what a text of another intent is cut to, so that nothing can tell them apart; the "
-            "first are of %s and %s",
-            sum(map(len, confused)),
-            shorten(first),
-            shorten(second),
+        message += (
+            f" {sum(map(len, confused))} of them are cut to what a text of another intent is cut to, so that nothing "
+            f"can tell them apart; the first are of {shorten(first)} and {shorten(second)}."
         )
+    warnings.warn(message, DataWarning, stacklevel=3)
