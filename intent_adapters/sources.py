@@ -85,7 +85,7 @@ def check_base(name: str, adapter: Adapter, fingerprint: str, base_name: str | N
     Raises:
         BaseMismatchError: It was trained on another base.
     """
-    trained_on = adapter.config.base_fingerprint
+    trained_on = adapter.config.provenance.base_fingerprint
     if trained_on is not None and trained_on != fingerprint:
         raise BaseMismatchError(
             f"The adapter for agent {name!r} was trained on the base "

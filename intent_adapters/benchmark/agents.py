@@ -9,7 +9,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from intent_adapters.base import encoder_of, fingerprint, load_base
-from intent_adapters.bottleneck import BottleneckConfig
+from intent_adapters.bottleneck import BottleneckConfig, Provenance
 from intent_adapters.runtime import Adapter
 from intent_adapters.runtime.adapter import expected_shapes
 
@@ -30,7 +30,7 @@ def random_agent(base: SentenceTransformer, base_name: str, base_fingerprint: st
     config = BottleneckConfig(
         labels=[f"intent_{index:03d}" for index in range(labels)],
         base_model_name_or_path=base_name,
-        base_fingerprint=base_fingerprint,
+        provenance=Provenance(base_fingerprint),
         inference_mode=True,
     )
     generator = torch.Generator().manual_seed(seed)
@@ -38,7 +38,9 @@ def random_agent(base: SentenceTransformer, base_name: str, base_fingerprint: st
         name: (torch.randn(shape, generator=generator) * SPREAD).half().float()
         for name, shape in expected_shapes(encoder_of(base), config).items()
     }
-    tensors |= {name: torch.full_like(tensors[name], config.head_scale) for name in tensors if name.endswith("scale")}
+    tensors |= {
+        name: torch.full_like(tensors[name], config.initial_head_scale) for name in tensors if name.endswith("scale")
+    }
     return Adapter(config, tensors)
 
 

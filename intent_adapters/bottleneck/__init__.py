@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from intent_adapters.bottleneck.calibration import Calibration
 from intent_adapters.bottleneck.config import BottleneckConfig
 from intent_adapters.bottleneck.functional import (
     NON_LINEARITIES,
@@ -11,6 +12,7 @@ from intent_adapters.bottleneck.functional import (
 )
 from intent_adapters.bottleneck.head import CosineHead, IntentHead, LinearHead, find_head
 from intent_adapters.bottleneck.model import BottleneckModel
+from intent_adapters.bottleneck.provenance import Provenance
 from intent_adapters.bottleneck.registration import INTENT_BOTTLENECK, PREFIX, ExternalPeftType, register
 from intent_adapters.bottleneck.sites import LAYOUTS, SiteKind, find_sites, tensor_prefix
 
@@ -23,10 +25,12 @@ __all__ = [
     "PREFIX",
     "BottleneckConfig",
     "BottleneckModel",
+    "Calibration",
     "CosineHead",
     "ExternalPeftType",
     "IntentHead",
     "LinearHead",
+    "Provenance",
     "SiteKind",
     "cosine_logits",
     "find_head",

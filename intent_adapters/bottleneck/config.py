@@ -1,13 +1,15 @@
-"""`BottleneckConfig`: everything that describes one agent's adapter, as written to adapter_config.json."""
+"""`BottleneckConfig`: an adapter's shape and head, with blocks of what else adapter_config.json says."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, TypeVar, get_args
 
 from peft import PeftConfig
 
+from intent_adapters.bottleneck.calibration import Calibration
 from intent_adapters.bottleneck.functional import NON_LINEARITIES
+from intent_adapters.bottleneck.provenance import Provenance
 from intent_adapters.bottleneck.registration import INTENT_BOTTLENECK
 from intent_adapters.bottleneck.validation import (
     check_flag,
@@ -18,13 +20,19 @@ from intent_adapters.bottleneck.validation import (
     check_text,
     check_whole,
 )
-from intent_adapters.errors import AdapterError, ConfigError
+from intent_adapters.errors import AdapterError, ConfigError, shorten
 
 Sites = Literal["houlsby", "pfeiffer", "parallel", "none"]
 HeadKind = Literal["cosine", "linear"]
 
 DEFAULT_SIZE = 16
 MAXIMUM_SIZE = 4096
+DEFAULT_HEAD_SCALE = 20.0
+
+Block = TypeVar("Block", Calibration, Provenance)
+# Where version 0.1 wrote what has blocks of its own now.
+_CALIBRATION_0_1 = ("temperature", "scope_location", "scope_spread", "threshold")
+_TRAINING_0_1 = ("circle_weight", "circle_gamma", "circle_margin", "label_smoothing")
 
 
 @dataclass
@@ -54,21 +62,12 @@ class BottleneckConfig(PeftConfig):
             `"TOKEN_CLS"` and `"QUESTION_ANS"`. `IntentModel` does not load adapters that have such modules.
         labels: The names of the intents, in the order of the logits; 1 to 100,000, distinct. None: no head.
         head: `"cosine"`: learnable scale times the cosine with one vector per intent. `"linear"`: an affine map.
-        head_scale: Initial scale of the cosine head, and of the logits of an imprinted linear head.
+        head_scale: Initial scale of the cosine head, and of the logits of an imprinted linear head. None: 20, or in
+            `train_agent` what fits the encoder and the data.
         embedding_dim: Dimension of the sentence embedding. Default: the encoder's hidden size.
-        circle_margin: Margin m of the Circle loss (Sun et al., 2020) it is trained with.
-        circle_gamma: Scale gamma of the Circle loss.
-        circle_weight: Weight of the Circle loss beside the cross-entropy; 0 leaves it out.
-        label_smoothing: Label smoothing of the cross-entropy, 0 up to but excluding 1.
-        threshold: Scope score, 0 to 1, below which an utterance is out of scope. With `scope_location` that is about
-            the share of the agent's own utterances that are rejected by mistake. None: all are in scope.
-        temperature: The logits are divided by it; then their softmax are the probabilities (Guo et al., 2017), and
-            their `logsumexp` is the energy.
-        scope_location: Median energy of the agent's own utterances; see `scope_scores`. None: it was not calibrated,
-            and its scope score is the highest probability.
-        scope_spread: Spread of these energies, above 0; given if and only if `scope_location` is.
         prompt: Prefix put before each text, such as `"query: "`.
-        base_fingerprint: Fingerprint of the base it was trained on.
+        calibration: What makes probabilities and a decision of the logits.
+        provenance: What it was trained on, and how.
 
     Raises:
         ConfigError: A field has a wrong type or a value out of its range, or fields contradict each other.
@@ -85,25 +84,18 @@ class BottleneckConfig(PeftConfig):
     modules_to_save: list[str] | None = None
     labels: list[str] | None = None
     head: HeadKind = "cosine"
-    head_scale: float = 20.0
+    head_scale: float | None = None
     embedding_dim: int | None = None
-    circle_margin: float = 0.25
-    circle_gamma: float = 32.0
-    circle_weight: float = 0.05
-    label_smoothing: float = 0.1
-    threshold: float | None = None
-    temperature: float = 1.0
-    scope_location: float | None = None
-    scope_spread: float | None = None
     prompt: str | None = None
-    base_fingerprint: str | None = None
+    calibration: Calibration = field(default_factory=Calibration)
+    provenance: Provenance = field(default_factory=Provenance)
 
     def __post_init__(self) -> None:
         self._check_inherited()
         self.peft_type = INTENT_BOTTLENECK
         self._check_adapter()
         self._check_head()
-        self._check_use()
+        self._check_blocks()
 
     def _check_inherited(self) -> None:
         for name in ("base_model_name_or_path", "revision", "peft_version"):
@@ -146,34 +138,31 @@ class BottleneckConfig(PeftConfig):
         elif self.sites == "none":
             raise ConfigError('sites="none" and no labels leaves nothing to train; give labels or other sites')
         check_name("head", self.head, get_args(HeadKind))
-        self.head_scale = check_number("head_scale", self.head_scale, 0.01, 1e4)
+        if self.head_scale is not None:
+            self.head_scale = check_number("head_scale", self.head_scale, 0.01, 1e4)
         if self.embedding_dim is not None:
             check_whole("embedding_dim", self.embedding_dim, 1, 65536)
 
-    def _check_use(self) -> None:
-        self.circle_margin = check_number("circle_margin", self.circle_margin, 0, 1, below=True)
-        self.circle_gamma = check_number("circle_gamma", self.circle_gamma, 1e-3, 1e5)
-        self.circle_weight = check_number("circle_weight", self.circle_weight, 0, 1e4)
-        self.label_smoothing = check_number("label_smoothing", self.label_smoothing, 0, 1, below=True)
-        if self.threshold is not None:
-            self.threshold = check_number("threshold", self.threshold, 0, 1)
-        self.temperature = check_number("temperature", self.temperature, 1e-4, 1e4)
-        if (self.scope_location is None) != (self.scope_spread is None):
-            raise ConfigError(
-                f"scope_location={self.scope_location!r} and scope_spread={self.scope_spread!r} belong together; "
-                "give both or neither"
-            )
-        if self.scope_location is not None:
-            self.scope_location = check_number("scope_location", self.scope_location, -1e6, 1e6)
-            self.scope_spread = check_number("scope_spread", self.scope_spread, 1e-6, 1e6)
+    def _check_blocks(self) -> None:
         self.prompt = check_text("prompt", self.prompt)
-        self.base_fingerprint = check_text("base_fingerprint", self.base_fingerprint)
+        self.calibration = _block("calibration", self.calibration, Calibration)
+        self.provenance = _block("provenance", self.provenance, Provenance)
+
+    @property
+    def initial_head_scale(self) -> float:
+        """`head_scale`, or what stands for None."""
+        return DEFAULT_HEAD_SCALE if self.head_scale is None else self.head_scale
 
     def size_for(self, width: int) -> int:
         """The bottleneck size at a site whose hidden states have `width` elements."""
         if self.reduction_factor is None:
             return self.bottleneck_size or DEFAULT_SIZE
         return max(1, int(width / self.reduction_factor))
+
+    @classmethod
+    def check_kwargs(cls, **kwargs: Any) -> dict[str, Any]:
+        """What a file says, in the form of this version; PEFT's hook for it."""
+        return _from_version_0_1(kwargs)
 
     @classmethod
     def from_json_file(cls, path_json_file: str, **kwargs: Any) -> dict[str, Any]:
@@ -189,3 +178,31 @@ class BottleneckConfig(PeftConfig):
         if not isinstance(attributes, dict):
             raise AdapterError(f"{path_json_file} must hold a JSON object, got {type(attributes).__name__}")
         return attributes
+
+
+def _block(name: str, value: Any, kind: type[Block]) -> Block:
+    """A block of the config, which comes as an object from a file."""
+    if isinstance(value, kind):
+        return value
+    if not isinstance(value, dict):
+        raise ConfigError(f"{name} must be a {kind.__name__}, got {shorten(value)}")
+    unknown = sorted(value.keys() - {entry.name for entry in fields(kind)})
+    if unknown:
+        raise ConfigError(f"{name} has no setting {shorten(unknown[0])}: it was written by a newer version")
+    return kind(**value)
+
+
+def _from_version_0_1(attributes: dict[str, Any]) -> dict[str, Any]:
+    """The attributes of a config with those that version 0.1 had side by side in the blocks they belong to."""
+    old = {
+        name: attributes[name]
+        for name in (*_CALIBRATION_0_1, *_TRAINING_0_1, "base_fingerprint")
+        if name in attributes
+    }
+    if not old:
+        return attributes
+    calibration = {name: old[name] for name in _CALIBRATION_0_1 if name in old}
+    training = {name: old[name] for name in _TRAINING_0_1 if name in old}
+    provenance = {"base_fingerprint": old.get("base_fingerprint"), "training": training}
+    rest = {name: value for name, value in attributes.items() if name not in old}
+    return {"calibration": calibration, "provenance": provenance, **rest}

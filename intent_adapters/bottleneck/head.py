@@ -119,7 +119,7 @@ class IntentHead(nn.Module, IntentTunerLayer):
             dtype: Their type.
         """
         labels = list(config.labels or ())
-        head = HEADS[config.head](dim, len(labels), config.head_scale)
+        head = HEADS[config.head](dim, len(labels), config.initial_head_scale)
         self.intent_bottleneck_head[adapter_name] = self._place(head, device, dtype)
         self.intent_labels[adapter_name] = labels
         self.set_adapter(self.active_adapters, inference_mode=config.inference_mode)

@@ -19,6 +19,7 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 MAXIMUM_LABELS = 100_000
 MAXIMUM_TEXT = 10_000
 MAXIMUM_MODULES = 1_000
+MAXIMUM_SETTINGS = 100
 
 
 def check_flag(name: str, value: Any) -> bool:
@@ -43,6 +44,13 @@ def check_number(name: str, value: Any, low: float, high: float, *, below: bool 
     if not low <= value <= high or (below and value == high):
         raise ConfigError(f"{name} must be {wanted}, got {shorten(value)}")
     return float(value)
+
+
+def check_settings(name: str, value: Any) -> dict[str, Any]:
+    """Names and plain values, 100 at most."""
+    if not isinstance(value, dict) or len(value) > MAXIMUM_SETTINGS or not all(map(_is_setting, value.items())):
+        raise ConfigError(f"{name} must be an object of {MAXIMUM_SETTINGS} plain values at most, got {shorten(value)}")
+    return value
 
 
 def check_name(name: str, value: Any, known: Collection[str]) -> str:
@@ -125,3 +133,8 @@ def _is_utf8(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _is_setting(item: tuple[Any, Any]) -> bool:
+    name, value = item
+    return isinstance(name, str) and (value is None or isinstance(value, str | int | float))

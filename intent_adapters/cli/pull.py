@@ -78,9 +78,10 @@ def _adapter_facts(source: str, adapter: Adapter, with_base: bool, token: str | 
     if with_base and named:
         fetched = fetch_base(named, revision=config.revision, token=token)
         found = fingerprint(load_base(fetched.folder, device="cpu"))
-        if config.base_fingerprint not in (None, found):
+        trained_on = config.provenance.base_fingerprint
+        if trained_on not in (None, found):
             raise BaseMismatchError(
-                f"The adapter {source!r} was trained on a base with fingerprint {str(config.base_fingerprint)[:12]}, "
+                f"The adapter {source!r} was trained on a base with fingerprint {str(trained_on)[:12]}, "
                 f"but the base that it names, {named!r}, has {found[:12]}. Ask its makers."
             )
     return {"intents": len(adapter.labels), "base": named, "base_revision": config.revision}

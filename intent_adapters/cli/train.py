@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,8 +16,8 @@ from intent_adapters.cli.options import Data, Device, Encoding, Json, LabelColum
 from intent_adapters.data import label_counts, read_intents, read_texts
 from intent_adapters.evaluation import evaluate
 from intent_adapters.hub.naming import folder_name
-from intent_adapters.runtime import Adapter
-from intent_adapters.training.agent import Method, TrainingResult, train_agent
+from intent_adapters.training.agent import train_agent
+from intent_adapters.training.methods import Method
 
 Output = Annotated[
     Path,
@@ -121,7 +120,7 @@ def train_command(
         false_rejection_rate=false_rejection_rate,
         progress=err.is_terminal,
     )
-    _save(result, output)
+    result.save(output)
     facts: dict[str, Any] = {
         "agent": agent,
         "folder": str(output),
@@ -129,8 +128,8 @@ def train_command(
         "utterances": len(rows),
         "intents": len(label_counts(rows)),
         "epochs": result.epochs,
-        "threshold": result.config.threshold,
-        "temperature": round(result.config.temperature, 4),
+        "threshold": result.config.calibration.threshold,
+        "temperature": round(result.config.calibration.temperature, 4),
         "parameters": result.model.adapter(agent).num_parameters,
         "bytes": sum(path.stat().st_size for path in output.rglob("*") if path.is_file()),
         "seconds": round(result.seconds, 1),
@@ -145,15 +144,3 @@ def train_command(
     out.print(facts_table(facts, title=f"trained {agent}"))
     if scores:
         print_scores(scores, worst=5)
-
-
-def _save(result: TrainingResult, output: Path) -> None:
-    """Saves the adapter, and beside it the encoder where that was trained too."""
-    if result.method != "full":
-        result.model.save_adapter(result.agent, output)
-        return
-    encoder = output.resolve() / "base"
-    adapter = result.model.adapter(result.agent)
-    config = replace(adapter.config, base_model_name_or_path=str(encoder), revision=None)
-    Adapter(config, adapter.tensors).write(output)
-    result.model.base.save_pretrained(str(encoder))

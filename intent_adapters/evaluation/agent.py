@@ -121,7 +121,7 @@ def evaluate(
         intents=classification.intents,
         confusions=classification.confusions,
         agent=agent,
-        threshold=model.adapter(agent).config.threshold if threshold is None else threshold,
+        threshold=model.adapter(agent).config.calibration.threshold if threshold is None else threshold,
         calibration=score_calibration(answers.probabilities, numbers),
         rejection=score_rejection(answers.accepted, correct),
         selective=risk_coverage(answers.confidence, correct),

@@ -250,9 +250,10 @@ def _pinned_base(
     except HUB_PROBLEMS as error:
         raise explained(HubError, f"Cannot look up the agent's base {base!r}", error, token=token) from None
     stated = ((info.card_data.to_dict() if info.card_data else {}).get(OWN_KEY) or {}).get("fingerprint")
-    if stated and config.base_fingerprint and stated != config.base_fingerprint:
+    trained_on = config.provenance.base_fingerprint
+    if stated and trained_on and stated != trained_on:
         raise BaseMismatchError(
-            f"The agent was trained on a base with fingerprint {config.base_fingerprint[:12]}, but {base!r} on the "
+            f"The agent was trained on a base with fingerprint {trained_on[:12]}, but {base!r} on the "
             f"Hub has {str(stated)[:12]}: whoever loads the agent would be refused. Name the base that it stands on."
         )
     return base, str(info.sha)

@@ -23,7 +23,7 @@ from intent_adapters.reproduce.setfit import run_setfit
 from intent_adapters.reproduce.systems import SYSTEMS, System
 from intent_adapters.reproduce.track import Column
 from intent_adapters.training import train_agent
-from intent_adapters.training.agent import Method
+from intent_adapters.training.methods import Method
 
 AGENT = "reproduced"
 FORMAT = 1

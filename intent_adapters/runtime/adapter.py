@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft.utils import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
@@ -92,6 +93,10 @@ class Adapter:
             self.config,
             {name: half if bool(half.isfinite().all()) else self.tensors[name] for name, half in halves.items()},
         )
+
+    def with_config(self, **settings: Any) -> Adapter:
+        """The same weights with some settings of the config changed."""
+        return Adapter(replace(self.config, **settings), self.tensors)
 
     def check_fits(self, encoder: PreTrainedModel) -> None:
         """Compare names and shapes of all tensors with what the config asks for on this encoder.
@@ -216,7 +221,7 @@ def _read_config(folder: Path) -> BottleneckConfig:
             "adapters answer intents. Load other kinds with PEFT itself."
         )
     try:
-        config: BottleneckConfig = BottleneckConfig.from_peft_type(**values)
+        config: BottleneckConfig = BottleneckConfig.from_peft_type(**BottleneckConfig.check_kwargs(**values))
     except (ConfigError, TypeError, ValueError) as error:
         raise AdapterError(f"{str(path)!r} has a setting that makes no sense: {error}") from error
     if not config.labels:

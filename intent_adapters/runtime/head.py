@@ -38,8 +38,9 @@ class AgentHead:
         self._cosine = scale is not None
         if scale is not None:
             weight = F.normalize(weight, dim=-1) * scale.cpu().clamp_min(MINIMUM_SCALE)
-        self._weight: Floats = (weight / self.config.temperature).contiguous().numpy()
-        self._bias: Floats | None = None if bias is None else (bias.cpu() / self.config.temperature).numpy()
+        temperature = self.config.calibration.temperature
+        self._weight: Floats = (weight / temperature).contiguous().numpy()
+        self._bias: Floats | None = None if bias is None else (bias.cpu() / temperature).numpy()
 
     def logits(self, embeddings: Floats, lengths: Floats) -> Floats:
         """The logits of all labels over the temperature: their softmax gives the probabilities.
@@ -70,7 +71,7 @@ class AgentHead:
             energy: The logsumexp of its logits.
             score: Its highest probability, which an agent that was not calibrated goes by.
         """
-        location, spread = self.config.scope_location, self.config.scope_spread
+        location, spread = self.config.calibration.scope_location, self.config.calibration.scope_spread
         if location is None or spread is None:
             return score
         # `bottleneck.scope_scores`; its sigmoid as a hyperbolic tangent, which nothing can overflow.
@@ -126,7 +127,7 @@ def predictions(
     energies = highest + np.log(total)
     found = zip(energies[:, 0].tolist(), probabilities.tolist(), best.tolist(), strict=True)
     for name, head, rows in asked:
-        limit = head.config.threshold if threshold is None else threshold
+        limit = head.config.calibration.threshold if threshold is None else threshold
         # An agent with fewer labels than `top_k` ranks those of others, which it has not, last.
         for row, (energy, row_scores, row_indices) in zip(rows, found, strict=False):
             labels = [head.labels[index] for index in row_indices[: len(head.labels)]]

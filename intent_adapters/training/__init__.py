@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from intent_adapters.training.agent import Method, TrainingResult, train_agent
+from intent_adapters.training.agent import TrainingResult, train_agent
 from intent_adapters.training.distillation import distill
 from intent_adapters.training.encoder import train_encoder
+from intent_adapters.training.methods import Method
 from intent_adapters.training.sampler import IntentBatchSampler
 
 __all__ = ["IntentBatchSampler", "Method", "TrainingResult", "distill", "train_agent", "train_encoder"]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from intent_adapters.bottleneck import scope_scores
+from intent_adapters.bottleneck import Calibration, scope_scores
 from intent_adapters.errors import ConfigError
 from intent_adapters.training.mixtures import mixtures
 from intent_adapters.training.prototypes import SOFTENING, class_means, cosines_without_itself, fitting_scale
@@ -28,7 +28,7 @@ MIXTURES = 500
 
 
 @dataclass(frozen=True)
-class Calibration:
+class CalibrationResult:
     """What was learned from utterances that the agent, or agents like it, had not seen.
 
     Attributes:
@@ -38,19 +38,13 @@ class Calibration:
         texts: How many utterances, or mixtures.
         accuracy: The share of them that was classified right; None for mixtures, which belong to no intent. From
             cross-validation it is less than what the agent itself will reach, since those agents had fewer utterances.
-        temperature: The logits are divided by it.
-        location: Median energy; see `intent_adapters.bottleneck.scope_scores`.
-        spread: Spread of the energies.
-        threshold: Scope score below which an utterance is out of scope.
+        settings: Temperature, scope and threshold, as they go into the adapter's config.
     """
 
     source: Source
     texts: int
     accuracy: float | None
-    temperature: float
-    location: float
-    spread: float
-    threshold: float
+    settings: Calibration
 
 
 @dataclass(frozen=True)
@@ -88,7 +82,7 @@ def calibrate_agent(
     seed: int,
     false_rejection_rate: float,
     out_of_scope: Sequence[str] | None = None,
-) -> Calibration | None:
+) -> CalibrationResult | None:
     """Find an agent's temperature, the usual level of its energies, and its threshold.
 
     With 100 validation rows or more, from these. Else by cross-validation: agents like it are trained in short on
@@ -143,15 +137,7 @@ def calibrate_agent(
     if out_of_scope:
         foreign = energies_of(read(out_of_scope), temperature)
         threshold = separating_threshold(*(scope_scores(some, location, spread) for some in (energies, foreign)))
-    return Calibration(
-        source=source,
-        texts=count,
-        accuracy=accuracy,
-        temperature=temperature,
-        location=location,
-        spread=spread,
-        threshold=threshold,
-    )
+    return CalibrationResult(source, count, accuracy, Calibration(temperature, location, spread, threshold))
 
 
 def _share_right(logits: Tensor, labels: Tensor) -> float:

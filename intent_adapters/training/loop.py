@@ -64,8 +64,8 @@ def run_training(
         embedder: Of a sentence encoder with a head of ours on it.
         texts: The training texts, prompts put before them.
         labels: The number of each text's intent.
-        config: The settings of the loss.
-        recipe: Epochs, batches and rates.
+        config: The adapter's.
+        recipe: Epochs, batches, rates and the settings of the loss.
         seed: Of batches and dropout.
         progress: Description of a progress bar; None for no bar.
         score: Computes a validation score after each epoch, for early stopping; None trains for all epochs.
@@ -77,10 +77,10 @@ def run_training(
     loss = IntentLoss(
         model,
         find_head(model),
-        circle_weight=config.circle_weight,
-        circle_margin=config.circle_margin,
-        circle_gamma=config.circle_gamma,
-        label_smoothing=config.label_smoothing,
+        circle_weight=recipe.circle_weight,
+        circle_margin=recipe.circle_margin,
+        circle_gamma=recipe.circle_gamma,
+        label_smoothing=recipe.label_smoothing,
     )
     stopping = EarlyStopping(model, score) if score else None
     dataset = Dataset.from_dict({"text": list(texts), "label": list(labels)})

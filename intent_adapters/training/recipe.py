@@ -1,15 +1,15 @@
-"""How long and how fast an agent is trained by default: it depends on the size of its data."""
+"""How an agent is trained by default, which depends on the size of its data, and what a caller may choose instead."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypedDict, Unpack
 
 from intent_adapters.errors import ConfigError
 
 FEW_SHOT_EPOCHS = 14
 TEXTS_IN_TOTAL = 14_000
 FEWEST_EPOCHS = 3
-BATCH_SIZE = 32
 CALIBRATION_EPOCHS = 5 / 14
 
 
@@ -19,18 +19,29 @@ class Recipe:
 
     Attributes:
         epochs: Passes over the texts.
-        batch_size: Texts per step, at most.
         learning_rate: Peak rate of the bottlenecks; of the encoder's own weights in full fine-tuning. It rises over
             the first `warmup` of the steps and falls linearly to 0.
+        circle_weight: Weight of the Circle loss (Sun et al., 2020) beside the cross-entropy; 0 leaves it out.
+        circle_margin: Its margin m.
+        circle_gamma: Its scale gamma.
+        label_smoothing: Of the cross-entropy, 0 up to but excluding 1.
+        batch_size: Texts per step, at most.
         head_learning_rate: Peak rate of the classification head.
         token_dropout: Probability with which each token of a training text is left out, drawn anew in every epoch.
         warmup: Part of the steps, 0 to 1, in which the learning rates rise.
+
+    Raises:
+        ConfigError: A setting is out of range.
     """
 
     epochs: int
-    batch_size: int
     learning_rate: float
-    head_learning_rate: float
+    circle_weight: float
+    circle_margin: float = 0.25
+    circle_gamma: float = 16.0
+    label_smoothing: float = 0.05
+    batch_size: int = 32
+    head_learning_rate: float = 6e-4
     token_dropout: float = 0.2
     warmup: float = 0.1
 
@@ -41,55 +52,74 @@ class Recipe:
         _check("batch_size", self.batch_size, fits, "a whole number from 3 up")
         for name in ("learning_rate", "head_learning_rate"):
             rate = getattr(self, name)
-            _check(name, rate, isinstance(rate, (int, float)) and 0 < rate < 1, "a number between 0 and 1")
-        _check("token_dropout", self.token_dropout, 0 <= self.token_dropout < 1, "a number from 0 to below 1")
-        _check("warmup", self.warmup, 0 <= self.warmup <= 1, "a number from 0 to 1")
+            _check(name, rate, _is_number(rate) and 0 < rate < 1, "a number between 0 and 1")
+        for name in ("token_dropout", "circle_margin", "label_smoothing"):
+            share = getattr(self, name)
+            _check(name, share, _is_number(share) and 0 <= share < 1, "a number from 0 to below 1")
+        _check("warmup", self.warmup, _is_number(self.warmup) and 0 <= self.warmup <= 1, "a number from 0 to 1")
+        gamma, weight = self.circle_gamma, self.circle_weight
+        _check("circle_gamma", gamma, _is_number(gamma) and 1e-3 <= gamma <= 1e5, "a number from 0.001 to 100000")
+        _check("circle_weight", weight, _is_number(weight) and 0 <= weight <= 1e4, "a number from 0 to 10000")
 
     def shortened(self) -> Recipe:
         """The recipe with about a third of the epochs, for agents that are only there to calibrate another."""
         return replace(self, epochs=max(1, round(self.epochs * CALIBRATION_EPOCHS)))
 
 
+class RecipeOptions(TypedDict, total=False):
+    """What a caller may choose of a recipe; None, and what is left out, is chosen by the data. See `Recipe`."""
+
+    epochs: int | None
+    learning_rate: float | None
+    circle_weight: float | None
+    circle_margin: float | None
+    circle_gamma: float | None
+    label_smoothing: float | None
+    batch_size: int | None
+    head_learning_rate: float | None
+    token_dropout: float | None
+    warmup: float | None
+
+
 def recipe_for(
-    texts: int,
-    *,
-    full: bool = False,
-    epochs: int | None = None,
-    batch_size: int | None = None,
-    learning_rate: float | None = None,
+    texts: int, intents: int, *, names: int = 0, full: bool = False, **options: Unpack[RecipeOptions]
 ) -> Recipe:
     """The default settings for data of this size, with what the caller wants otherwise.
 
     They were chosen on validation data: few-shot draws of two English data sets and one Korean. Up to 1,000 texts 14
-    epochs; beyond, as many as see about 14,000 texts, so that the time stays bounded.
+    epochs; beyond, as many as see about 14,000 texts, so that the time stays bounded. The Circle loss pays most where
+    an intent has hardly more than two texts.
 
     Args:
         texts: How many training texts there are.
+        intents: How many intents they have.
+        names: How many of the texts are names of intents, and not utterances.
         full: Whether the encoder's own weights are trained, which takes smaller steps.
-        epochs: Instead of the default.
-        batch_size: Instead of the default.
-        learning_rate: Instead of the default for the bottlenecks, or for the encoder if `full`.
+        **options: Instead of the defaults.
 
     Returns:
         The recipe.
 
     Raises:
-        ConfigError: A setting is out of range.
+        ConfigError: A setting is out of range, or there is no such setting.
     """
-    default_epochs = min(FEW_SHOT_EPOCHS, max(FEWEST_EPOCHS, TEXTS_IN_TOTAL // max(texts, 1)))
-    return Recipe(
-        epochs=default_epochs if epochs is None else epochs,
-        batch_size=BATCH_SIZE if batch_size is None else batch_size,
-        learning_rate=(1e-4 if full else 1.5e-3) if learning_rate is None else learning_rate,
-        head_learning_rate=6e-4,
-    )
-
-
-def circle_weight_for(texts: int, intents: int) -> float:
-    """The default weight of the Circle loss: it pays most where an intent has hardly more than two texts."""
-    return 0.3 if texts < 3 * intents else 0.05
+    unknown = sorted(options.keys() - {setting.name for setting in fields(Recipe)})
+    if unknown:
+        raise ConfigError(
+            f"there is no setting {unknown[0]!r}; a recipe has {', '.join(RecipeOptions.__annotations__)}"
+        )
+    chosen: dict[str, Any] = {
+        "epochs": min(FEW_SHOT_EPOCHS, max(FEWEST_EPOCHS, TEXTS_IN_TOTAL // max(texts, 1))),
+        "learning_rate": 1e-4 if full else 1.5e-3,
+        "circle_weight": 0.3 if texts - names < 3 * intents else 0.05,
+    }
+    return Recipe(**chosen | {name: value for name, value in options.items() if value is not None})
 
 
 def _check(name: str, value: object, valid: bool, wanted: str) -> None:
     if isinstance(value, bool) or not valid:
         raise ConfigError(f"{name} must be {wanted}, but it is {value!r}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import enum
 import json
 import math
@@ -12,7 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from peft import PeftConfig, TaskType
 
-from intent_adapters.bottleneck import INTENT_BOTTLENECK, NON_LINEARITIES, BottleneckConfig, ExternalPeftType
+from intent_adapters.bottleneck import (
+    INTENT_BOTTLENECK,
+    NON_LINEARITIES,
+    BottleneckConfig,
+    Calibration,
+    ExternalPeftType,
+    Provenance,
+)
 from intent_adapters.errors import AdapterError, ConfigError
 
 NAN, INF = math.nan, math.inf
@@ -21,15 +29,8 @@ NUMBERS = [
     "scaling",
     "dropout",
     "head_scale",
-    "circle_margin",
-    "circle_gamma",
-    "circle_weight",
-    "label_smoothing",
-    "threshold",
-    "temperature",
-    "scope_location",
-    "scope_spread",
 ]
+CALIBRATED = ["threshold", "temperature", "scope_location", "scope_spread"]
 EVERYTHING = {
     "bottleneck_size": None,
     "reduction_factor": 8.0,
@@ -44,16 +45,9 @@ EVERYTHING = {
     "head": "linear",
     "head_scale": 60.0,
     "embedding_dim": 512,
-    "circle_margin": 0.4,
-    "circle_gamma": 80.0,
-    "circle_weight": 0.3,
-    "label_smoothing": 0.0,
-    "threshold": 0.35,
-    "temperature": 1.7,
-    "scope_location": -3.25,
-    "scope_spread": 0.5,
     "prompt": "query: ",
-    "base_fingerprint": "sha256:0123",
+    "calibration": Calibration(temperature=1.7, scope_location=-3.25, scope_spread=0.5, threshold=0.35),
+    "provenance": Provenance("sha256:0123", {"epochs": 14, "learning_rate": 1.5e-3, "method": "adapter"}),
     "base_model_name_or_path": "some/base",
     "revision": "main",
     "inference_mode": True,
@@ -151,25 +145,27 @@ HOSTILE = [
     *({"bottleneck_size": value} for value in ("16", True, 1e9, 16.0, 0, -1, 4097, 10**6000, [16], {}, NAN)),
     *({"embedding_dim": value} for value in ("384", False, 0, -3, 1.5, 10**9)),
     *({name: value} for name in NUMBERS for value in (NAN, INF, -INF, "1", True, [], 1e300, -1e300)),
-    {"temperature": 0},
-    {"threshold": 1.01},
-    {"threshold": -0.01},
-    {"scope_location": 1.0},
-    {"scope_spread": 1.0},
-    {"scope_location": 1.0, "scope_spread": 0},
-    {"scope_location": 1.0, "scope_spread": -1.0},
-    {"scope_location": NAN, "scope_spread": 1.0},
-    {"scope_location": 1.0, "scope_spread": INF},
-    {"temperature": -1.0},
+    {"calibration": {"temperature": 0}},
+    {"calibration": {"threshold": 1.01}},
+    {"calibration": {"threshold": -0.01}},
+    {"calibration": {"scope_location": 1.0}},
+    {"calibration": {"scope_spread": 1.0}},
+    {"calibration": {"scope_location": 1.0, "scope_spread": 0}},
+    {"calibration": {"scope_location": 1.0, "scope_spread": -1.0}},
+    {"calibration": {"scope_location": NAN, "scope_spread": 1.0}},
+    {"calibration": {"scope_location": 1.0, "scope_spread": INF}},
+    {"calibration": {"temperature": -1.0}},
     {"head_scale": 0},
     {"reduction_factor": 0.5},
     {"dropout": 1},
     {"dropout": -0.1},
-    {"label_smoothing": 1.0},
-    {"circle_weight": -1},
-    {"circle_gamma": 0},
-    {"circle_margin": 1},
-    {"circle_margin": -0.1},
+    *({"calibration": {name: value}} for name in CALIBRATED for value in (NAN, INF, -INF, "1", True, [], 1e300)),
+    *({"calibration": value} for value in (None, 1, [], "warm", {"heat": 1.0})),
+    *({"provenance": value} for value in (None, "a base", [1], {"base": "x"}, {"training": [1]})),
+    {"provenance": {"training": {"rates": [1, 2]}}},
+    {"provenance": {"training": {str(number): 1 for number in range(101)}}},
+    {"provenance": {"base_fingerprint": 3}},
+    {"provenance": {"base_fingerprint": ["x"]}},
     *({"sites": value} for value in ("lora", "", None, 3, ["houlsby"], {"houlsby": 1}, "Houlsby")),
     *({"non_linearity": value} for value in ("swish", None, 1, ["relu"])),
     *({"head": value} for value in ("softmax", None, 0, ["cosine"])),
@@ -187,11 +183,10 @@ HOSTILE = [
         for name in ("target_modules", "modules_to_save")
         for value in (3, "", [], [""], ["a", 1], {"a": 1}, r".*\.dense", "all-linear", True)
     ),
-    *({name: 3} for name in ("prompt", "base_fingerprint", "base_model_name_or_path", "revision", "peft_version")),
+    *({name: 3} for name in ("prompt", "base_model_name_or_path", "revision", "peft_version")),
     {"target_modules": [str(i) for i in range(1_001)]},
     {"prompt": "p" * 10_001},
     {"prompt": "\udfff"},
-    {"base_fingerprint": ["x"]},
     {"task_type": "NONSENSE"},
     {"task_type": {}},
     {"task_type": 7},
@@ -202,11 +197,16 @@ HOSTILE = [
 ]
 
 
+def names_in(changes):
+    """The names of settings, those inside blocks too."""
+    return [*changes, *(name for value in changes.values() if isinstance(value, dict) for name in value)]
+
+
 @pytest.mark.parametrize("changes", HOSTILE, ids=lambda changes: str(list(changes))[:40])
 def test_nonsense_is_refused_by_name(changes):
     with pytest.raises(ConfigError) as caught:
         BottleneckConfig(**changes)
-    assert any(name in str(caught.value) for name in changes) or "task type" in str(caught.value)
+    assert any(name in str(caught.value) for name in names_in(changes)) or "task type" in str(caught.value)
     assert len(str(caught.value)) < 500
 
 
@@ -329,3 +329,34 @@ class Intent(str, enum.Enum):  # noqa: UP042, a StrEnum's str() would be its val
 def test_labels_of_an_enumeration_are_its_values():
     (label,) = BottleneckConfig(labels=[Intent.CANCEL]).labels
     assert (type(label), label) == (str, "cancel")
+
+
+VERSION_0_1 = {
+    "circle_margin": 0.25,
+    "circle_gamma": 16.0,
+    "circle_weight": 0.05,
+    "label_smoothing": 0.05,
+    "threshold": 0.05,
+    "temperature": 0.87,
+    "scope_location": 6.5,
+    "scope_spread": 0.4,
+    "base_fingerprint": "f" * 64,
+}
+
+
+def test_what_version_0_1_wrote_is_read_into_the_blocks(tmp_path):
+    BottleneckConfig(labels=["a", "b"]).save_pretrained(str(tmp_path))
+    path = tmp_path / "adapter_config.json"
+    values = {k: v for k, v in json.loads(path.read_text()).items() if k not in ("calibration", "provenance")}
+    path.write_text(json.dumps(values | VERSION_0_1))
+    config = BottleneckConfig.from_pretrained(str(tmp_path))
+    assert config.calibration == Calibration(0.87, 6.5, 0.4, 0.05)
+    assert config.provenance.base_fingerprint == "f" * 64
+    assert config.provenance.training == {name: VERSION_0_1[name] for name in list(VERSION_0_1)[:4]}
+    config.save_pretrained(str(tmp_path))
+    assert not VERSION_0_1.keys() & json.loads(path.read_text()).keys()
+    assert BottleneckConfig.from_pretrained(str(tmp_path)) == config
+
+
+def test_a_bottleneck_size_changes_nothing_else():
+    assert dataclasses.replace(BottleneckConfig(bottleneck_size=32), bottleneck_size=16) == BottleneckConfig()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from datasets import Dataset
 
+from intent_adapters.bottleneck import Calibration
 from intent_adapters.errors import DataError
 from intent_adapters.evaluation import (
     Confusion,
@@ -43,7 +44,7 @@ class LengthModel:
         return LABELS
 
     def adapter(self, agent: str) -> SimpleNamespace:
-        return SimpleNamespace(config=SimpleNamespace(threshold=self.threshold))
+        return SimpleNamespace(config=SimpleNamespace(calibration=Calibration(threshold=self.threshold)))
 
     def predict(
         self, texts: Sequence[str], agents: str, *, top_k: int, threshold: float | None, batch_size: int

@@ -148,7 +148,7 @@ ADAPTERS: dict[str, tuple[Callable[[Files, Path], object], str]] = {
     "config is a list": (raw(CONFIG, b"[]"), "type 'list'"),
     "config is another method's": (config(peft_type="LORA"), "type 'LORA'"),
     "config has numbers without end": (config(bottleneck_size=10**4000), "bottleneck_size"),
-    "config has NaN": (config(temperature=float("nan")), "temperature"),
+    "config has NaN": (config(calibration={"temperature": float("nan")}), "temperature"),
     "config asks for a terabyte": (
         config(bottleneck_size=65_536, embedding_dim=10**9),
         "bottleneck_size|embedding_dim",
@@ -164,7 +164,7 @@ ADAPTERS: dict[str, tuple[Callable[[Files, Path], object], str]] = {
     "more labels than the head has": (config(labels=["a", "b", "c", "d", "e"]), "digest|shape"),
     "labels changed round": (config(labels=["intent 3", "intent 2", "intent 1", "intent 0"]), "digest"),
     "a prompt of a megabyte": (config(prompt="a" * 2**20), "prompt"),
-    "another base": (config(base_fingerprint="0" * 64), "was trained on the base"),
+    "another base": (config(provenance={"base_fingerprint": "0" * 64}), "was trained on the base"),
     "a header of 2^60 bytes": (header({}, length=2**60), "damaged"),
     "a header that is no object": (header([1, 2]), "damaged"),
     "a header of 100,000 levels": (

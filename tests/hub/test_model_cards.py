@@ -43,7 +43,7 @@ def test_all_six_example_agents_are_there():
 
 
 def test_an_agent_stands_on_our_base_and_is_small(agent: Path, model: IntentModel):
-    assert Adapter.read(agent).config.base_fingerprint == model.fingerprint
+    assert Adapter.read(agent).config.provenance.base_fingerprint == model.fingerprint
     assert sum(path.stat().st_size for path in agent.iterdir()) < 400_000
     model.load_adapter(agent, replace=True)
 

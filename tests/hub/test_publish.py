@@ -6,6 +6,7 @@ import logging
 import pytest
 from huggingface_hub import HfApi
 
+from intent_adapters.bottleneck import Provenance
 from intent_adapters.errors import AdapterError, BaseMismatchError, ConfigError, HubError
 from intent_adapters.hub import CardFacts, adapter_folder, problems, publish_adapter
 from intent_adapters.runtime import Adapter
@@ -73,7 +74,7 @@ def test_an_agent_whose_base_nobody_could_find_is_not_published(based, base: Bas
 
 def test_a_base_that_is_another_one_or_not_there_is_refused(based, base: Base):
     stranger = base.adapter()
-    stranger.config.base_fingerprint = "f" * 64
+    stranger.config.provenance = Provenance("f" * 64)
     with pytest.raises(BaseMismatchError, match="ffffffffffff"):
         publish_adapter(stranger, "org/clinic", base="org/base")
     with pytest.raises(HubError, match="org/nowhere"):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
@@ -11,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intent_adapters import BottleneckConfig
+from intent_adapters.bottleneck import Calibration
 from intent_adapters.runtime.adapter import HEAD, Adapter
 from intent_adapters.runtime.head import AgentHead, Asked, predictions
+from tests.support.adapters import config_of
 from tests.support.threads import share_of_other_threads
 
 DIM, LABELS = 7, 5
@@ -20,7 +20,7 @@ DIM, LABELS = 7, 5
 
 def make_adapter(head="cosine", seed=0, labels="abcde", **settings):
     draw = torch.Generator().manual_seed(seed)
-    config = BottleneckConfig(sites="none", head=head, labels=list(labels), **settings)
+    config = config_of(sites="none", head=head, labels=list(labels), **settings)
     tensors = {f"{HEAD}.weight": torch.randn(len(labels), DIM, generator=draw) * 3}
     last = "scale" if head == "cosine" else "bias"
     tensors[f"{HEAD}.{last}"] = torch.tensor([9.0]) if head == "cosine" else torch.randn(len(labels), generator=draw)
@@ -47,7 +47,7 @@ def reference(adapter, rows):
                 logits[i, j] = scale * (row @ vector) / np.sqrt(row @ row) / np.sqrt(vector @ vector)
             else:
                 logits[i, j] = row @ vector + float(adapter.tensors[f"{HEAD}.bias"][j])
-    return logits / adapter.config.temperature
+    return logits / adapter.config.calibration.temperature
 
 
 @pytest.mark.parametrize("head", ["cosine", "linear"])
@@ -86,7 +86,7 @@ def test_in_scope_is_reaching_the_threshold_of_the_call_or_else_of_the_agent(cal
 @settings(max_examples=40, deadline=None)
 def test_the_temperature_never_changes_the_label(temperature, seed):
     plain = make_adapter(seed=seed)
-    warm = Adapter(dataclasses.replace(plain.config, temperature=temperature), plain.tensors)
+    warm = plain.with_config(calibration=Calibration(temperature))
     rows = embeddings(seed=seed + 1)
     before, after = answers(plain, rows), answers(warm, rows)
     assert [answer.label for answer in before] == [answer.label for answer in after]

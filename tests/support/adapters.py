@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import torch
 from sentence_transformers import SentenceTransformer
 
 from intent_adapters.base import encoder_of
-from intent_adapters.bottleneck import BottleneckConfig
+from intent_adapters.bottleneck import BottleneckConfig, Calibration, Provenance
 from intent_adapters.runtime.adapter import Adapter, expected_shapes
+
+
+def config_of(**settings: Any) -> BottleneckConfig:
+    """A config from the settings of all its blocks side by side."""
+    calibration, provenance = (
+        kind(**{entry.name: settings.pop(entry.name) for entry in fields(kind) if entry.name in settings})
+        for kind in (Calibration, Provenance)
+    )
+    return BottleneckConfig(calibration=calibration, provenance=provenance, **settings)
 
 
 def random_adapter(base: SentenceTransformer, labels: int = 3, seed: int = 0, **settings: Any) -> Adapter:
@@ -19,10 +29,9 @@ def random_adapter(base: SentenceTransformer, labels: int = 3, seed: int = 0, **
         base: Its architecture gives the shapes.
         labels: How many labels, named "intent 0" and so on.
         seed: Of the weights.
-        **settings: Of the `BottleneckConfig`.
+        **settings: Of the `BottleneckConfig`, and of its calibration and provenance.
     """
-    settings = {"bottleneck_size": 4, **settings}
-    config = BottleneckConfig(labels=[f"intent {index}" for index in range(labels)], **settings)
+    config = config_of(labels=[f"intent {index}" for index in range(labels)], **{"bottleneck_size": 4, **settings})
     generator = torch.Generator().manual_seed(seed)
     tensors = {
         name: torch.randn(shape, generator=generator) * 0.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import socket
 import warnings
@@ -64,7 +65,7 @@ def test_the_adapter_says_what_it_was_trained_on_and_survives_saving(model, tmp_
     assert config == result.config
     assert config.labels == sorted(TEXTS)
     assert (config.base_model_name_or_path, config.revision) == ("org/tiny", "abc")
-    assert config.base_fingerprint == model.fingerprint
+    assert config.provenance.base_fingerprint == model.fingerprint
     model.save_adapter("bank", tmp_path / "bank")
     model.load_adapter(tmp_path / "bank", name="again")
     first, second = (model.predict("where is my card", name) for name in ("bank", "again"))
@@ -165,7 +166,7 @@ def test_fine_tuning_gives_a_new_model_on_a_base_of_its_own(model):
     assert model.agents == ()
     assert result.model.agents == ("bank",)
     assert result.model.fingerprint != model.fingerprint
-    assert result.config.base_fingerprint == result.model.fingerprint
+    assert result.config.provenance.base_fingerprint == result.model.fingerprint
     tuned, original = result.model.base.state_dict(), model.base.state_dict()
     assert tuned.keys() == original.keys()
     assert not torch.equal(tuned[name := next(n for n in tuned if "query.weight" in n)], original[name])
@@ -199,7 +200,7 @@ def test_without_circle_loss_only_cross_entropy_is_left(model):
     both, alone = train(model, epochs=1), train(model, name="alone", circle_weight=0.0, epochs=1)
     assert both.losses.keys() == {"loss", "cross_entropy", "circle"}
     assert alone.losses.keys() == {"loss", "cross_entropy"}
-    assert alone.config.circle_weight == 0
+    assert alone.recipe.circle_weight == 0
 
 
 def test_label_names_become_utterances_on_request_only(model):
@@ -308,3 +309,28 @@ def test_modules_that_all_agents_share_cannot_be_trained(model):
     with pytest.raises(ConfigError, match=r"modules_to_save=\['pooler'\] would change modules that all agents share"):
         train(model, config=BottleneckConfig(modules_to_save=["pooler"]))
     assert model.agents == ()
+
+
+def test_a_bottleneck_size_of_ones_own_changes_nothing_else(model):
+    plain, sized = (
+        train(model, epochs=1),
+        train(model, name="sized", epochs=1, config=BottleneckConfig(bottleneck_size=8)),
+    )
+    assert sized.recipe == plain.recipe
+    assert dataclasses.replace(sized.config, bottleneck_size=16) == plain.config
+    assert plain.config.provenance.training["epochs"] == 1
+
+
+@pytest.mark.parametrize("method", ["adapter", "full", "probe"])
+def test_a_result_of_every_method_is_saved_and_answers_the_same(model, tmp_path, method):
+    tiny_base(tmp_path / "base")
+    model.save_base(tmp_path / "base")
+    owner = IntentModel.from_pretrained(tmp_path / "base", device="cpu")
+    result = train(owner, method=method, epochs=2)
+    result.save(tmp_path / "agent")
+    loaded = IntentModel.from_pretrained(adapter=tmp_path / "agent", device="cpu")
+    texts = [row["text"] for row in ROWS]
+    assert [answer.top_k for answer in loaded.predict(texts)] == [
+        answer.top_k for answer in result.model.predict(texts, "bank")
+    ]
+    result.save(tmp_path / "agent")  # once more, in place of itself

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from collections import Counter
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intent_adapters import IntentModel
+from intent_adapters.bottleneck import Calibration
 from intent_adapters.errors import ConfigError, DataError
 from intent_adapters.training import train_agent
 from intent_adapters.training.calibration import calibrate_agent, comparable_rate, held_out_folds
@@ -270,7 +272,7 @@ def test_cross_validation_trains_on_the_others_and_reads_the_held_out():
         return reader(task)
 
     found = calibrate_agent(task, reader(task), refit, seed=0, false_rejection_rate=0.1)
-    assert (found.source, found.texts, found.threshold) == ("cross-validation", 18, 0.1)
+    assert (found.source, found.texts, found.settings.threshold) == ("cross-validation", 18, 0.1)
     assert [(len(part.texts), part.names) for part in parts] == [(12, 3), (12, 3)]
     assert set(parts[0].texts) | set(parts[1].texts) == set(task.texts)
     assert set(parts[0].texts) & set(parts[1].texts) == set(task.texts[18:])
@@ -287,9 +289,14 @@ def test_what_the_short_agents_lack_in_level_is_made_up_for():
         )
         for shift in (0, -3)
     )
-    assert lower.temperature == pytest.approx(same.temperature)
-    assert lower.location == pytest.approx(same.location, abs=1e-4)
-    assert lower.spread == pytest.approx(same.spread, abs=1e-4)
+    assert lower.settings.temperature == pytest.approx(same.settings.temperature)
+    assert lower.settings.scope_location == pytest.approx(same.settings.scope_location, abs=1e-4)
+    assert lower.settings.scope_spread == pytest.approx(same.settings.scope_spread, abs=1e-4)
+
+
+def scope_scores_of(found, logits):
+    settings = found.settings
+    return torch.sigmoid((energies_of(logits, settings.temperature) - settings.scope_location) / settings.scope_spread)
 
 
 def test_enough_validation_rows_make_cross_validation_needless():
@@ -298,8 +305,7 @@ def test_enough_validation_rows_make_cross_validation_needless():
     found = calibrate_agent(checked, reader(task), None, seed=0, false_rejection_rate=0.05)
     assert (found.source, found.texts) == ("validation", 100)
     logits = reader(task)(task.texts[:100])
-    scores = torch.sigmoid((energies_of(logits, found.temperature) - found.location) / found.spread)
-    assert int((scores < found.threshold).sum()) == 5
+    assert int((scope_scores_of(found, logits) < found.settings.threshold).sum()) == 5
 
 
 def test_out_of_scope_texts_set_the_threshold_alone():
@@ -308,11 +314,11 @@ def test_out_of_scope_texts_set_the_threshold_alone():
     arguments = {"seed": 0, "false_rejection_rate": 0.05}
     plain = calibrate_agent(checked, reader(task), None, **arguments)
     better = calibrate_agent(checked, reader(task), None, **arguments, out_of_scope=CHATTER)
-    assert (better.temperature, better.location, better.spread) == (plain.temperature, plain.location, plain.spread)
-    foreign = torch.sigmoid((energies_of(reader(task)(CHATTER), plain.temperature) - plain.location) / plain.spread)
-    assert 0 < better.threshold < 1
-    assert (foreign < better.threshold).any()
-    assert better.threshold != plain.threshold
+    assert dataclasses.replace(better.settings, threshold=plain.settings.threshold) == plain.settings
+    foreign = scope_scores_of(plain, reader(task)(CHATTER))
+    assert 0 < better.settings.threshold < 1
+    assert (foreign < better.settings.threshold).any()
+    assert better.settings.threshold != plain.settings.threshold
 
 
 def test_where_nothing_can_be_held_out_nothing_is_learned():
@@ -339,8 +345,7 @@ def test_every_method_is_calibrated_and_says_so(model, method, tmp_path):
     result = train(model, method=method)
     found, config = result.calibration, result.config
     assert (found.source, found.texts) == ("cross-validation", 15)
-    assert (config.temperature, config.threshold) == (found.temperature, 0.05)
-    assert (config.scope_location, config.scope_spread) == (found.location, found.spread)
+    assert (config.calibration, config.calibration.threshold) == (found.settings, 0.05)
     result.model.save_adapter("bank", tmp_path / "bank")
     result.model.load_adapter(tmp_path / "bank", name="again")
     one, two = (result.model.predict("where is my card", name) for name in ("bank", "again"))
@@ -353,7 +358,7 @@ def test_calibration_leaves_the_weights_alone_and_can_be_left_out(model):
     plain = train(model, name="plain", calibrate=False)
     assert plain.calibration is None
     config = plain.config
-    assert (config.temperature, config.threshold, config.scope_location) == (1.0, None, None)
+    assert config.calibration == Calibration()
     one, two = model.adapter("bank").tensors, model.adapter("plain").tensors
     assert all(torch.equal(one[name], two[name]) for name in one)
     again = train(model, name="again")
@@ -362,12 +367,12 @@ def test_calibration_leaves_the_weights_alone_and_can_be_left_out(model):
 
 def test_a_rate_and_out_of_scope_texts_change_the_threshold_only(model):
     plain, rare = train(model, method="probe"), train(model, name="rare", method="probe", false_rejection_rate=0.2)
-    assert (plain.config.threshold, rare.config.threshold) == (0.05, 0.2)
+    assert (plain.config.calibration.threshold, rare.config.calibration.threshold) == (0.05, 0.2)
     texts = train(model, name="texts", method="probe", out_of_scope=CHATTER)
     rows = train(model, name="rows", method="probe", out_of_scope=[{"text": text, "label": "oos"} for text in CHATTER])
     assert texts.calibration == rows.calibration
-    assert texts.config.temperature == plain.config.temperature
-    assert texts.config.threshold != plain.config.threshold
+    assert texts.config.calibration.temperature == plain.config.calibration.temperature
+    assert texts.config.calibration.threshold != plain.config.calibration.threshold
 
 
 def test_one_utterance_per_intent_leaves_an_agent_uncalibrated(model):
@@ -382,9 +387,9 @@ def test_out_of_scope_texts_give_a_threshold_with_one_utterance_per_intent(model
     rows = [{"text": texts[0], "label": label} for label, texts in TEXTS.items()]
     result = train(model, rows=rows, method=method, out_of_scope=CHATTER)
     found, config = result.calibration, result.config
-    assert (found.source, found.accuracy, found.temperature) == ("mixtures", None, 1.0)
-    assert (config.threshold, config.scope_location) == (found.threshold, found.location)
-    assert 0 < found.threshold < 1
+    assert (found.source, found.accuracy, found.settings.temperature) == ("mixtures", None, 1.0)
+    assert config.calibration == found.settings
+    assert 0 < found.settings.threshold < 1
     in_scope = [answer.in_scope for answer in result.model.predict(CHATTER, "bank")]
     assert sum(in_scope) < len(CHATTER) / 2
 

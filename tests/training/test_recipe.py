@@ -5,30 +5,30 @@ from __future__ import annotations
 import pytest
 
 from intent_adapters.errors import ConfigError
-from intent_adapters.training.recipe import TEXTS_IN_TOTAL, circle_weight_for, recipe_for
+from intent_adapters.training.recipe import TEXTS_IN_TOTAL, recipe_for
 
 
 def test_few_shot_data_get_the_full_number_of_epochs():
-    assert recipe_for(30).epochs == recipe_for(1_000).epochs == 14
+    assert recipe_for(30, 2).epochs == recipe_for(1_000, 2).epochs == 14
 
 
 @pytest.mark.parametrize("texts", [1_001, 1_996, 4_000])
 def test_time_is_bounded_on_larger_data(texts):
-    epochs = recipe_for(texts).epochs
+    epochs = recipe_for(texts, 2).epochs
     assert epochs * texts <= TEXTS_IN_TOTAL < (epochs + 1) * texts
 
 
 def test_a_large_data_set_is_still_seen_more_than_once():
-    assert recipe_for(1_000_000).epochs == 3
+    assert recipe_for(1_000_000, 2).epochs == 3
 
 
 def test_what_the_caller_wants_wins():
-    recipe = recipe_for(100, epochs=2, batch_size=8, learning_rate=3e-4)
+    recipe = recipe_for(100, 2, epochs=2, batch_size=8, learning_rate=3e-4)
     assert (recipe.epochs, recipe.batch_size, recipe.learning_rate) == (2, 8, 3e-4)
 
 
 def test_fine_tuning_takes_smaller_steps_for_the_encoder_only():
-    adapter, full = recipe_for(100), recipe_for(100, full=True)
+    adapter, full = recipe_for(100, 2), recipe_for(100, 2, full=True)
     assert full.learning_rate < adapter.learning_rate / 5
     assert full.head_learning_rate == adapter.head_learning_rate
 
@@ -45,12 +45,25 @@ def test_fine_tuning_takes_smaller_steps_for_the_encoder_only():
         ("learning_rate", 1.0),
         ("learning_rate", float("nan")),
         ("learning_rate", "fast"),
+        ("label_smoothing", 1.0),
+        ("circle_weight", -1),
+        ("circle_gamma", 0),
+        ("circle_margin", 1),
+        ("circle_margin", -0.1),
+        ("token_dropout", True),
+        ("warmup", float("nan")),
     ],
 )
 def test_settings_out_of_range_are_named(setting, value):
     with pytest.raises(ConfigError, match=rf"{setting} must be .*{value!r}"):
-        recipe_for(100, **{setting: value})
+        recipe_for(100, 2, **{setting: value})
+
+
+def test_a_setting_that_there_is_not_names_those_that_there_are():
+    with pytest.raises(ConfigError, match=r"'epoch'; .*epochs, learning_rate"):
+        recipe_for(100, 2, epoch=3)
 
 
 def test_circle_loss_weighs_more_with_two_texts_per_intent():
-    assert circle_weight_for(texts=200, intents=100) > circle_weight_for(texts=500, intents=100) > 0
+    assert recipe_for(200, 100).circle_weight > recipe_for(500, 100).circle_weight > 0
+    assert recipe_for(300, 100, names=100).circle_weight == recipe_for(200, 100).circle_weight

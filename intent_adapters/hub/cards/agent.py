@@ -97,8 +97,8 @@ def adapter_card(
         "texts": facts.texts,
         "settings": wording.listed(_settings(config)),
         "parameters": f"{adapter.num_parameters:,}",
-        "fingerprint": config.base_fingerprint,
-        "scope": WITHOUT_THRESHOLD if config.threshold is None else WITH_THRESHOLD,
+        "fingerprint": config.provenance.base_fingerprint,
+        "scope": WITHOUT_THRESHOLD if config.calibration.threshold is None else WITH_THRESHOLD,
         "limits": check_prose("limits", facts.limits),
         "citation": wording.CITATION,
     }
@@ -119,11 +119,12 @@ def _metadata(name: str, adapter: Adapter, facts: CardFacts) -> dict[str, Any]:
     if config.base_model_name_or_path and is_repo_id(config.base_model_name_or_path):
         base = config.base_model_name_or_path
     has_base = bool(base) and is_hub_id(str(base))
-    calibration = [config.temperature, config.threshold, config.scope_location, config.scope_spread]
+    known = config.calibration
+    calibration = [known.temperature, known.threshold, known.scope_location, known.scope_spread]
     version = hashlib.sha256(json.dumps([adapter.digest, calibration]).encode()).hexdigest()
     own: dict[str, Any] = {"version": version, "intents": len(adapter.labels)}
-    if config.base_fingerprint:
-        own["base_fingerprint"] = config.base_fingerprint
+    if config.provenance.base_fingerprint:
+        own["base_fingerprint"] = config.provenance.base_fingerprint
     results = [entry.to_eval_result() for entry in facts.measurements]
     data = ModelCardData(
         license=facts.license,
@@ -144,7 +145,8 @@ def _metadata(name: str, adapter: Adapter, facts: CardFacts) -> dict[str, Any]:
 def _settings(config: BottleneckConfig) -> dict[str, object]:
     """The hyper-parameters that say something about this adapter."""
     has_sites = config.sites != "none"
-    circle = f"weight {config.circle_weight:g}, gamma {config.circle_gamma:g}, margin {config.circle_margin:g}"
+    calibration, training = config.calibration, config.provenance.training
+    circle = ", ".join(f"{name} {training.get(f'circle_{name}')}" for name in ("weight", "gamma", "margin"))
     return {
         "sites": config.sites if has_sites else "none: the head alone is trained",
         "bottleneck size": config.bottleneck_size if has_sites else None,
@@ -153,12 +155,12 @@ def _settings(config: BottleneckConfig) -> dict[str, object]:
         "scaling": config.scaling if has_sites and config.scaling != 1 else None,
         "dropout": config.dropout if has_sites and config.dropout else None,
         "head": config.head,
-        "initial head scale": f"{config.head_scale:.4g}" if config.head == "cosine" else None,
-        "label smoothing": config.label_smoothing,
-        "Circle loss": circle if config.circle_weight else None,
+        "initial head scale": f"{config.initial_head_scale:.4g}" if config.head == "cosine" else None,
+        "label smoothing": training.get("label_smoothing"),
+        "Circle loss": circle if training.get("circle_weight") else None,
         "prompt": wording.code(config.prompt) if config.prompt else None,
-        "temperature": f"{config.temperature:.4g}" if config.temperature != 1 else None,
-        "threshold": None if config.threshold is None else f"{config.threshold:.4g}",
+        "temperature": f"{calibration.temperature:.4g}" if calibration.temperature != 1 else None,
+        "threshold": None if calibration.threshold is None else f"{calibration.threshold:.4g}",
     }
 
 
