@@ -323,7 +323,6 @@ def test_a_bottleneck_size_of_ones_own_changes_nothing_else(model):
 
 @pytest.mark.parametrize("method", ["adapter", "full", "probe"])
 def test_a_result_of_every_method_is_saved_and_answers_the_same(model, tmp_path, method):
-    tiny_base(tmp_path / "base")
     model.save_base(tmp_path / "base")
     owner = IntentModel.from_pretrained(tmp_path / "base", device="cpu")
     result = train(owner, method=method, epochs=2)
