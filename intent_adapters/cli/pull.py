@@ -8,15 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
+from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.artifacts.contents import ADAPTER, BASE
+from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.artifacts.folders import replaced_folder
-from intent_adapters.base import fingerprint, load_base
 from intent_adapters.cli.console import examples, facts_table, out, print_json, working
 from intent_adapters.cli.hub_options import Revision, Token
 from intent_adapters.cli.options import Json
 from intent_adapters.errors import BaseMismatchError
-from intent_adapters.hub.contents import ADAPTER, BASE
 from intent_adapters.hub.fetching import HubOptions, fetch_base, fetch_either
-from intent_adapters.runtime import Adapter
+from intent_adapters.loading import load_base
 
 Source = Annotated[
     str, typer.Argument(metavar="ORG/NAME", help="Repository of an adapter or a base.", show_default=False)

@@ -14,7 +14,7 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from intent_adapters.base import PROBE_TEXTS
+from intent_adapters.artifacts.fingerprint import PROBE_TEXTS
 
 PROBES = [*PROBE_TEXTS, "a", " spaces \n around ", "to be cut off " * 500]
 # transformers' way of saying that there is no limit.

@@ -16,12 +16,13 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from torch.nn import functional as F
 
-from intent_adapters.base import encoder_of, structural_copy
+from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.artifacts.encoder import encoder_of, structural_copy
+from intent_adapters.artifacts.tensors import HEAD, PREFIX
 from intent_adapters.bottleneck import BottleneckConfig, find_head, linear_logits
 from intent_adapters.data.texts import Texts
 from intent_adapters.errors import ConfigError
 from intent_adapters.model import IntentModel
-from intent_adapters.runtime.adapter import HEAD, PREFIX, Adapter
 from intent_adapters.training.calibration import Calibration, Reader, calibrate_agent, check_rate
 from intent_adapters.training.loop import Run, run_training
 from intent_adapters.training.prototypes import class_means, embed, fitting_scale

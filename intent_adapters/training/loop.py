@@ -16,7 +16,7 @@ from sentence_transformers import (
 from sentence_transformers.sentence_transformer.data_collator import SentenceTransformerDataCollator
 from transformers import PrinterCallback, ProgressCallback
 
-from intent_adapters.base import encoder_of
+from intent_adapters.artifacts.encoder import encoder_of
 from intent_adapters.bottleneck import BottleneckConfig, find_head
 from intent_adapters.bottleneck.layer import BottleneckLayer
 from intent_adapters.losses import IntentLoss

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intent_adapters import BottleneckConfig
-from intent_adapters.runtime.adapter import HEAD, Adapter
+from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.artifacts.tensors import HEAD
 from intent_adapters.runtime.head import AgentHead, Asked, predictions
 
 DIM, LABELS = 7, 5

@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from sentence_transformers import SentenceTransformer
 
-from intent_adapters.base import encoder_of
+from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.artifacts.encoder import encoder_of
+from intent_adapters.artifacts.tensors import expected_shapes
 from intent_adapters.bottleneck import BottleneckConfig
-from intent_adapters.runtime.adapter import Adapter, expected_shapes
 
 
 def random_adapter(base: SentenceTransformer, labels: int = 3, seed: int = 0, **settings: Any) -> Adapter:

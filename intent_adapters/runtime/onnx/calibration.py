@@ -11,7 +11,7 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from intent_adapters.base import encoder_of
+from intent_adapters.artifacts.encoder import encoder_of
 from intent_adapters.runtime.onnx.arithmetic import Array
 from intent_adapters.runtime.onnx.layout import layout_of
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from intent_adapters.base import encoder_of
+from intent_adapters.artifacts.encoder import encoder_of
 from intent_adapters.runtime.onnx.calibration import UTTERANCES, watch
 from intent_adapters.runtime.onnx.layout import layout_of
 from tests.support.tiny import ARCHITECTURES, tiny_base

@@ -15,8 +15,8 @@ import torch
 from peft.utils import SAFETENSORS_WEIGHTS_NAME
 from torch import Tensor
 
+from intent_adapters.artifacts.contents import MAX_ADAPTER_BYTES
 from intent_adapters.errors import AdapterError
-from intent_adapters.hub.contents import MAX_ADAPTER_BYTES
 
 DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 

@@ -8,8 +8,11 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 
-from intent_adapters.base import encoder_of, fingerprint, load_base, structural_copy
-from intent_adapters.errors import BaseError
+from intent_adapters.artifacts.base import save_base
+from intent_adapters.artifacts.encoder import encoder_of, structural_copy
+from intent_adapters.artifacts.fingerprint import fingerprint
+from intent_adapters.errors import BaseError, ConfigError
+from intent_adapters.loading import load_base
 from tests.support.shared import minilm_path
 from tests.support.tiny import ARCHITECTURES, tiny_base
 
@@ -171,3 +174,42 @@ def test_a_damaged_base_is_refused_by_name(saved, damage, capfd, monkeypatch):
 def test_a_base_without_an_encoder_is_refused():
     with pytest.raises(BaseError, match="must start with a Transformer"):
         encoder_of(SentenceTransformer(modules=[torch.nn.Identity()], device="cpu"))
+
+
+def test_a_base_is_stored_in_half_precision_only_where_that_is_exact(tmp_path):
+    base = tiny_base(tmp_path)
+    save_base(base, tmp_path / "auto")
+    with pytest.raises(ConfigError, match="float16 would change"):
+        save_base(base, tmp_path / "half", dtype="float16")
+    assert not (tmp_path / "half").exists()
+    rounded = base.half().float()
+    for dtype, factor in (("auto", 2), ("float16", 2), ("float32", 4)):
+        save_base(rounded, tmp_path / dtype, dtype=dtype)
+        stored = (tmp_path / dtype / "model.safetensors").stat().st_size
+        numbers = sum(parameter.numel() for parameter in rounded.parameters())
+        assert factor * numbers < stored < factor * numbers + 6000
+        again = load_base(tmp_path / dtype, device="cpu")
+        assert fingerprint(again) == fingerprint(rounded)
+        assert {parameter.dtype for parameter in again.parameters()} == {torch.float32}
+        assert json.loads((tmp_path / dtype / "config.json").read_text())["dtype"] == "float32"
+    with pytest.raises(ConfigError, match="float16"):
+        save_base(base, tmp_path / "x", dtype="int8")
+
+
+def test_a_base_folder_is_kept_whole(saved, tmp_path):
+    base, _ = saved
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    for taken in ("notes", "file"):
+        with pytest.raises(BaseError, match="Name a"):
+            save_base(base, tmp_path / taken)
+    save_base(base, tmp_path / "ours")
+    (tmp_path / "ours" / "README.md").write_text("# By hand")
+    save_base(base, tmp_path / "ours")
+    assert (tmp_path / "ours" / "README.md").read_text() == "# By hand"
+    assert not [path for path in (tmp_path / "ours").rglob("*") if str(tmp_path).encode() in _bytes(path)]
+
+
+def _bytes(path) -> bytes:
+    return path.read_bytes() if path.is_file() and path.suffix == ".json" else b""
