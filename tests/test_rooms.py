@@ -23,7 +23,7 @@ FLOORS = (
     {"hub", "runtime"},
     {"artifacts"},
     {"bottleneck", "losses", "data"},
-    {"environment", "inputs", "paper", "prediction"},
+    {"architectures", "environment", "inputs", "paper", "prediction"},
     {"errors"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

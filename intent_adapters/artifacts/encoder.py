@@ -9,6 +9,7 @@ from sentence_transformers import SentenceTransformer
 from torch import nn
 from transformers import PreTrainedModel
 
+from intent_adapters.architectures import find_encoder
 from intent_adapters.errors import BaseError
 
 
@@ -18,8 +19,8 @@ def encoder_of(model: SentenceTransformer) -> PreTrainedModel:
     Raises:
         BaseError: The first module is no Transformer.
     """
-    encoder = getattr(model[0], "model", None)
-    if not isinstance(encoder, PreTrainedModel):
+    encoder = find_encoder(model)
+    if encoder is None:
         raise BaseError(f"The base must start with a Transformer module, not with {type(model[0]).__name__}.")
     return encoder
 

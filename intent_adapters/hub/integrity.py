@@ -1,7 +1,7 @@
 """Whether what arrived is what the Hub has: the client compares lengths, we compare hashes.
 
-`HfApi.verify_repo_checksums` compares hashes too, but all files of the cache's snapshot, ours or not, with a listing of
-its own, two requests more for each load, and takes a file whose hash the Hub does not state for a damaged one.
+`HfApi.verify_repo_checksums` does that for all files in the cache's snapshot, ours or not, by a listing of its own:
+two requests more a load, and a file whose hash the Hub does not state counts as damaged.
 """
 
 from __future__ import annotations

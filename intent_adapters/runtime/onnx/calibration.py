@@ -93,7 +93,7 @@ def _hooked(
     def taken(path: str) -> Any:
         return lambda module, args: attended.setdefault(path, []).append(args[0].flatten(0, -2))
 
-    behind = "." + layout_of(encoder).attended
+    behind = "." + layout_of(encoder)[0].attended
     handles = []
     for path, module in encoder.named_modules():
         if isinstance(module, nn.LayerNorm):
