@@ -139,11 +139,10 @@ def publish_base(
     source = Path(folder)
 
     def write(staging: Path, existing: str | None) -> ModelCard:
-        names = [path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file()]
-        for name in [*BASE.choose(names, BASE.small), *BASE.choose(names, BASE.weights)]:
-            (staging / name).parent.mkdir(parents=True, exist_ok=True)
-            (staging / name).symlink_to((source / name).resolve())
-        (staging / CARD_NAME).unlink(missing_ok=True)
+        for name in BASE.present(source):
+            if name != CARD_NAME:
+                (staging / name).parent.mkdir(parents=True, exist_ok=True)
+                (staging / name).symlink_to((source / name).resolve())
         return base_card(source, fingerprint, repo_id=repo_id, facts=facts, existing=existing)
 
     return _publish(repo_id, write, BASE, readme, "base", options)

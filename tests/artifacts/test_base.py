@@ -8,11 +8,10 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 
-from intent_adapters.artifacts.base import save_base
+from intent_adapters.artifacts.base import read_base, save_base
 from intent_adapters.artifacts.encoder import encoder_of, structural_copy
 from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.errors import BaseError, ConfigError
-from intent_adapters.loading import load_base
 from tests.support.shared import minilm_path
 from tests.support.tiny import ARCHITECTURES, tiny_base
 
@@ -26,7 +25,7 @@ def saved(tmp_path):
 
 def test_loading_freezes_and_gives_the_same_embeddings(saved):
     base, folder = saved
-    loaded = load_base(folder, device="cpu")
+    loaded = read_base(folder, device="cpu")
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
     assert not loaded.training
     assert (loaded.encode(["예약 취소", "cancel"]) == base.encode(["예약 취소", "cancel"])).all()
@@ -35,12 +34,12 @@ def test_loading_freezes_and_gives_the_same_embeddings(saved):
 def test_fp16_files_are_run_in_float32(saved, tmp_path):
     base, _ = saved
     base.half().save_pretrained(str(tmp_path / "half"))
-    assert {p.dtype for p in load_base(tmp_path / "half", device="cpu").parameters()} == {torch.float32}
+    assert {p.dtype for p in read_base(tmp_path / "half", device="cpu").parameters()} == {torch.float32}
 
 
 def test_a_plain_transformers_folder_gets_mean_pooling(tmp_path):
     tiny_base(tmp_path)  # leaves the encoder's own folder behind
-    assert load_base(tmp_path / "bert-0", device="cpu").encode("a").shape == (32,)
+    assert read_base(tmp_path / "bert-0", device="cpu").encode("a").shape == (32,)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -62,11 +61,11 @@ def test_a_structural_copy_shares_tensors_and_nothing_else(tmp_path, architectur
 
 def test_the_fingerprint_survives_saving_and_half_precision_files_of_half_precision_values(saved, tmp_path):
     base, folder = saved
-    assert fingerprint(load_base(folder, device="cpu")) == fingerprint(base)
+    assert fingerprint(read_base(folder, device="cpu")) == fingerprint(base)
     base.half().save_pretrained(str(tmp_path / "half"))
-    rounded = load_base(tmp_path / "half", device="cpu")
+    rounded = read_base(tmp_path / "half", device="cpu")
     rounded.save_pretrained(str(tmp_path / "float"))
-    assert fingerprint(load_base(tmp_path / "float", device="cpu")) == fingerprint(rounded)
+    assert fingerprint(read_base(tmp_path / "float", device="cpu")) == fingerprint(rounded)
     assert fingerprint(rounded) == fingerprint(base)  # base itself holds the rounded values by now
 
 
@@ -99,7 +98,7 @@ def change_tokenizer(base):
 def test_whatever_changes_embeddings_changes_the_fingerprint(saved, change):
     base, folder = saved
     before = fingerprint(base)
-    other = load_base(folder, device="cpu")
+    other = read_base(folder, device="cpu")
     change(other)
     assert fingerprint(other) != before
 
@@ -110,7 +109,7 @@ def test_every_architecture_and_seed_has_its_own_fingerprint(tmp_path):
 
 
 def test_the_real_base_is_recognised():
-    base = load_base(minilm_path(), device="cpu")
+    base = read_base(minilm_path(), device="cpu")
     assert len(fingerprint(base)) == 64
     assert fingerprint(structural_copy(base)) == fingerprint(base)
 
@@ -167,7 +166,7 @@ def test_a_damaged_base_is_refused_by_name(saved, damage, capfd, monkeypatch):
     _, folder = saved
     damage(folder)
     with pytest.raises(BaseError, match="base"):
-        load_base(folder, device="cpu", local_files_only=True)
+        read_base(folder, device="cpu")
     assert "code ran" not in capfd.readouterr().out
 
 
@@ -188,7 +187,7 @@ def test_a_base_is_stored_in_half_precision_only_where_that_is_exact(tmp_path):
         stored = (tmp_path / dtype / "model.safetensors").stat().st_size
         numbers = sum(parameter.numel() for parameter in rounded.parameters())
         assert factor * numbers < stored < factor * numbers + 6000
-        again = load_base(tmp_path / dtype, device="cpu")
+        again = read_base(tmp_path / dtype, device="cpu")
         assert fingerprint(again) == fingerprint(rounded)
         assert {parameter.dtype for parameter in again.parameters()} == {torch.float32}
         assert json.loads((tmp_path / dtype / "config.json").read_text())["dtype"] == "float32"
