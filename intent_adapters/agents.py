@@ -7,10 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import Unpack
 
+from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.hub.fetching import HubOptions
-from intent_adapters.runtime import Adapter, AdapterStore
+from intent_adapters.loading import AgentSource, check_base, read_agent
+from intent_adapters.runtime import AdapterStore
 from intent_adapters.runtime.known import StoreStats
-from intent_adapters.sources import AgentSource, check_base, read_agent
 
 
 class AgentCollection:

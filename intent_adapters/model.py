@@ -14,21 +14,28 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
 from intent_adapters.agents import AgentCollection
-from intent_adapters.base import fingerprint, open_base
+from intent_adapters.artifacts.base import StoredDtype, save_base
+from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.errors import AgentError, ConfigError, IntentAdaptersError
 from intent_adapters.forking import survive_forks
 from intent_adapters.hub.cards import CardFacts
-from intent_adapters.hub.fetching import HubOptions, fetch_base
+from intent_adapters.hub.fetching import HubOptions
 from intent_adapters.hub.publishing import Published, PublishOptions, publish_adapter, publish_base
-from intent_adapters.hub.saving import StoredDtype, save_base
 from intent_adapters.inputs import check_choice, check_range, check_texts
+from intent_adapters.loading import (
+    AgentSource,
+    agents_in,
+    base_of,
+    load_base_and_commit,
+    load_onnx_base,
+    named_sources,
+)
 from intent_adapters.prediction import Prediction
 from intent_adapters.runtime import AdapterStore, TorchRuntime
 from intent_adapters.runtime.asking import Runtime, answer, embed
 from intent_adapters.runtime.known import AgentOrigin
-from intent_adapters.runtime.onnx import OnnxBase, OnnxRuntime, Precision, load_onnx_base
+from intent_adapters.runtime.onnx import OnnxBase, OnnxRuntime, Precision
 from intent_adapters.runtime.resident import resident_bytes
-from intent_adapters.sources import AgentSource, agents_in, base_of, named_sources
 
 Name = TypeVar("Name", str, str | None)
 
@@ -182,7 +189,13 @@ class IntentModel(AgentCollection):
                 raise ConfigError("from_pretrained needs a base, or an adapter that names its base; it got neither.")
             base, revision = base_of(first)
             place = {"revision": revision}
-        loaded, commit = _load(base, device, backend, precision, threads, {**hub, **place})
+        options: HubOptions = {**hub, **place}
+        loaded: SentenceTransformer | OnnxBase
+        commit = None  # of what adapters could be trained on: a base in ONNX is nothing of the kind
+        if backend == "onnx":
+            loaded = load_onnx_base(base, precision=precision, threads=threads, **options)
+        else:
+            loaded, commit = load_base_and_commit(base, device=device, **options)
         model = cls(
             loaded,
             name=str(base),
@@ -393,21 +406,6 @@ def _made_again(
     model = cls(base, **settings)
     model._store.restore(agents)
     return model
-
-
-def _load(
-    base: str | Path,
-    device: str | torch.device | None,
-    backend: Literal["torch", "onnx"],
-    precision: Precision | None,
-    threads: int | None,
-    hub: HubOptions,
-) -> tuple[SentenceTransformer | OnnxBase, str | None]:
-    """A base, and the commit that it is from; a base in ONNX is none that adapters could be trained on."""
-    if backend == "onnx":
-        return load_onnx_base(base, precision=precision, threads=threads, **hub), None
-    fetched = fetch_base(base, **hub)
-    return open_base(fetched.folder, str(base), device=device), fetched.commit
 
 
 def _per_row(agents: str | Sequence[Name], count: int, *, bare: bool = False) -> list[str] | list[Name]:

@@ -9,7 +9,8 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 
-from intent_adapters.base import fingerprint, load_base
+from intent_adapters.artifacts.fingerprint import fingerprint
+from intent_adapters.loading import load_base
 from intent_adapters.training.sts import sts_evaluator
 from tests.support.shared import shared_path
 

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from intent_adapters import BottleneckConfig, IntentModel
-from intent_adapters.base import load_base
+from intent_adapters.loading import load_base
 from intent_adapters.training import train_agent
 from tests.support.tiny import tiny_base
 

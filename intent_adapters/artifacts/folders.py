@@ -105,6 +105,25 @@ def is_there(folder: Path) -> bool:
     return folder.is_dir()
 
 
+def check_target(folder: Path, purpose: str, error: type[IntentAdaptersError], is_earlier: Callable[[], bool]) -> None:
+    """See whether a folder may be replaced: it is not there, or empty, or holds an earlier version.
+
+    Args:
+        folder: Where something is to be written.
+        purpose: What the error says cannot be done: "save an adapter".
+        error: What to raise.
+        is_earlier: Whether a folder that is there and not empty holds an earlier version.
+
+    Raises:
+        IntentAdaptersError: Of the kind `error`: it is a file or a link, or a folder with other things in it.
+    """
+    problem = f"Cannot {purpose} to {str(folder)!r}:"
+    if folder.is_symlink() or folder.is_file():
+        raise error(f"{problem} it is a file or a link. Name a folder.")
+    if folder.is_dir() and any(folder.iterdir()) and not is_earlier():
+        raise error(f"{problem} the folder holds other things. Name a new folder.")
+
+
 def _carry_over(old: Path, new: Path) -> None:
     for path in old.iterdir():
         if not (new / path.name).exists():

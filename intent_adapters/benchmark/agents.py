@@ -8,10 +8,12 @@ from pathlib import Path
 import torch
 from sentence_transformers import SentenceTransformer
 
-from intent_adapters.base import encoder_of, fingerprint, load_base
+from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.artifacts.encoder import encoder_of
+from intent_adapters.artifacts.fingerprint import fingerprint
+from intent_adapters.artifacts.tensors import expected_shapes
 from intent_adapters.bottleneck import BottleneckConfig, Provenance
-from intent_adapters.runtime import Adapter
-from intent_adapters.runtime.adapter import expected_shapes
+from intent_adapters.loading import load_base
 
 SPREAD = 0.02
 """Standard deviation of the weights: the order of magnitude of trained ones."""

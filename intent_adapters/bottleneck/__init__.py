@@ -14,13 +14,12 @@ from intent_adapters.bottleneck.head import CosineHead, IntentHead, LinearHead, 
 from intent_adapters.bottleneck.model import BottleneckModel
 from intent_adapters.bottleneck.provenance import Provenance
 from intent_adapters.bottleneck.registration import INTENT_BOTTLENECK, PREFIX, ExternalPeftType, register
-from intent_adapters.bottleneck.sites import LAYOUTS, SiteKind, find_sites, tensor_prefix
+from intent_adapters.bottleneck.sites import SiteKind, find_sites, tensor_prefix
 
 register(BottleneckConfig, BottleneckModel)
 
 __all__ = [
     "INTENT_BOTTLENECK",
-    "LAYOUTS",
     "NON_LINEARITIES",
     "PREFIX",
     "BottleneckConfig",

@@ -1,15 +1,15 @@
-"""Where the adapters go: for each architecture, the names of the modules at which a bottleneck is attached."""
+"""Where the adapters go: the modules of an encoder at which a bottleneck is attached."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
 
+from intent_adapters.architectures import ARCHITECTURES, architecture_of, model_type_of
 from intent_adapters.bottleneck.config import BottleneckConfig
 from intent_adapters.errors import ConfigError
 
@@ -27,53 +27,6 @@ COMPILED = "_orig_mod."
 
 PARALLEL_SLOT = "intent_parallel"
 """The submodule, at a parallel site, that holds the adapter: the site's module itself keeps its name and children."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Regular expressions of module names, relative to a layer of the encoder, and the kind of the parallel site."""
-
-    attention: str
-    feed_forward: str
-    parallel: str
-    parallel_kind: SiteKind
-
-
-_BERT = Layout(
-    attention=r"encoder\.layer\.\d+\.attention\.output\.dense",
-    feed_forward=r"encoder\.layer\.\d+\.output\.dense",
-    parallel=r"encoder\.layer\.\d+\.output",
-    parallel_kind="parallel_residual",
-)
-
-LAYOUTS: dict[str, Layout] = {
-    "bert": _BERT,
-    "roberta": _BERT,
-    "xlm-roberta": _BERT,
-    "camembert": _BERT,
-    "electra": _BERT,
-    "ernie": _BERT,
-    "deberta-v2": _BERT,
-    "mpnet": Layout(
-        attention=r"encoder\.layer\.\d+\.attention\.attn\.o",
-        feed_forward=r"encoder\.layer\.\d+\.output\.dense",
-        parallel=r"encoder\.layer\.\d+\.output",
-        parallel_kind="parallel_residual",
-    ),
-    "distilbert": Layout(
-        attention=r"transformer\.layer\.\d+\.attention\.out_lin",
-        feed_forward=r"transformer\.layer\.\d+\.ffn\.lin2",
-        parallel=r"transformer\.layer\.\d+\.ffn",
-        parallel_kind="parallel",
-    ),
-    "modernbert": Layout(
-        attention=r"layers\.\d+\.attn\.Wo",
-        feed_forward=r"layers\.\d+\.mlp\.Wo",
-        parallel=r"layers\.\d+\.mlp",
-        parallel_kind="parallel",
-    ),
-}
-"""The architectures known, by the `model_type` of their transformers config."""
 
 
 def find_sites(model: nn.Module, config: BottleneckConfig) -> dict[str, SiteKind]:
@@ -95,20 +48,20 @@ def find_sites(model: nn.Module, config: BottleneckConfig) -> dict[str, SiteKind
     own_modules = _own_modules(model, config)
     if config.target_modules is not None:
         return _chosen_sites(model, config, own_modules)
-    model_type = getattr(getattr(model, "config", None), "model_type", None)
-    layout = LAYOUTS.get(str(model_type))
-    if layout is None:
+    model_type, architecture = model_type_of(model), architecture_of(model)
+    if architecture is None:
         raise ConfigError(
             f"no adapter sites are known for the architecture model_type={model_type!r}; "
-            f"known are {', '.join(LAYOUTS)}. {_how_to_choose(own_modules)}"
+            f"known are {', '.join(ARCHITECTURES)}. {_how_to_choose(own_modules)}"
         )
-    patterns: dict[str, SiteKind] = {layout.feed_forward: "after"}
+    kinds: dict[str, SiteKind] = {architecture.outer: "after"}
     if config.sites == "houlsby":
-        patterns[layout.attention] = "after"
+        kinds[architecture.attended] = "after"
     elif config.sites == "parallel":
-        patterns = {layout.parallel: layout.parallel_kind}
+        kinds = {architecture.feed_forward: "parallel_residual" if architecture.takes_residual else "parallel"}
     # The encoder may be part of a larger model, as in BertForSequenceClassification: then its names have a prefix.
-    compiled = {re.compile(rf"(?:.*\.)?{pattern}"): kind for pattern, kind in patterns.items()}
+    layer = rf"(?:.*\.)?{re.escape(architecture.layers)}\.\d+\."
+    compiled = {re.compile(layer + re.escape(name)): kind for name, kind in kinds.items()}
     sites: dict[str, SiteKind] = {
         name: kind for name in own_modules for pattern, kind in compiled.items() if pattern.fullmatch(name)
     }

@@ -9,7 +9,8 @@ import typer
 from huggingface_hub import ModelCard
 from peft.utils import CONFIG_NAME
 
-from intent_adapters.base import fingerprint, load_base
+from intent_adapters.artifacts.contents import CARD_NAME
+from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.cli.card_options import (
     Facts,
     Language,
@@ -21,7 +22,7 @@ from intent_adapters.cli.card_options import (
 )
 from intent_adapters.cli.console import err, examples, working
 from intent_adapters.hub import CardFacts, adapter_card, base_card
-from intent_adapters.hub.contents import CARD_NAME
+from intent_adapters.loading import load_base
 
 Folder = Annotated[
     Path,

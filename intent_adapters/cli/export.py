@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from intent_adapters.base import load_base
 from intent_adapters.bottleneck.functional import NON_LINEARITIES
 from intent_adapters.cli.console import examples, facts_table, out, print_json, working
 from intent_adapters.cli.options import Json
+from intent_adapters.loading import load_base
 from intent_adapters.runtime.onnx import Precision
 from intent_adapters.runtime.onnx.export import export_base
 

@@ -9,12 +9,14 @@ import typer
 from peft.utils import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
 from rich.text import Text
 
-from intent_adapters.base import encoder_of, fingerprint, load_base
+from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.artifacts.base import read_base
+from intent_adapters.artifacts.encoder import encoder_of
+from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.cli.console import add_row, examples, facts_table, new_table, out, print_json, working
 from intent_adapters.cli.options import Json
 from intent_adapters.environment import describe_environment
 from intent_adapters.hub.fetching import fetch_either
-from intent_adapters.runtime import Adapter
 
 Source = Annotated[
     str | None,
@@ -105,7 +107,7 @@ def _adapter_facts(folder: Path) -> dict[str, Any]:
 
 
 def _base_facts(folder: Path) -> dict[str, Any]:
-    model = load_base(folder, device="cpu")
+    model = read_base(folder, device="cpu")
     config = encoder_of(model).config
     return {
         "architecture": config.model_type,

@@ -8,15 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
+from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.artifacts.base import read_base
+from intent_adapters.artifacts.contents import ADAPTER, BASE
+from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.artifacts.folders import replaced_folder
-from intent_adapters.base import fingerprint, load_base
 from intent_adapters.cli.console import examples, facts_table, out, print_json, working
 from intent_adapters.cli.hub_options import Revision, Token
 from intent_adapters.cli.options import Json
 from intent_adapters.errors import BaseMismatchError
-from intent_adapters.hub.contents import ADAPTER, BASE
 from intent_adapters.hub.fetching import HubOptions, fetch_base, fetch_either
-from intent_adapters.runtime import Adapter
 
 Source = Annotated[
     str, typer.Argument(metavar="ORG/NAME", help="Repository of an adapter or a base.", show_default=False)
@@ -62,7 +63,7 @@ def pull_command(
         if is_adapter:
             facts |= _adapter_facts(source, Adapter.read(found.folder), base, token)
         else:
-            facts["fingerprint"] = fingerprint(load_base(found.folder, device="cpu"))
+            facts["fingerprint"] = fingerprint(read_base(found.folder, device="cpu"))
         if output is not None:
             _copy(found.folder, output, is_adapter)
     if json:
@@ -77,7 +78,7 @@ def _adapter_facts(source: str, adapter: Adapter, with_base: bool, token: str | 
     named = config.base_model_name_or_path
     if with_base and named:
         fetched = fetch_base(named, revision=config.revision, token=token)
-        found = fingerprint(load_base(fetched.folder, device="cpu"))
+        found = fingerprint(read_base(fetched.folder, named, device="cpu"))
         trained_on = config.provenance.base_fingerprint
         if trained_on not in (None, found):
             raise BaseMismatchError(
@@ -90,8 +91,7 @@ def _adapter_facts(source: str, adapter: Adapter, with_base: bool, token: str | 
 def _copy(source: Path, target: Path, is_adapter: bool) -> None:
     """Copies the files that we read; those in the cache are links."""
     files = ADAPTER if is_adapter else BASE
-    names = [path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file()]
     with replaced_folder(target) as staging:
-        for name in [*files.choose(names, files.small), *files.choose(names, files.weights)]:
+        for name in files.present(source):
             (staging / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / name, staging / name)

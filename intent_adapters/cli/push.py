@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 from peft.utils import CONFIG_NAME
 
-from intent_adapters.base import fingerprint, load_base
+from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.cli.card import Folder, own_card
 from intent_adapters.cli.card_options import Facts, Language, License, Scores, ScoresName, TrainingData, card_facts
 from intent_adapters.cli.console import examples, facts_table, out, print_json, working
@@ -16,7 +17,7 @@ from intent_adapters.cli.hub_options import Token
 from intent_adapters.cli.options import Json
 from intent_adapters.hub import publish_adapter, publish_base
 from intent_adapters.hub.publishing import PublishOptions
-from intent_adapters.runtime import Adapter
+from intent_adapters.loading import load_base
 
 Target = Annotated[str, typer.Argument(metavar="ORG/NAME", help="The repository on the Hub.", show_default=False)]
 PinnedBase = Annotated[

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from peft.utils import CONFIG_NAME
 
+from intent_adapters.artifacts.adapter import check_adapter_target
 from intent_adapters.cli.console import err, examples, facts_table, out, print_json, working
 from intent_adapters.cli.evaluate import print_scores
 from intent_adapters.cli.loading import open_model
 from intent_adapters.cli.options import Data, Device, Encoding, Json, LabelColumn, RequiredBase, Split, TextColumn
 from intent_adapters.data import label_counts, read_intents, read_texts
+from intent_adapters.errors import AdapterError
 from intent_adapters.evaluation import evaluate
 from intent_adapters.hub.naming import folder_name
 from intent_adapters.training.agent import train_agent
@@ -100,8 +101,10 @@ def train_command(
     json: Json = False,
 ) -> None:
     """Train an agent from labelled utterances and save its adapter."""
-    if output.is_file() or (output.is_dir() and any(output.iterdir()) and not (output / CONFIG_NAME).exists()):
-        raise typer.BadParameter(f"{str(output)!r} holds other things; name a new folder", param_hint="--output")
+    try:
+        check_adapter_target(output)
+    except AdapterError as error:
+        raise typer.BadParameter(str(error), param_hint="--output") from error
     read = partial(read_intents, text_column=text_column, label_column=label_column, encoding=encoding)
     rows = read(data, split=split)
     test_rows = read(test, split=test_split, purpose="evaluation") if test else None

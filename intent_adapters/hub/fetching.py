@@ -15,9 +15,9 @@ from huggingface_hub.hf_api import ModelInfo
 from huggingface_hub.utils.tqdm import tqdm
 from peft.utils import CONFIG_NAME
 
+from intent_adapters.artifacts.contents import ADAPTER, BASE, ONNX_BASE, Files
 from intent_adapters.artifacts.folders import is_there
 from intent_adapters.errors import AdapterError, BaseError, ConfigError, IntentAdaptersError
-from intent_adapters.hub.contents import ADAPTER, BASE, ONNX_BASE, Files
 from intent_adapters.hub.integrity import damaged_file
 from intent_adapters.hub.naming import check_repo_id
 from intent_adapters.hub.problems import HUB_PROBLEMS, clean_token, explained, is_out_of_reach, with_retries

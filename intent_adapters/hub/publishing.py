@@ -14,14 +14,14 @@ from typing import TypedDict, Unpack
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, ModelCard, hf_hub_download
 from huggingface_hub.hf_api import ModelInfo
 
+from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.artifacts.contents import ADAPTER, BASE, CARD_NAME, MAX_CARD_BYTES, Files
 from intent_adapters.bottleneck import BottleneckConfig
 from intent_adapters.errors import BaseMismatchError, ConfigError, HubError, IntentAdaptersError
 from intent_adapters.hub.cards import CardFacts, adapter_card, base_card
 from intent_adapters.hub.cards.merging import OWN_KEY, own_text
-from intent_adapters.hub.contents import ADAPTER, BASE, CARD_NAME, MAX_CARD_BYTES, Files
 from intent_adapters.hub.naming import check_repo_id, is_repo_id
 from intent_adapters.hub.problems import HUB_PROBLEMS, clean_token, explained, with_retries
-from intent_adapters.runtime import Adapter
 
 logger = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ def publish_base(
     """Publish a base: everything that plain sentence-transformers loads, and the card, in one commit.
 
     Args:
-        folder: The base's folder, as `hub.saving.save_base` writes it.
+        folder: The base's folder, as `artifacts.base.save_base` writes it.
         repo_id: Where to: "ORG/NAME".
         fingerprint: Its fingerprint.
         facts: What its makers say about it, for the card.
@@ -139,11 +139,10 @@ def publish_base(
     source = Path(folder)
 
     def write(staging: Path, existing: str | None) -> ModelCard:
-        names = [path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file()]
-        for name in [*BASE.choose(names, BASE.small), *BASE.choose(names, BASE.weights)]:
-            (staging / name).parent.mkdir(parents=True, exist_ok=True)
-            (staging / name).symlink_to((source / name).resolve())
-        (staging / CARD_NAME).unlink(missing_ok=True)
+        for name in BASE.present(source):
+            if name != CARD_NAME:
+                (staging / name).parent.mkdir(parents=True, exist_ok=True)
+                (staging / name).symlink_to((source / name).resolve())
         return base_card(source, fingerprint, repo_id=repo_id, facts=facts, existing=existing)
 
     return _publish(repo_id, write, BASE, readme, "base", options)

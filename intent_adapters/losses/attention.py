@@ -6,20 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
+from intent_adapters.architectures import ARCHITECTURES, architecture_of, find_encoder, model_type_of
 from intent_adapters.errors import ConfigError
-
-# model_type -> path of the layers, path of the attention inside a layer, names of its query, key and value layers, or
-# of the one layer whose output has them side by side.
-_BERT_LAYOUT = ("encoder.layer", "attention.self", ("query", "key", "value"))
-LAYOUTS = {
-    "bert": _BERT_LAYOUT,
-    "roberta": _BERT_LAYOUT,
-    "xlm-roberta": _BERT_LAYOUT,
-    "electra": _BERT_LAYOUT,
-    "mpnet": ("encoder.layer", "attention.attn", ("q", "k", "v")),
-    "modernbert": ("layers", "attn", ("Wqkv",)),
-}
 
 
 def unwrap(model: nn.Module) -> nn.Module:
@@ -28,14 +18,14 @@ def unwrap(model: nn.Module) -> nn.Module:
     return inner if isinstance(inner, nn.Module) else model
 
 
-def transformer_of(model: nn.Module) -> nn.Module:
+def transformer_of(model: nn.Module) -> PreTrainedModel:
     """The transformers encoder of a `SentenceTransformer`.
 
     Raises:
         ConfigError: The model does not start with a transformer.
     """
-    encoder = getattr(next(iter(unwrap(model).children()), None), "auto_model", None)
-    if not isinstance(encoder, nn.Module):
+    encoder = find_encoder(unwrap(model))
+    if encoder is None:
         raise ConfigError(f"the model must start with a Transformer module, but it is {unwrap(model)!r}")
     return encoder
 
@@ -44,27 +34,27 @@ def attention_projections(encoder: nn.Module, layer: int) -> tuple[nn.Module, ..
     """The query, key and value projections of one attention layer, or the one that makes all three.
 
     Args:
-        encoder: A transformers encoder of one of the `LAYOUTS`.
+        encoder: A transformers encoder of a known architecture.
         layer: Which layer; negative numbers count from the last.
 
     Raises:
-        ConfigError: An architecture without a layout, or no such layer.
+        ConfigError: An architecture whose projections are not known, or no such layer.
     """
-    model_type = getattr(getattr(encoder, "config", None), "model_type", None)
-    if model_type not in LAYOUTS:
+    model_type, architecture = model_type_of(encoder), architecture_of(encoder)
+    if architecture is None or not architecture.projections:
+        usable = sorted(name for name, known in ARCHITECTURES.items() if known.projections)
         raise ConfigError(
             f"do not know where a {model_type!r} encoder keeps its queries, keys and values; use one of: "
-            f"{', '.join(sorted(LAYOUTS))}"
+            f"{', '.join(usable)}"
         )
-    layers_path, attention_path, names = LAYOUTS[model_type]
-    layers = encoder.get_submodule(layers_path)
+    layers = encoder.get_submodule(architecture.layers)
     count = len(list(layers.children()))
     if not -count <= layer < count:
         raise ConfigError(
             f"layer {layer} was asked for, but the {model_type} encoder has {count}: choose 0 .. {count - 1}"
         )
-    attention = layers.get_submodule(str(layer % count)).get_submodule(attention_path)
-    return tuple(attention.get_submodule(name) for name in names)
+    chosen = layers.get_submodule(str(layer % count))
+    return tuple(chosen.get_submodule(name) for name in architecture.projections)
 
 
 def projected_width(projections: tuple[nn.Module, ...]) -> int:

@@ -8,8 +8,8 @@ from typing import Any
 
 from sentence_transformers import SentenceTransformer
 
-from intent_adapters.base import load_base
 from intent_adapters.benchmark.agents import write_random_agents
+from intent_adapters.loading import load_base
 
 AGENTS = (1, 50, 100)
 INTENTS = 149

@@ -8,10 +8,11 @@ from typing import Any
 
 import torch
 
-from intent_adapters.base import fingerprint, load_base
+from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.benchmark.agents import random_agent
 from intent_adapters.benchmark.utterances import utterances
 from intent_adapters.benchmark.workers.clock import seconds_of
+from intent_adapters.loading import load_base
 from intent_adapters.model import IntentModel
 from intent_adapters.reproduce.footprint import INTENTS
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.artifacts.tensors import HEAD
 from intent_adapters.bottleneck.functional import MINIMUM_SCALE
 from intent_adapters.prediction import Prediction
-from intent_adapters.runtime.adapter import HEAD, Adapter
 
 Floats = NDArray[np.float32]
 SMALLEST_SQUARE = 1e-24

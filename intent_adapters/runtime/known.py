@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.errors import AgentError
-from intent_adapters.runtime.adapter import Adapter
 from intent_adapters.runtime.resident import Resident
 
 # A name becomes a folder name and a column of a table: no separators, nothing hidden, nothing invisible.

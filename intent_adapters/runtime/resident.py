@@ -9,11 +9,11 @@ import threading
 import torch
 from transformers import PreTrainedModel
 
+from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.artifacts.tensors import site_shapes, site_tensors
 from intent_adapters.bottleneck.slots import HEAD_SLOT
 from intent_adapters.errors import AdapterError
-from intent_adapters.runtime.adapter import Adapter, site_tensors
 from intent_adapters.runtime.head import AgentHead
-from intent_adapters.runtime.shapes import site_shapes
 from intent_adapters.runtime.slab import DTYPES, Signature, Slab
 from intent_adapters.surroundings import own_settings
 

@@ -24,8 +24,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from intent_adapters.artifacts.tensors import SiteShape
 from intent_adapters.errors import AdapterError
-from intent_adapters.runtime.shapes import SiteShape
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16}
 # Of how many slots views are kept.

@@ -15,8 +15,8 @@ import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterable, Mapping
 
+from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.errors import AgentError, IntentAdaptersError
-from intent_adapters.runtime.adapter import Adapter
 from intent_adapters.runtime.freed import give_back_freed_memory
 from intent_adapters.runtime.known import Agent, AgentOrigin, Load, StoreStats, check_form
 from intent_adapters.runtime.resident import Resident

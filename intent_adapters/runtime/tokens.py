@@ -14,7 +14,8 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
-from intent_adapters.base import PROBE_TEXTS, encoder_of
+from intent_adapters.artifacts.encoder import encoder_of
+from intent_adapters.artifacts.fingerprint import PROBE_TEXTS
 from intent_adapters.errors import ConfigError
 
 PROBES = [*PROBE_TEXTS, "a", " spaces \n around ", "to be cut off " * 500]

@@ -9,9 +9,9 @@ import torch
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
-from intent_adapters.base import encoder_of, structural_copy
+from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.artifacts.encoder import encoder_of, structural_copy
 from intent_adapters.errors import BaseError
-from intent_adapters.runtime.adapter import Adapter
 from intent_adapters.runtime.batching import batches, blocks
 from intent_adapters.runtime.resident import Residence, Resident
 from intent_adapters.runtime.routing import Router

@@ -9,7 +9,7 @@ from typing import Unpack
 
 from peft import TaskType
 
-from intent_adapters.base import structural_copy
+from intent_adapters.artifacts.encoder import structural_copy
 from intent_adapters.bottleneck import BottleneckConfig, Calibration, Provenance
 from intent_adapters.data.texts import Texts
 from intent_adapters.errors import ConfigError

@@ -14,9 +14,10 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from torch.nn import functional as F
 
-from intent_adapters.base import encoder_of, structural_copy
+from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.artifacts.encoder import encoder_of, structural_copy
+from intent_adapters.artifacts.tensors import HEAD, PREFIX
 from intent_adapters.bottleneck import BottleneckConfig, find_head, linear_logits
-from intent_adapters.runtime.adapter import HEAD, PREFIX, Adapter
 from intent_adapters.training.calibration import Reader
 from intent_adapters.training.embedder import Embedder
 from intent_adapters.training.loop import Run, run_training

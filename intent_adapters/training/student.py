@@ -12,8 +12,9 @@ from sentence_transformers.sentence_transformer.modules import Normalize, Poolin
 from torch import nn
 from transformers import AutoModel
 
+from intent_adapters.architectures import ARCHITECTURES, architecture_of
 from intent_adapters.errors import ConfigError
-from intent_adapters.losses.attention import LAYOUTS, transformer_of
+from intent_adapters.losses.attention import transformer_of
 from intent_adapters.training.randomness import own_process
 
 SMALL_SHAPE: Mapping[str, int] = {
@@ -37,8 +38,11 @@ def student_from_layers(teacher: SentenceTransformer, layers: int | Sequence[int
     """
     encoder = transformer_of(teacher)
     config: Any = encoder.config
-    if config.model_type not in LAYOUTS:
-        raise ConfigError(f"do not know where a {config.model_type!r} encoder keeps its layers; use {sorted(LAYOUTS)}")
+    architecture = architecture_of(encoder)
+    if architecture is None:
+        raise ConfigError(
+            f"do not know where a {config.model_type!r} encoder keeps its layers; use {sorted(ARCHITECTURES)}"
+        )
     if getattr(config, "layer_types", None):
         raise ConfigError(
             f"the layers of a {config.model_type!r} encoder are not alike, so that some of them make no encoder: "
@@ -52,7 +56,7 @@ def student_from_layers(teacher: SentenceTransformer, layers: int | Sequence[int
     if not layers or not all(0 <= index < count for index in layers):
         raise ConfigError(f"layers must be numbers in 0 .. {count - 1}, but they are {list(layers)}")
     student = copy.deepcopy(teacher)
-    path, _, name = LAYOUTS[config.model_type][0].rpartition(".")
+    path, _, name = architecture.layers.rpartition(".")
     parent = transformer_of(student).get_submodule(path)
     kept = parent.get_submodule(name)
     setattr(parent, name, nn.ModuleList(copy.deepcopy(kept.get_submodule(str(index))) for index in layers))

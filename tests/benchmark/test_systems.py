@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.benchmark.protocol import LocalSystem, Plan, Unavailable
 from intent_adapters.benchmark.systems import SYSTEMS
 from intent_adapters.benchmark.workers import memory
 from intent_adapters.benchmark.workers.folders import agent_folder
 from intent_adapters.model import IntentModel
-from intent_adapters.runtime import Adapter
 
 HERE = [name for name in SYSTEMS if name not in ("setfit", "adapterhub")]
 WITH_AGENTS = [name for name in HERE if not name.startswith("bare")]

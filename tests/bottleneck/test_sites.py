@@ -6,7 +6,8 @@ from peft import get_peft_model
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
 
-from intent_adapters.bottleneck import LAYOUTS, BottleneckConfig, find_sites, tensor_prefix
+from intent_adapters.architectures import ARCHITECTURES
+from intent_adapters.bottleneck import BottleneckConfig, find_sites, tensor_prefix
 from intent_adapters.errors import ConfigError
 from tests.bottleneck.support import ALL, config
 from tests.support.tiny import SHAPE, tiny_encoder
@@ -52,7 +53,7 @@ def test_the_same_sites_are_found_when_adapters_are_on_the_model(architecture, s
         assert list(find_sites(model, BottleneckConfig(sites=sites)).items()) == list(wanted.items())
 
 
-@pytest.mark.parametrize("architecture", sorted(set(LAYOUTS) - set(ALL)))
+@pytest.mark.parametrize("architecture", sorted(set(ARCHITECTURES) - set(ALL)))
 def test_architectures_that_share_the_layout_of_bert(architecture):
     settings = AutoConfig.for_model(architecture, vocab_size=50, **SHAPE)
     model = AutoModel.from_config(settings).eval()

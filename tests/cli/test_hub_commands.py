@@ -7,8 +7,8 @@ import pytest
 from huggingface_hub import constants
 
 from intent_adapters import IntentModel
+from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.hub import problems
-from intent_adapters.runtime import Adapter
 from tests.cli.conftest import Agents, run
 from tests.support.loopback_hub import LoopbackHub, connect
 from tests.support.loopback_hub.fixture import hub

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from sentence_transformers import SentenceTransformer
 
-from intent_adapters.base import fingerprint, load_base
+from intent_adapters.artifacts.fingerprint import fingerprint
+from intent_adapters.loading import load_base
 from tests.support.adapters import random_adapter
 from tests.support.loopback_hub import LoopbackHub
 from tests.support.tiny import tiny_base

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from sentence_transformers import SentenceTransformer
 
-from intent_adapters.base import load_base
+from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.artifacts.base import save_base
 from intent_adapters.hub import Published, publish_adapter, publish_base
-from intent_adapters.hub.saving import save_base
-from intent_adapters.runtime import Adapter
+from intent_adapters.loading import load_base
 from tests.support.adapters import random_adapter
 from tests.support.tiny import tiny_base
 

@@ -6,10 +6,11 @@ import traceback
 import pytest
 from huggingface_hub import constants
 
+from intent_adapters.artifacts import contents
+from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.errors import AdapterError, BaseError, ConfigError
-from intent_adapters.hub import adapter_folder, contents, fetch_base, problems
+from intent_adapters.hub import adapter_folder, fetch_base, problems
 from intent_adapters.hub.fetching import check_subfolder, fetch_either
-from intent_adapters.runtime import Adapter
 from tests.hub.support import Base, base
 from tests.support.loopback_hub import Corrupted, Cut, LoopbackHub, Status, connect
 

@@ -15,8 +15,9 @@ import torch
 from safetensors.torch import load, save
 
 from intent_adapters import IntentModel
-from intent_adapters.base import fingerprint, load_base
+from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.errors import AdapterError, BaseError, BaseMismatchError, IntentAdaptersError
+from intent_adapters.loading import load_base
 from tests.support.adapters import random_adapter
 from tests.support.loopback_hub import LoopbackHub
 from tests.support.loopback_hub.storage import File

@@ -12,7 +12,7 @@ from sentence_transformers import SentenceTransformer
 from transformers import AutoModel
 
 from intent_adapters import IntentModel
-from intent_adapters.base import encoder_of
+from intent_adapters.artifacts.encoder import encoder_of
 from tests.hub.support import Base, base
 from tests.support.loopback_hub import LoopbackHub, connect, environment
 from tests.support.upstream import needs_add_adapter

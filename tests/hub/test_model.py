@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 import torch
 from huggingface_hub import constants
 
 from intent_adapters import IntentModel, train_agent
-from intent_adapters.base import fingerprint, load_base
-from intent_adapters.errors import AgentError, BaseError, BaseMismatchError, ConfigError, HubError
+from intent_adapters.errors import AgentError, BaseMismatchError, ConfigError, HubError
 from intent_adapters.hub import CardFacts, list_agents, problems
+from intent_adapters.loading import load_base
 from tests.hub.support import Base, base, python_blocks
 from tests.support.loopback_hub import LoopbackHub, Status, connect
-from tests.support.tiny import tiny_base
 
 __all__ = ["base"]
 
@@ -176,44 +173,6 @@ def test_offline(hub, model, monkeypatch):
     assert IntentModel.from_pretrained(adapter="org/clinic", device="cpu").predict(TEXTS)
     assert IntentModel.from_pretrained("org/base", device="cpu", local_files_only=True).base_name == "org/base"
     assert len(hub.log) == 0
-
-
-def test_a_base_is_stored_in_half_precision_only_where_that_is_exact(hub, tmp_path):
-    model = IntentModel(tiny_base(tmp_path))
-    model.save_base(tmp_path / "auto")
-    with pytest.raises(ConfigError, match="float16 would change"):
-        model.save_base(tmp_path / "half", dtype="float16")
-    assert not (tmp_path / "half").exists()
-    rounded = IntentModel(model.base.half().float())
-    for dtype, factor in (("auto", 2), ("float16", 2), ("float32", 4)):
-        rounded.save_base(tmp_path / dtype, dtype=dtype)
-        stored = (tmp_path / dtype / "model.safetensors").stat().st_size
-        numbers = sum(parameter.numel() for parameter in rounded.base.parameters())
-        assert factor * numbers < stored < factor * numbers + 6000
-        again = load_base(tmp_path / dtype, device="cpu")
-        assert fingerprint(again) == rounded.fingerprint
-        assert {parameter.dtype for parameter in again.parameters()} == {torch.float32}
-        assert json.loads((tmp_path / dtype / "config.json").read_text())["dtype"] == "float32"
-    with pytest.raises(ConfigError, match="float16"):
-        model.save_base(tmp_path / "x", dtype="int8")
-
-
-def test_a_base_folder_is_kept_whole(tmp_path, model):
-    (tmp_path / "notes").mkdir()
-    (tmp_path / "notes" / "a.txt").write_text("mine")
-    (tmp_path / "file").write_text("mine")
-    for taken in ("notes", "file"):
-        with pytest.raises(BaseError, match="Name a"):
-            model.save_base(tmp_path / taken)
-    model.save_base(tmp_path / "base")
-    (tmp_path / "base" / "README.md").write_text("# By hand")
-    model.save_base(tmp_path / "base")
-    assert (tmp_path / "base" / "README.md").read_text() == "# By hand"
-    assert not [path for path in tmp_path.rglob("*") if str(tmp_path).encode() in _bytes(path)]
-
-
-def _bytes(path) -> bytes:
-    return path.read_bytes() if path.is_file() and path.suffix == ".json" else b""
 
 
 def test_the_usage_of_both_cards_runs(hub, model, tmp_path, monkeypatch, capsys):

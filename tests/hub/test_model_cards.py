@@ -10,11 +10,11 @@ import pytest
 from huggingface_hub import ModelCard
 
 from intent_adapters import IntentModel
+from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.data import read_intents
 from intent_adapters.evaluation import evaluate
 from intent_adapters.hub import adapter_card, base_card
 from intent_adapters.hub.cards.merging import own_text
-from intent_adapters.runtime import Adapter
 from tests.hub.support import python_blocks
 
 ROOT = Path(__file__).parents[2]

@@ -6,10 +6,10 @@ import logging
 import pytest
 from huggingface_hub import HfApi
 
+from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.bottleneck import Provenance
 from intent_adapters.errors import AdapterError, BaseMismatchError, ConfigError, HubError
 from intent_adapters.hub import CardFacts, adapter_folder, problems, publish_adapter
-from intent_adapters.runtime import Adapter
 from tests.hub.support import Base, base
 from tests.support.loopback_hub import LoopbackHub, Status, connect
 

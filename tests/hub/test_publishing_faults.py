@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from intent_adapters import IntentModel
-from intent_adapters.base import fingerprint
+from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.errors import HubError
 from intent_adapters.hub import problems
 from tests.hub.published import CARD, CONFIG, TEXTS, WEIGHTS, make_base

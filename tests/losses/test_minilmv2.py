@@ -7,14 +7,14 @@ import math
 
 import pytest
 import torch
+from transformers import AutoConfig, AutoModel
 
 from intent_adapters.errors import ConfigError
 from intent_adapters.losses import MiniLMv2Loss, relation_loss
 from intent_adapters.losses.attention import attention_projections, captured_states, projected_width, transformer_of
 from tests.losses.test_contrastive import features
-from tests.support.tiny import tiny_base
+from tests.support.tiny import ARCHITECTURES, SHAPE, tiny_base
 
-ARCHITECTURES = ["bert", "roberta", "xlm-roberta", "electra", "mpnet", "modernbert"]
 MASK = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0], [1, 0, 0, 0]])
 
 
@@ -154,8 +154,10 @@ def test_what_it_refuses(tmp_path):
         MiniLMv2Loss(student, teacher, num_relation_heads=5)
     with pytest.raises(ConfigError, match=r"layer 2 was asked for.*has 2"):
         MiniLMv2Loss(student, teacher, num_relation_heads=4, student_layer=2)
-    with pytest.raises(ConfigError, match="'distilbert' encoder keeps its queries"):
-        MiniLMv2Loss(student, tiny_base(tmp_path, "distilbert"), num_relation_heads=4)
+    for unknown, shape in (("deberta-v2", SHAPE), ("gpt2", {"n_embd": 32, "n_layer": 1, "n_head": 4})):
+        encoder = AutoModel.from_config(AutoConfig.for_model(unknown, **shape))
+        with pytest.raises(ConfigError, match=f"'{unknown}' encoder keeps its queries.*bert, "):
+            attention_projections(encoder, 0)
     other = tiny_base(tmp_path, seed=2)
     other.tokenizer.add_tokens(["newtoken"])
     with pytest.raises(ConfigError, match="must share a tokenizer"):

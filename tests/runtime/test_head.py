@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intent_adapters import BottleneckConfig
+from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.artifacts.tensors import HEAD
 from intent_adapters.bottleneck import Calibration
-from intent_adapters.runtime.adapter import HEAD, Adapter
 from intent_adapters.runtime.head import AgentHead, Asked, predictions
 from tests.support.adapters import config_of
 from tests.support.threads import share_of_other_threads

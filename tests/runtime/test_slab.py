@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from intent_adapters.artifacts.tensors import SiteShape
 from intent_adapters.errors import AdapterError
-from intent_adapters.runtime.shapes import SiteShape
 from intent_adapters.runtime.slab import Signature, Slab
 from tests.support.memory import linux, resident_memory
 

@@ -9,9 +9,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.bottleneck import BottleneckConfig
 from intent_adapters.errors import AdapterError, AgentError
-from intent_adapters.runtime import Adapter, AdapterStore
+from intent_adapters.runtime import AdapterStore
 
 COST = 10
 

@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from intent_adapters import IntentModel
-from intent_adapters.base import encoder_of
+from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.artifacts.encoder import encoder_of
 from intent_adapters.errors import AdapterError, ConfigError
-from intent_adapters.runtime import Adapter, TorchRuntime
+from intent_adapters.runtime import TorchRuntime
 from tests.support.adapters import random_adapter
 from tests.support.shared import minilm_path
 from tests.support.tiny import ARCHITECTURES, tiny_base

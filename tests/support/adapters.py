@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from sentence_transformers import SentenceTransformer
 
-from intent_adapters.base import encoder_of
+from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.artifacts.encoder import encoder_of
+from intent_adapters.artifacts.tensors import expected_shapes
 from intent_adapters.bottleneck import BottleneckConfig, Calibration, Provenance
-from intent_adapters.runtime.adapter import Adapter, expected_shapes
 
 
 def config_of(**settings: Any) -> BottleneckConfig:

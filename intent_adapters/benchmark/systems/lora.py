@@ -11,10 +11,10 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer
 
-from intent_adapters.base import load_base
 from intent_adapters.benchmark.protocol import AgentSystem, Disk
 from intent_adapters.benchmark.tokens import Head, answer, linear_heads, mean_of_tokens, tokenise
 from intent_adapters.benchmark.workers.folders import agent_folder, copy_agent, folder_bytes
+from intent_adapters.loading import load_base
 
 HEAD_FILE = "head.safetensors"
 RANK = 16

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from intent_adapters.base import load_base
 from intent_adapters.benchmark.agents import write_random_agents
 from intent_adapters.benchmark.protocol import AgentSystem, Case, Disk, need
 from intent_adapters.benchmark.workers.folders import agent_folder, folder_bytes
+from intent_adapters.loading import load_base
 from intent_adapters.model import IntentModel
 from intent_adapters.runtime.onnx import Precision
 from intent_adapters.runtime.onnx.export import export_base

@@ -10,10 +10,10 @@ import numpy as np
 from sentence_transformers import SentenceTransformer
 from sklearn.linear_model import LogisticRegression
 
-from intent_adapters.base import load_base
 from intent_adapters.benchmark.protocol import AgentSystem, Disk, need
 from intent_adapters.benchmark.tokens import rows_of_agents
 from intent_adapters.benchmark.workers.folders import agent_folder, copy_agent, folder_bytes
+from intent_adapters.loading import load_base
 
 FILE = "regression.joblib"
 

@@ -11,13 +11,13 @@ from typing import Any
 from huggingface_hub import ModelCard, ModelCardData
 from peft.utils import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
 
+from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.bottleneck import BottleneckConfig
 from intent_adapters.errors import ConfigError
 from intent_adapters.hub.cards import wording
 from intent_adapters.hub.cards.facts import CardFacts
 from intent_adapters.hub.cards.merging import OWN_KEY, Draft, check_prose, finished_card
 from intent_adapters.hub.naming import folder_name, is_hub_id, is_repo_id
-from intent_adapters.runtime import Adapter
 
 TAGS = ("intent-adapters", "intent-classification", "peft", "sentence-transformers", "few-shot")
 WITHOUT_THRESHOLD = "It has no out-of-scope threshold: every utterance is given one of them, however far off it is."

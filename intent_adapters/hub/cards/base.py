@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import ModelCard, ModelCardData
-from safetensors import SafetensorError, safe_open
 
+from intent_adapters.artifacts.base_weights import read_shapes
 from intent_adapters.errors import BaseError
 from intent_adapters.hub.cards import wording
 from intent_adapters.hub.cards.facts import CardFacts
@@ -104,28 +103,18 @@ def _shape(folder: Path) -> dict[str, object]:
     config = _read_json(folder / "config.json")
     settings_file = folder / "sentence_bert_config.json"
     settings = _read_json(settings_file) if settings_file.is_file() else {}
-    weights = sorted(folder.rglob("*.safetensors"))
-    if not weights:
+    shapes = read_shapes(folder, str(folder))
+    if not shapes:
         raise BaseError(f"{str(folder)!r} has no safetensors weights: that is no base whose card could be written.")
-    counts = [tensor for path in weights for tensor in _tensors(path)]
     return {
         "architecture": wording.code(str(config.get("model_type"))),
         "layers": config.get("num_hidden_layers", config.get("n_layers")),
         "hidden size": config.get("hidden_size", config.get("dim")),
         "vocabulary": f"{config['vocab_size']:,}" if "vocab_size" in config else None,
         "longest text": f"{settings['max_seq_length']} tokens" if settings.get("max_seq_length") else None,
-        "parameters": f"{sum(counts):,}",
-        "weights on disk": wording.size(sum(path.stat().st_size for path in weights)),
+        "parameters": f"{sum(math.prod(shape) * count for shape, count in shapes.items()):,}",
+        "weights on disk": wording.size(sum(path.stat().st_size for path in folder.rglob("*.safetensors"))),
     }
-
-
-def _tensors(path: Path) -> Iterator[int]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            for key in file.keys():  # noqa: SIM118 - not a dict
-                yield math.prod(file.get_slice(key).get_shape())
-    except (SafetensorError, OSError) as error:
-        raise BaseError(f"{str(path)!r} is damaged or no safetensors file: {error}.") from error
 
 
 def _read_json(path: Path) -> dict[str, Any]:

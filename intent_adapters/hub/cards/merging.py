@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from huggingface_hub import ModelCard, ModelCardData
@@ -141,24 +142,18 @@ def _body(text: str, draft: Draft, same: bool) -> str:
 def _spans(text: str) -> dict[str, tuple[int, int, int, int]]:
     """Of every generated part: where its first marker starts and ends, and where its second starts and ends."""
     spans: dict[str, tuple[int, int, int, int]] = {}
-    opened: re.Match[str] | None = None
-    for match in MARKER.finditer(text):
-        line = text.count("\n", 0, match.start()) + 1
-        kind, name = match[1], match[2]
-        if kind == "skip":
-            continue
-        if (kind == "begin") != (opened is None) or (opened and opened[2] != name) or name in spans:
+    markers = [match for match in MARKER.finditer(text) if match[1] != "skip"]
+    for first, second in zip_longest(markers[::2], markers[1::2]):
+        kind, name = first[1], first[2]
+        if kind == "begin" and second is None:
+            raise ConfigError(f"The existing card has {first[0]!r} without an 'end {name}'.")
+        if kind != "begin" or (second[1], second[2]) != ("end", name) or name in spans:
+            line = text.count("\n", 0, first.start()) + 1
             raise ConfigError(
-                f"The markers of the existing card do not match: line {line} of its text is {match[0]!r}. Every "
+                f"The markers of the existing card do not match: see {first[0]!r} in line {line} of its text. Every "
                 "'begin NAME' needs one 'end NAME', and every NAME may be there once."
             )
-        if opened is None:
-            opened = match
-        else:
-            spans[name] = (opened.start(), opened.end(), match.start(), match.end())
-            opened = None
-    if opened:
-        raise ConfigError(f"The existing card has {opened[0]!r} without an 'end {opened[2]}'.")
+        spans[name] = (first.start(), first.end(), second.start(), second.end())
     return spans
 
 

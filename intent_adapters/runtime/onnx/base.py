@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Unpack, get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 
+from intent_adapters.artifacts.fingerprint import PROBE_TEXTS
 from intent_adapters.artifacts.folders import read_whole
-from intent_adapters.base import PROBE_TEXTS
 from intent_adapters.errors import BaseError
-from intent_adapters.hub.fetching import HubOptions, fetch_base
-from intent_adapters.inputs import check_choice, check_range
 from intent_adapters.runtime.onnx.description import FOLDER, Description, Precision, graph_file, read_graph
 from intent_adapters.runtime.onnx.encoder import IDS, MASK
 from intent_adapters.runtime.onnx.feeds import Feeds
@@ -78,45 +76,35 @@ class OnnxBase:
                 raise BaseError(f"The embeddings that {where} gives are no numbers: export it again.")
 
 
-def load_onnx_base(
-    base: str | Path, *, precision: Precision | None = None, threads: int | None = None, **hub: Unpack[HubOptions]
-) -> OnnxBase:
-    """Load a base that `intent-adapters export` made.
+def read_onnx_base(folder: Path, name: str, *, precision: Precision | None, threads: int | None) -> OnnxBase:
+    """Read a base that `intent-adapters export` made.
 
     Args:
-        base: Folder or Hub id.
+        folder: Where it is.
+        name: What it is called in errors: the Hub id that it was fetched by, or the folder.
         precision: Which of its graphs; `None` takes int8 where there is one.
         threads: How many threads one run may use; `None` takes as many as PyTorch uses.
-        **hub: See `HubOptions`.
 
     Raises:
-        BaseError: There is no such base, it has no graph of ours, or a damaged one.
-        ConfigError: ONNX Runtime is not installed, or a setting is out of range.
+        BaseError: It has no graph of ours, or a damaged one.
+        ConfigError: ONNX Runtime is not installed.
     """
-    if precision is not None:
-        check_choice("precision", precision, get_args(Precision))
-    if threads is not None:
-        check_range("threads", threads, 1)
-    try:
-        folder = fetch_base(base, onnx=True, **hub).folder
-    except BaseError as error:
-        raise BaseError(f"{error} {_how_to_export(base, precision)}") from error
-    return read_whole(folder, lambda: _open(folder, base, precision, threads or torch.get_num_threads()))
+    return read_whole(folder, lambda: _read(folder, name, precision, threads or torch.get_num_threads()))
 
 
-def _open(folder: Path, base: str | Path, precision: Precision | None, threads: int) -> OnnxBase:
+def _read(folder: Path, name: str, precision: Precision | None, threads: int) -> OnnxBase:
     wanted = [precision] if precision else sorted(get_args(Precision), reverse=True)
-    files = [name for name in map(graph_file, wanted) if (folder / name).is_file()]
+    files = [file for file in map(graph_file, wanted) if (folder / file).is_file()]
     if not files:
         have = ", ".join(sorted(path.name for path in (folder / FOLDER).glob("*.onnx"))) or "no graph at all"
         raise BaseError(
-            f"{str(base)!r} has no {' or '.join(map(graph_file, wanted))} (there: {have}). "
-            f"{_how_to_export(base, precision)}"
+            f"{name!r} has no {' or '.join(map(graph_file, wanted))} (there: {have}). {how_to_export(name, precision)}"
         )
     return OnnxBase(folder, files[0], threads)
 
 
-def _how_to_export(base: str | Path, precision: str | None) -> str:
+def how_to_export(base: str, precision: str | None) -> str:
+    """What to do where a base has no graph of ours, as one sentence."""
     return (
         f"Export it once: intent-adapters export {base} FOLDER --precision {precision or 'int8'}, and load FOLDER "
         'with backend="onnx".'

@@ -11,7 +11,7 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from intent_adapters.base import encoder_of
+from intent_adapters.artifacts.encoder import encoder_of
 from intent_adapters.runtime.onnx.arithmetic import Array
 from intent_adapters.runtime.onnx.layout import layout_of
 
@@ -93,7 +93,7 @@ def _hooked(
     def taken(path: str) -> Any:
         return lambda module, args: attended.setdefault(path, []).append(args[0].flatten(0, -2))
 
-    behind = "." + layout_of(encoder).attended
+    behind = "." + layout_of(encoder)[0].attended
     handles = []
     for path, module in encoder.named_modules():
         if isinstance(module, nn.LayerNorm):

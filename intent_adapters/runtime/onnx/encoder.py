@@ -66,7 +66,7 @@ class EncoderGraph:
         self._sites = {site.path: site for site in sites}
         self._non_linearity = non_linearity
         self._ranges = ranges or Ranges({}, {})
-        self._layout = layout_of(encoder)
+        self._names, self._graph_names = layout_of(encoder)
         config: Any = encoder.config
         self._width: int = config.hidden_size
         self._heads: int = config.num_attention_heads
@@ -78,16 +78,17 @@ class EncoderGraph:
         Returns:
             The last hidden states, (rows, tokens, width).
         """
-        graph, layout = self._graph, self._layout
+        graph, names = self._graph, self._names
         self._ids = graph.input(IDS, np.int64, ("rows", "tokens"))
         self._mask = graph.input(MASK, np.int32, ("rows", "tokens"))
-        bias = self._position_bias() if layout.relative_positions else ""
+        bias = self._position_bias() if self._graph_names.relative_positions else ""
         states = self._embeddings()
-        layers = self._encoder.get_submodule(layout.layers)
+        layers = self._encoder.get_submodule(names.layers)
         for index in range(len(list(layers.children()))):
-            layer = f"{layout.layers}.{index}."
+            layer = f"{names.layers}.{index}."
             attended = self._attention(states, layer, bias)
-            states = self._sublayer(attended, states, layer + layout.attended, layer + layout.attended_norm)
+            norm = layer + self._graph_names.attended_norm
+            states = self._sublayer(attended, states, layer + names.attended, norm)
             states = self._feed_forward(states, layer)
         return self._complete(states, "encoder output")
 
@@ -98,7 +99,7 @@ class EncoderGraph:
         if hasattr(module, "token_type_embeddings"):  # a text has no second segment
             positions = positions + _array(module.token_type_embeddings.weight)[0]
         table = graph.constant("positions", positions)
-        if self._layout.counts_from_padding:
+        if self._graph_names.counts_from_padding:
             places = graph.op("Gather", table, self._counted_positions(int(module.padding_idx)))
         else:
             count = graph.op("Shape", self._ids, start=1, end=2)
@@ -139,8 +140,8 @@ class EncoderGraph:
 
     def _attention(self, states: States, layer: str, bias: str) -> str:
         """Every token's mean of the values, weighted by the attention of each head: (rows, tokens, width)."""
-        graph, layout = self._graph, self._layout
-        parts = [self._encoder.get_submodule(layer + name) for name in (layout.queries, layout.keys, layout.values)]
+        graph = self._graph
+        parts = [self._encoder.get_submodule(layer + name) for name in self._names.projections]
         weight = np.concatenate([_array(part.weight) for part in parts])
         shift = np.concatenate([_array(part.bias) for part in parts]) + weight @ states.lacks
         together = self._arithmetic.affine(graph, layer + "attention", states.value, weight, reach=states.reach)
@@ -158,13 +159,13 @@ class EncoderGraph:
         )
 
     def _feed_forward(self, states: States, layer: str) -> States:
-        inner = self._encoder.get_submodule(layer + self._layout.inner)
-        hidden = activate(self._graph, self._activation, self._linear(states, layer + self._layout.inner, inner))
-        outer = layer + self._layout.outer
+        inner, outer = layer + self._graph_names.inner, layer + self._names.outer
+        linear = self._linear(states, inner, self._encoder.get_submodule(inner))
+        hidden = activate(self._graph, self._activation, linear)
         # Parallel sites are at the module around the second map, or around both.
-        paths = [path for path in self._sites if (layer + self._layout.outer).startswith(path + ".")]
+        paths = [path for path in self._sites if outer.startswith(path + ".")]
         gelu = self._activation in GELUS
-        return self._sublayer(hidden, states, outer, layer + self._layout.outer_norm, gelu, [outer, *paths])
+        return self._sublayer(hidden, states, outer, layer + self._graph_names.outer_norm, gelu, [outer, *paths])
 
     def _sublayer(
         self, inner: str, states: States, path: str, norm: str, gelu: bool = False, sites: Sequence[str] | None = None

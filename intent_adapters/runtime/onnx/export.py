@@ -9,8 +9,10 @@ from typing import get_args
 import torch
 from sentence_transformers import SentenceTransformer
 
-from intent_adapters.artifacts.folders import replaced_folder
-from intent_adapters.base import encoder_of, fingerprint
+from intent_adapters.artifacts.encoder import encoder_of
+from intent_adapters.artifacts.fingerprint import fingerprint
+from intent_adapters.artifacts.folders import check_target, replaced_folder
+from intent_adapters.artifacts.tensors import site_shapes
 from intent_adapters.bottleneck import BottleneckConfig
 from intent_adapters.bottleneck.config import Sites
 from intent_adapters.errors import BaseError, ConfigError
@@ -26,7 +28,6 @@ from intent_adapters.runtime.onnx.layout import layout_of
 from intent_adapters.runtime.onnx.pooling import pool
 from intent_adapters.runtime.onnx.session import OUTPUT
 from intent_adapters.runtime.onnx.sites import GraphSite
-from intent_adapters.runtime.shapes import site_shapes
 from intent_adapters.runtime.tokens import FastTokenizer, tokenizer_for
 from intent_adapters.surroundings import own_settings
 
@@ -87,7 +88,7 @@ def export_base(
         )
     config = BottleneckConfig(sites=sites, non_linearity=non_linearity)
     folder = Path(folder)
-    _check_target(folder)
+    check_target(folder, "export", BaseError, lambda: _is_export(folder))
     description = _describe(base, precision, config)
     graph = _write_graph(base, description)
     with replaced_folder(folder) as staging:
@@ -103,13 +104,8 @@ def export_base(
     return Exported(folder, description, size, least)
 
 
-def _check_target(folder: Path) -> None:
-    if folder.is_symlink() or folder.is_file():
-        raise BaseError(f"Cannot export to {str(folder)!r}: it is a file or a link. Name a folder.")
-    if folder.is_dir() and any(folder.iterdir()):
-        earlier = (folder / FOLDER).is_dir() and not any(folder.glob("*.safetensors"))
-        if not earlier:
-            raise BaseError(f"Cannot export to {str(folder)!r}: the folder holds other things. Name a new folder.")
+def _is_export(folder: Path) -> bool:
+    return (folder / FOLDER).is_dir() and not any(folder.glob("*.safetensors"))
 
 
 def _describe(base: SentenceTransformer, precision: Precision, config: BottleneckConfig) -> Description:

@@ -9,14 +9,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.artifacts.tensors import site_shapes
 from intent_adapters.errors import AdapterError, ConfigError
-from intent_adapters.runtime.adapter import Adapter
 from intent_adapters.runtime.onnx.base import OnnxBase
 from intent_adapters.runtime.onnx.crew import Crew
 from intent_adapters.runtime.onnx.planning import Run, runs
 from intent_adapters.runtime.onnx.session import OnnxSession
 from intent_adapters.runtime.resident import Residence, Resident
-from intent_adapters.runtime.shapes import site_shapes
 from intent_adapters.runtime.tokens import TokenRows
 
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from intent_adapters.artifacts.tensors import SiteShape
 from intent_adapters.runtime.onnx.graph import Graph, Size
-from intent_adapters.runtime.shapes import SiteShape
 
 AGENTS = "agents"
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from intent_adapters.base import encoder_of
+from intent_adapters.artifacts.encoder import encoder_of
 from intent_adapters.runtime.onnx.calibration import UTTERANCES, watch
 from intent_adapters.runtime.onnx.layout import layout_of
 from tests.support.tiny import ARCHITECTURES, tiny_base
@@ -19,12 +19,12 @@ from tests.support.tiny import ARCHITECTURES, tiny_base
 def test_every_layer_norm_and_every_attention_is_watched(tmp_path: Path, architecture: str):
     base = tiny_base(tmp_path, architecture)
     encoder = encoder_of(base)
-    layout = layout_of(encoder)
+    names, _ = layout_of(encoder)
     ranges = watch(base)
     norms = [path for path, module in encoder.named_modules() if isinstance(module, nn.LayerNorm)]
-    layers = len(list(encoder.get_submodule(layout.layers).children()))
+    layers = len(list(encoder.get_submodule(names.layers).children()))
     assert sorted(ranges.norms) == sorted(norms)
-    assert sorted(ranges.attended) == [f"{layout.layers}.{layer}.{layout.attended}" for layer in range(layers)]
+    assert sorted(ranges.attended) == [f"{names.layers}.{layer}.{names.attended}" for layer in range(layers)]
     assert all(reach > 0 for reach in ranges.attended.values())
 
 

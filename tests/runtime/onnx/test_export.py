@@ -13,8 +13,9 @@ import torch
 from intent_adapters import IntentModel
 from intent_adapters.bottleneck.functional import NON_LINEARITIES
 from intent_adapters.errors import BaseError, ConfigError
+from intent_adapters.loading import load_onnx_base
 from intent_adapters.runtime.onnx import base as onnx_base
-from intent_adapters.runtime.onnx import export, load_onnx_base
+from intent_adapters.runtime.onnx import export
 from intent_adapters.runtime.onnx.description import KEY, graph_file
 from intent_adapters.runtime.onnx.export import export_base
 from tests.cli.conftest import run

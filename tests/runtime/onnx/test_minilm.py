@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from intent_adapters import IntentModel
-from intent_adapters.base import load_base
+from intent_adapters.loading import load_base
 from intent_adapters.runtime.onnx.export import export_base
 from tests.support.adapters import random_adapter
 from tests.support.shared import minilm_path

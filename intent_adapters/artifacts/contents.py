@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from peft.utils import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
 
@@ -45,6 +46,11 @@ class Files:
     def choose(self, names: Iterable[str], patterns: Mapping[str, int]) -> dict[str, int]:
         """The most bytes of every file among `names` that fits one of the patterns."""
         return {name: limit for name in names for pattern, limit in patterns.items() if re.fullmatch(pattern, name)}
+
+    def present(self, folder: Path) -> list[str]:
+        """The files in a folder that are read, weights last; "/" is between the parts of a name."""
+        names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+        return [*self.choose(names, self.small), *self.choose(names, self.weights)]
 
     def check(self, names: Iterable[str], where: str) -> None:
         """See whether files can be one of its kind.

@@ -15,10 +15,10 @@ from peft import PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 
 from intent_adapters import BottleneckConfig, IntentModel
-from intent_adapters.base import encoder_of, structural_copy
+from intent_adapters.artifacts.adapter import DIGEST_KEY, Adapter
+from intent_adapters.artifacts.encoder import encoder_of, structural_copy
 from intent_adapters.bottleneck import find_head
 from intent_adapters.errors import AdapterError, BaseMismatchError
-from intent_adapters.runtime.adapter import DIGEST_KEY, Adapter
 from tests.support.adapters import random_adapter
 from tests.support.tiny import ARCHITECTURES, tiny_base
 

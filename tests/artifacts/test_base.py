@@ -8,8 +8,10 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 
-from intent_adapters.base import encoder_of, fingerprint, load_base, structural_copy
-from intent_adapters.errors import BaseError
+from intent_adapters.artifacts.base import read_base, save_base
+from intent_adapters.artifacts.encoder import encoder_of, structural_copy
+from intent_adapters.artifacts.fingerprint import fingerprint
+from intent_adapters.errors import BaseError, ConfigError
 from tests.support.shared import minilm_path
 from tests.support.tiny import ARCHITECTURES, tiny_base
 
@@ -23,7 +25,7 @@ def saved(tmp_path):
 
 def test_loading_freezes_and_gives_the_same_embeddings(saved):
     base, folder = saved
-    loaded = load_base(folder, device="cpu")
+    loaded = read_base(folder, device="cpu")
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
     assert not loaded.training
     assert (loaded.encode(["예약 취소", "cancel"]) == base.encode(["예약 취소", "cancel"])).all()
@@ -32,12 +34,12 @@ def test_loading_freezes_and_gives_the_same_embeddings(saved):
 def test_fp16_files_are_run_in_float32(saved, tmp_path):
     base, _ = saved
     base.half().save_pretrained(str(tmp_path / "half"))
-    assert {p.dtype for p in load_base(tmp_path / "half", device="cpu").parameters()} == {torch.float32}
+    assert {p.dtype for p in read_base(tmp_path / "half", device="cpu").parameters()} == {torch.float32}
 
 
 def test_a_plain_transformers_folder_gets_mean_pooling(tmp_path):
     tiny_base(tmp_path)  # leaves the encoder's own folder behind
-    assert load_base(tmp_path / "bert-0", device="cpu").encode("a").shape == (32,)
+    assert read_base(tmp_path / "bert-0", device="cpu").encode("a").shape == (32,)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -59,11 +61,11 @@ def test_a_structural_copy_shares_tensors_and_nothing_else(tmp_path, architectur
 
 def test_the_fingerprint_survives_saving_and_half_precision_files_of_half_precision_values(saved, tmp_path):
     base, folder = saved
-    assert fingerprint(load_base(folder, device="cpu")) == fingerprint(base)
+    assert fingerprint(read_base(folder, device="cpu")) == fingerprint(base)
     base.half().save_pretrained(str(tmp_path / "half"))
-    rounded = load_base(tmp_path / "half", device="cpu")
+    rounded = read_base(tmp_path / "half", device="cpu")
     rounded.save_pretrained(str(tmp_path / "float"))
-    assert fingerprint(load_base(tmp_path / "float", device="cpu")) == fingerprint(rounded)
+    assert fingerprint(read_base(tmp_path / "float", device="cpu")) == fingerprint(rounded)
     assert fingerprint(rounded) == fingerprint(base)  # base itself holds the rounded values by now
 
 
@@ -96,7 +98,7 @@ def change_tokenizer(base):
 def test_whatever_changes_embeddings_changes_the_fingerprint(saved, change):
     base, folder = saved
     before = fingerprint(base)
-    other = load_base(folder, device="cpu")
+    other = read_base(folder, device="cpu")
     change(other)
     assert fingerprint(other) != before
 
@@ -107,7 +109,7 @@ def test_every_architecture_and_seed_has_its_own_fingerprint(tmp_path):
 
 
 def test_the_real_base_is_recognised():
-    base = load_base(minilm_path(), device="cpu")
+    base = read_base(minilm_path(), device="cpu")
     assert len(fingerprint(base)) == 64
     assert fingerprint(structural_copy(base)) == fingerprint(base)
 
@@ -164,10 +166,49 @@ def test_a_damaged_base_is_refused_by_name(saved, damage, capfd, monkeypatch):
     _, folder = saved
     damage(folder)
     with pytest.raises(BaseError, match="base"):
-        load_base(folder, device="cpu", local_files_only=True)
+        read_base(folder, device="cpu")
     assert "code ran" not in capfd.readouterr().out
 
 
 def test_a_base_without_an_encoder_is_refused():
     with pytest.raises(BaseError, match="must start with a Transformer"):
         encoder_of(SentenceTransformer(modules=[torch.nn.Identity()], device="cpu"))
+
+
+def test_a_base_is_stored_in_half_precision_only_where_that_is_exact(tmp_path):
+    base = tiny_base(tmp_path)
+    save_base(base, tmp_path / "auto")
+    with pytest.raises(ConfigError, match="float16 would change"):
+        save_base(base, tmp_path / "half", dtype="float16")
+    assert not (tmp_path / "half").exists()
+    rounded = base.half().float()
+    for dtype, factor in (("auto", 2), ("float16", 2), ("float32", 4)):
+        save_base(rounded, tmp_path / dtype, dtype=dtype)
+        stored = (tmp_path / dtype / "model.safetensors").stat().st_size
+        numbers = sum(parameter.numel() for parameter in rounded.parameters())
+        assert factor * numbers < stored < factor * numbers + 6000
+        again = read_base(tmp_path / dtype, device="cpu")
+        assert fingerprint(again) == fingerprint(rounded)
+        assert {parameter.dtype for parameter in again.parameters()} == {torch.float32}
+        assert json.loads((tmp_path / dtype / "config.json").read_text())["dtype"] == "float32"
+    with pytest.raises(ConfigError, match="float16"):
+        save_base(base, tmp_path / "x", dtype="int8")
+
+
+def test_a_base_folder_is_kept_whole(saved, tmp_path):
+    base, _ = saved
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    for taken in ("notes", "file"):
+        with pytest.raises(BaseError, match="Name a"):
+            save_base(base, tmp_path / taken)
+    save_base(base, tmp_path / "ours")
+    (tmp_path / "ours" / "README.md").write_text("# By hand")
+    save_base(base, tmp_path / "ours")
+    assert (tmp_path / "ours" / "README.md").read_text() == "# By hand"
+    assert not [path for path in (tmp_path / "ours").rglob("*") if str(tmp_path).encode() in _bytes(path)]
+
+
+def _bytes(path) -> bytes:
+    return path.read_bytes() if path.is_file() and path.suffix == ".json" else b""

@@ -1,18 +1,77 @@
-"""Where a model's agents come from: folders and Hub repositories, checked against the base that they must fit."""
+"""Where a base and its agents come from: folders and Hub repositories, found and read once."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Unpack, get_args
 
+import torch
 from peft.utils import CONFIG_NAME
+from sentence_transformers import SentenceTransformer
 
-from intent_adapters.errors import AdapterError, BaseMismatchError, ConfigError
-from intent_adapters.hub.contents import ADAPTER
-from intent_adapters.hub.fetching import Fetched, HubOptions, fetch
+from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.artifacts.base import read_base
+from intent_adapters.artifacts.contents import ADAPTER
+from intent_adapters.errors import AdapterError, BaseError, BaseMismatchError, ConfigError
+from intent_adapters.hub.fetching import Fetched, HubOptions, fetch, fetch_base
 from intent_adapters.hub.naming import folder_name, is_hub_id
-from intent_adapters.runtime.adapter import Adapter
+from intent_adapters.inputs import check_choice, check_range
+from intent_adapters.runtime.onnx import OnnxBase, Precision, how_to_export, read_onnx_base
+
+
+def load_base(
+    base: str | Path, *, device: str | torch.device | None = None, **hub: Unpack[HubOptions]
+) -> SentenceTransformer:
+    """Load a sentence encoder from safetensors, in float32, and freeze it.
+
+    Args:
+        base: Hub id or local folder of a sentence-transformers or transformers encoder.
+        device: Where to run; `None` takes the best device that there is.
+        **hub: See `HubOptions`.
+
+    Returns:
+        The encoder in eval mode, no parameter requiring a gradient.
+
+    Raises:
+        BaseError: Nothing loadable there, weights that are not safetensors, or modules that would run foreign code.
+    """
+    return load_base_and_commit(base, device=device, **hub)[0]
+
+
+def load_base_and_commit(
+    base: str | Path, *, device: str | torch.device | None = None, **hub: Unpack[HubOptions]
+) -> tuple[SentenceTransformer, str | None]:
+    """As `load_base`, with the Hub commit that the base is from; `None` for a folder."""
+    fetched = fetch_base(base, **hub)
+    return read_base(fetched.folder, str(base), device=device), fetched.commit
+
+
+def load_onnx_base(
+    base: str | Path, *, precision: Precision | None = None, threads: int | None = None, **hub: Unpack[HubOptions]
+) -> OnnxBase:
+    """Load a base that `intent-adapters export` made.
+
+    Args:
+        base: Folder or Hub id.
+        precision: Which of its graphs; `None` takes int8 where there is one.
+        threads: How many threads one run may use; `None` takes as many as PyTorch uses.
+        **hub: See `HubOptions`.
+
+    Raises:
+        BaseError: There is no such base, it has no graph of ours, or a damaged one.
+        ConfigError: ONNX Runtime is not installed, or a setting is out of range.
+    """
+    if precision is not None:
+        check_choice("precision", precision, get_args(Precision))
+    if threads is not None:
+        check_range("threads", threads, 1)
+    try:
+        folder = fetch_base(base, onnx=True, **hub).folder
+    except BaseError as error:
+        raise BaseError(f"{error} {how_to_export(str(base), precision)}") from error
+    return read_onnx_base(folder, str(base), precision=precision, threads=threads)
 
 
 class AgentSource:

@@ -15,50 +15,14 @@ from safetensors.torch import save, save_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from intent_adapters.artifacts.folders import read_whole, replaced_folder
-from intent_adapters.bottleneck import INTENT_BOTTLENECK, BottleneckConfig, SiteKind, tensor_prefix
-from intent_adapters.bottleneck.sites import embedding_dim
-from intent_adapters.bottleneck.slots import HEAD_SLOT
+from intent_adapters.artifacts.contents import MAX_CONFIG_BYTES
+from intent_adapters.artifacts.folders import check_target, read_whole, replaced_folder
+from intent_adapters.artifacts.tensors import PREFIX, expected_shapes
+from intent_adapters.artifacts.weights_file import WeightsFile, check_file, read_weights
+from intent_adapters.bottleneck import INTENT_BOTTLENECK, BottleneckConfig
 from intent_adapters.errors import AdapterError, ConfigError
-from intent_adapters.hub.contents import MAX_CONFIG_BYTES
-from intent_adapters.runtime.shapes import site_shapes
-from intent_adapters.runtime.weights import WeightsFile, check_file, read_weights
 
-# PEFT writes every tensor name below this prefix.
-PREFIX = "base_model.model."
 DIGEST_KEY = "intent_adapters_sha256"
-HEAD = f"{HEAD_SLOT}.intent_bottleneck_head"
-
-
-def site_tensors(path: str, kind: SiteKind) -> list[str]:
-    """The names of a bottleneck's tensors: down weight, down bias, up weight, up bias."""
-    prefix = f"{tensor_prefix(path, kind)}.intent_bottleneck_"
-    return [prefix + name for name in ("down.weight", "down.bias", "up.weight", "up.bias")]
-
-
-def expected_shapes(encoder: PreTrainedModel, config: BottleneckConfig) -> dict[str, tuple[int, ...]]:
-    """The name and the shape of every tensor that an adapter of this config has on this encoder.
-
-    Args:
-        encoder: The base's transformers model.
-        config: Its sites, sizes and labels count.
-
-    Returns:
-        Shapes by name, without the `base_model.model.` prefix.
-
-    Raises:
-        ConfigError: The config's sites are not on this encoder.
-    """
-    shapes: dict[str, tuple[int, ...]] = {}
-    for path, site in site_shapes(encoder, config).items():
-        names = site_tensors(path, site.kind)
-        shapes |= zip(
-            names, [(site.size, site.width), (site.size,), (site.width, site.size), (site.width,)], strict=True
-        )
-    if config.labels:
-        shapes[f"{HEAD}.weight"] = (len(config.labels), embedding_dim(encoder, config))
-        shapes |= {f"{HEAD}.scale": (1,)} if config.head == "cosine" else {f"{HEAD}.bias": (len(config.labels),)}
-    return shapes
 
 
 @dataclass(frozen=True)
@@ -168,12 +132,7 @@ class Adapter:
             AdapterError: `folder` is a file, or a folder with other things than an adapter in it.
         """
         folder = Path(folder)
-        if folder.is_symlink() or folder.is_file():
-            raise AdapterError(f"Cannot save an adapter to {str(folder)!r}: it is a file or a link. Name a folder.")
-        if folder.is_dir() and not (folder / CONFIG_NAME).exists() and any(folder.iterdir()):
-            raise AdapterError(
-                f"Cannot save an adapter to {str(folder)!r}: the folder holds other things. Name a new folder."
-            )
+        check_adapter_target(folder)
         stored = self._stored()
         digest = _digest(self.config, _as_file(stored))
         with replaced_folder(folder) as staging:
@@ -191,6 +150,15 @@ class Adapter:
 
     def _stored(self) -> dict[str, Tensor]:
         return {PREFIX + name: _smallest(tensor) for name, tensor in self.tensors.items()}
+
+
+def check_adapter_target(folder: Path) -> None:
+    """See whether an adapter can be written to a folder: it is new or empty, or holds an adapter.
+
+    Raises:
+        AdapterError: It is a file or a link, or a folder with other things in it.
+    """
+    check_target(folder, "save an adapter", AdapterError, lambda: (folder / CONFIG_NAME).exists())
 
 
 def _as_file(stored: dict[str, Tensor]) -> WeightsFile:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from intent_adapters.runtime.weights import WeightsFile
+from intent_adapters.artifacts.weights_file import WeightsFile
 
 TENSORS = {
     "one.weight": torch.arange(6, dtype=torch.float32).view(2, 3),
