@@ -1,0 +1,162 @@
+"""One run of the benchmark, from settings to results."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from examples.benchmark.machine import describe_machine
+from examples.benchmark.processes import StageError, run_stage
+from examples.benchmark.protocol import Plan
+from examples.benchmark.record import Record
+from examples.benchmark.systems import SYSTEMS
+from intent_adapters.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to measure, and how long.
+
+    Attributes:
+        base: Folder of the small encoder.
+        large: Folder of the large encoder; None leaves it out.
+        adapters: Folders of our adapters to time in place of random ones.
+        peers: Interpreters of the environments of peers, by name.
+        systems: Which systems, of `SYSTEMS`.
+        threads: Numbers of threads, one process each.
+        rounds: How often each system has its turn.
+        slice_seconds: How long a turn goes on, at least one call.
+        loads: Agents to load at most where loading is measured.
+        budget_seconds: Seconds for loading agents into one system.
+        seed: Of the random agents and of the order of turns.
+        quick: Whether it was cut short by `shortened`.
+    """
+
+    base: str
+    large: str | None = None
+    adapters: Sequence[str] = ()
+    peers: Mapping[str, str] = field(default_factory=dict)
+    systems: Sequence[str] = tuple(SYSTEMS)
+    threads: Sequence[int] = (1, 2)
+    rounds: int = 10
+    slice_seconds: float = 0.15
+    loads: int = 1000
+    budget_seconds: float = 15.0
+    seed: int = 0
+    quick: bool = False
+
+    def shortened(self) -> Settings:
+        """The same in about a minute: good for seeing that it runs, not for figures."""
+        return replace(self, quick=True, rounds=3, slice_seconds=0.03, loads=70, budget_seconds=3.0)
+
+    def with_rounds(self, rounds: int | None) -> Settings:
+        """The same with another number of rounds; None leaves it."""
+        return self if rounds is None else replace(self, rounds=rounds)
+
+    def check(self) -> None:
+        """See that it makes sense.
+
+        Raises:
+            ConfigError: It does not.
+        """
+        for folder in (self.base, self.large, *self.adapters):
+            if folder is not None and not Path(folder).is_dir():
+                raise ConfigError(f"{folder!r} is no folder: the benchmark works on local folders only.")
+        unknown = [name for name in self.systems if name not in SYSTEMS]
+        if unknown or not self.systems:
+            raise ConfigError(f"systems are {', '.join(SYSTEMS)}; not {', '.join(unknown) or 'none'}.")
+        if not self.threads or any(count < 1 for count in self.threads):
+            raise ConfigError(f"threads are whole numbers from 1, at least one of them; not {list(self.threads)}.")
+        for name, value in (("rounds", self.rounds), ("loads", self.loads)):
+            if value < 1:
+                raise ConfigError(f"{name} must be at least 1, not {value}.")
+
+
+def benchmark(
+    settings: Settings, on_stage: Callable[[str], None] | None = None, file: Path | None = None
+) -> dict[str, Any]:
+    """Measure all systems side by side.
+
+    Files are written and thrown away; times are taken in one process per number of threads, in which the systems
+    have their turns round after round in random order; loading and memory in one fresh process per system.
+
+    Args:
+        settings: What to measure.
+        on_stage: Told in a few words what comes next.
+        file: Where the results go after every stage. If a run with these settings was cut off, what it wrote there
+            is not measured again.
+
+    Returns:
+        The results, JSON: see `Results`.
+
+    Raises:
+        ConfigError: The settings make no sense, or the base's tokenizer fits no utterance.
+        StageError: A process failed as a whole; a single system that fails is in `not_run` instead.
+    """
+    settings.check()
+    tell = on_stage or (lambda message: None)
+    with tempfile.TemporaryDirectory(prefix="intent-adapters-benchmark-") as work:
+        plan = Plan(
+            base=str(Path(settings.base).absolute()),
+            work=work,
+            large=None if settings.large is None else str(Path(settings.large).absolute()),
+            adapters=[str(Path(folder).absolute()) for folder in settings.adapters],
+            peers=dict(settings.peers),
+            seed=settings.seed,
+        )
+        record = Record(_head(settings, plan), file)
+        tell("writing the files")
+        job = {"plan": plan.to_dict(), "systems": list(settings.systems), "threads": max(settings.threads)}
+        files = run_stage("write_files", job)
+        record.add_files(files)
+        job["plan"] = replace(plan, texts=files["texts"], large_texts=files["large_texts"]).to_dict()
+        for threads in settings.threads:
+            if not record.timed(threads):
+                tell(f"timing with {threads} thread{'s' if threads > 1 else ''}")
+                limits = {"rounds": settings.rounds, "slice_seconds": settings.slice_seconds}
+                found = run_stage("timing", {**job, **limits, "systems": record.runs(), "threads": threads})
+                record.add_timing(threads, found)
+        for name in settings.systems:
+            if name not in files["not_run"] and SYSTEMS[name].most_loads and not record.loaded(name):
+                tell(f"loading agents: {SYSTEMS[name].title}")
+                record.add_loading(name, _load(name, {**job, "threads": min(settings.threads)}, settings))
+    return record.finish()
+
+
+def _head(settings: Settings, plan: Plan) -> dict[str, Any]:
+    return {
+        "machine": describe_machine(),
+        "settings": {
+            "base": Path(plan.base).name,
+            "large": None if plan.large is None else Path(plan.large).name,
+            "agents_are": f"{len(plan.adapters)} given ones, in turn" if plan.adapters else "random",
+            **{name: getattr(plan, name) for name in ("tokens", "batch", "agents", "labels", "seed")},
+            **{
+                name: getattr(settings, name)
+                for name in ("quick", "rounds", "slice_seconds", "loads", "budget_seconds")
+            },
+            "threads": list(settings.threads),
+            "peers": sorted(plan.peers),
+            "cases": [case.name for case in plan.cases],
+        },
+        "systems": {
+            name: {
+                "title": SYSTEMS[name].title,
+                "reference": SYSTEMS[name].reference,
+                "note": SYSTEMS[name].note,
+                "versions": {},
+            }
+            for name in settings.systems
+        },
+    }
+
+
+def _load(name: str, job: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    limits = {"loads": settings.loads, "budget_seconds": settings.budget_seconds}
+    try:
+        return run_stage("loading", {**job, **limits, "systems": [name]})
+    except StageError as error:
+        return {"not_run": {name: str(error)}}
