@@ -8,6 +8,7 @@ except ModuleNotFoundError as error:
     raise SystemExit("The command needs its extra: pip install 'intent-adapters[cli]'") from error
 
 from intent_adapters.cli import (
+    benchmark,
     card,
     compare,
     distill,
@@ -35,6 +36,7 @@ app.command("predict", epilog=predict.EXAMPLES)(predict.predict_command)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate_command)
 app.command("compare", epilog=compare.EXAMPLES)(compare.compare_command)
 app.command("export", epilog=export.EXAMPLES)(export.export_command)
+app.command("benchmark", epilog=benchmark.EXAMPLES)(benchmark.benchmark_command)
 app.command("info", epilog=info.EXAMPLES)(info.info_command)
 app.command("train-encoder", epilog=train_encoder.EXAMPLES)(train_encoder.train_encoder_command)
 app.command("distill", epilog=distill.EXAMPLES)(distill.distill_command)

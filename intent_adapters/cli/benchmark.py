@@ -1,0 +1,160 @@
+"""`intent-adapters benchmark`."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from itertools import cycle, islice
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Annotated, Any
+
+import torch
+import typer
+
+from intent_adapters.cli.console import examples, facts_table, out, print_json, working
+from intent_adapters.cli.loading import name_and_source
+from intent_adapters.cli.options import Backend, Device, Json, RequiredBase
+from intent_adapters.data import read_texts
+from intent_adapters.model import IntentModel
+from intent_adapters.runtime.onnx import Precision
+
+Adapters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--adapter",
+        "-a",
+        metavar="[NAME=]ADAPTER",
+        help="Hub id or folder of an adapter; may be given several times.",
+        show_default=False,
+    ),
+]
+AdapterFolder = Annotated[
+    Path | None,
+    typer.Option("--adapter-dir", help="A folder of adapter folders: all of them.", show_default=False, exists=True),
+]
+PrecisionOption = Annotated[
+    Precision | None, typer.Option("--precision", help="Which graph of a base in ONNX.", show_default="int8 if there")
+]
+Threads = Annotated[
+    int | None, typer.Option("--threads", min=1, help="Threads of one pass.", show_default="as many as PyTorch takes")
+]
+TextsFile = Annotated[
+    Path | None,
+    typer.Option("--texts", help="Utterances to ask: one a line, or a data file.", show_default="eight of ours"),
+]
+
+EXAMPLES = examples(
+    "intent-adapters benchmark --base BASE --adapter agents/clinic --adapter agents/it",
+    "intent-adapters benchmark --base base-int8 --backend onnx --adapter-dir agents --texts log.txt --json",
+)
+
+BATCH = 64
+SECONDS, ROUNDS = 3.0, 10
+"""A measurement ends after so many seconds, if it has had so many rounds."""
+TEXTS = (
+    "can I move my appointment to Thursday?",
+    "예약을 다음 주로 바꾸고 싶어요",
+    "my parcel has not come",
+    "택배가 아직 안 왔어요",
+    "how do I reset my password?",
+    "비밀번호를 잊어버렸어요",
+    "I was charged twice for the same order, please check",
+    "결제가 두 번 됐는데 확인해 주세요",
+)
+
+
+def benchmark_command(
+    base: RequiredBase,
+    adapter: Adapters = None,
+    adapter_dir: AdapterFolder = None,
+    backend: Backend = "torch",
+    precision: PrecisionOption = None,
+    threads: Threads = None,
+    device: Device = None,
+    texts: TextsFile = None,
+    json: Json = False,
+) -> None:
+    """Measure how fast your base and your agents answer on this machine, and what they take.
+
+    The bare encoder, with which a batch is compared, embeds the same texts without any agent, tokenizer included.
+    """
+    sources = [name_and_source(one) for one in adapter or ()]
+    if adapter_dir is not None:
+        sources += [(None, str(config.parent)) for config in sorted(adapter_dir.glob("*/adapter_config.json"))]
+    if not sources:
+        raise typer.BadParameter("give --adapter, or --adapter-dir with adapters in it", param_hint="--adapter")
+    rows = list(TEXTS) if texts is None else read_texts(texts)
+    if threads is not None and backend == "torch":
+        torch.set_num_threads(threads)
+    with working("measuring"):
+        started = time.perf_counter()
+        of_onnx: dict[str, Any] = {"precision": precision, "threads": threads} if backend == "onnx" else {}
+        model = IntentModel.from_pretrained(base, device=device, backend=backend, **of_onnx)
+        seconds = time.perf_counter() - started
+        facts: dict[str, object] = {
+            "base": base,
+            "backend": backend,
+            "threads": threads or torch.get_num_threads(),
+            "agents": len(sources),
+            "base_loading_seconds": seconds,
+            "agent_loading_milliseconds": _loading(model, sources),
+            **_one_by_one(model, rows),
+            **_batch(model, list(islice(cycle(rows), BATCH))),
+            "adapter_bytes": model.stats.bytes,
+            "process_bytes": _process_bytes(),
+        }
+    if json:
+        print_json(facts)
+    else:
+        shown = {name: f"{value:,.2f}" if isinstance(value, float) else value for name, value in facts.items()}
+        out.print(facts_table(shown, title=f"{base}, this machine"))
+
+
+def _loading(model: IntentModel, sources: list[tuple[str | None, str]]) -> float:
+    """Milliseconds to load an agent, each having been loaded before: a download is not what is measured."""
+    again = cycle([(model.load_adapter(source, name=name), source) for name, source in sources])
+
+    def load() -> None:
+        name, source = next(again)
+        model.load_adapter(source, name=name, replace=True)
+
+    [seconds] = _in_turn(load)
+    return 1000 * median(seconds)
+
+
+def _one_by_one(model: IntentModel, rows: list[str]) -> dict[str, float]:
+    texts, agents = cycle(rows), cycle(model.agents)
+    [seconds] = _in_turn(lambda: model.predict(next(texts), next(agents)))
+    p95 = quantiles(seconds, n=20, method="inclusive")[-1]
+    return {"one_utterance_p50_milliseconds": 1000 * median(seconds), "one_utterance_p95_milliseconds": 1000 * p95}
+
+
+def _batch(model: IntentModel, rows: list[str]) -> dict[str, float]:
+    agents = list(islice(cycle(model.agents), len(rows)))
+    ours, bare = _in_turn(lambda: model.predict(rows, agents), lambda: model.encode(rows))
+    return {
+        f"batch_of_{BATCH}_milliseconds": 1000 * median(ours),
+        f"bare_encoder_batch_of_{BATCH}_milliseconds": 1000 * median(bare),
+        "times_the_bare_encoder": median(one / other for one, other in zip(ours, bare, strict=True)),
+    }
+
+
+def _in_turn(*calls: Callable[[], object]) -> list[list[float]]:
+    """Seconds of calls that take turns, so that what disturbs one disturbs all; the first round warms up."""
+    rounds: list[list[float]] = []
+    began = time.perf_counter()
+    while len(rounds) <= ROUNDS or time.perf_counter() - began < SECONDS:
+        rounds.append([])
+        for call in calls:
+            started = time.perf_counter()
+            call()
+            rounds[-1].append(time.perf_counter() - started)
+    return [list(seconds) for seconds in zip(*rounds[1:], strict=True)]
+
+
+def _process_bytes() -> int | None:
+    """What this process takes of the memory; None where the system has no /proc."""
+    statm = Path("/proc/self/statm")
+    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if statm.exists() else None
