@@ -6,82 +6,52 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from examples.benchmark import SYSTEMS, Results, Settings, benchmark
 from examples.benchmark.page import picture_folder, write_page
+from examples.benchmark.results import Results
+from examples.benchmark.run import Settings, benchmark
+from examples.benchmark.systems import SYSTEMS
+from examples.benchmark.systems.other_environments import WorkerSystem
 from examples.benchmark.tables import all_tables, target_table
 from intent_adapters.errors import IntentAdaptersError
 
-Base = Annotated[str | None, typer.Option("--base", "-b", help="Folder of the small encoder.", show_default=False)]
-Large = Annotated[
-    str | None, typer.Option("--large", help="Folder of the large encoder to compare with.", show_default="none")
-]
-Given = Annotated[
-    list[str] | None,
-    typer.Option("--adapter", "-a", help="Folder of an adapter to time; may be repeated.", show_default="random ones"),
-]
-Peers = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--peer",
-        metavar="NAME=PYTHON",
-        help="Interpreter of the environment in which setfit or adapterhub is installed; may be repeated.",
-        show_default=False,
-    ),
-]
-Systems = Annotated[
-    str | None, typer.Option("--systems", help=f"Any of {', '.join(SYSTEMS)}, by commas.", show_default="all")
-]
-Threads = Annotated[str, typer.Option("--threads", help="Numbers of threads, separated by commas.")]
-Seed = Annotated[int, typer.Option("--seed", help="Of the random adapters and of the order of the systems.")]
-Rounds = Annotated[int | None, typer.Option("--rounds", min=1, help="Turns of each system.", show_default="10")]
-Quick = Annotated[bool, typer.Option("--quick", help="About a minute: to see that it runs, not for figures.")]
-JsonFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--json",
-        metavar="FILE",
-        help="Write the results as JSON, after every stage; the same command continues a run that was cut off.",
-        show_default=False,
-    ),
-]
-Plots = Annotated[
-    Path | None, typer.Option("--plots", metavar="FOLDER", help="Write pictures as PNG.", show_default=False)
-]
-From = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--from",
-        metavar="FILE",
-        help="Measure nothing, show results written with --json; may be repeated.",
-        show_default=False,
-    ),
-]
-Page = Annotated[
-    Path | None,
-    typer.Option("--page", metavar="FILE", help="Write a Markdown page, pictures beside it.", show_default=False),
-]
+PEERS = [name for name, system in SYSTEMS.items() if issubclass(system, WorkerSystem)]
 
-out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 app = typer.Typer(pretty_exceptions_show_locals=False)
 
 
 @app.command()
 def main(
-    base: Base = None,
-    large: Large = None,
-    adapter: Given = None,
-    peer: Peers = None,
-    systems: Systems = None,
-    threads: Threads = "1,2",
-    seed: Seed = 0,
-    rounds: Rounds = None,
-    quick: Quick = False,
-    json_file: JsonFile = None,
-    plots: Plots = None,
-    results_files: From = None,
-    page: Page = None,
+    base: Annotated[str | None, typer.Option("--base", "-b", help="Folder of the small encoder.")] = None,
+    large: Annotated[str | None, typer.Option("--large", help="Folder of the large encoder to compare with.")] = None,
+    adapter: Annotated[
+        list[str] | None,
+        typer.Option("--adapter", "-a", help="Folder of an adapter to time, not random ones; may be repeated."),
+    ] = None,
+    peer: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--peer",
+            metavar="NAME=PYTHON",
+            help=f"Interpreter of an environment in which {' or '.join(PEERS)} is installed; may be repeated.",
+        ),
+    ] = None,
+    systems: Annotated[str, typer.Option("--systems", help="Which, by commas.", show_default=True)] = ",".join(
+        SYSTEMS
+    ),
+    threads: Annotated[str, typer.Option("--threads", help="Numbers of threads, by commas.")] = "1,2",
+    seed: Annotated[int, typer.Option("--seed", help="Of the random adapters and of the order of the systems.")] = 0,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Turns of each system; 3 with --quick.")] = 10,
+    quick: Annotated[bool, typer.Option("--quick", help="About a minute: to see that it runs.")] = False,
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", help="Write the results, after every stage; a run that was cut off is continued."),
+    ] = None,
+    plots: Annotated[Path | None, typer.Option("--plots", help="Folder for pictures.")] = None,
+    results_files: Annotated[
+        list[Path] | None, typer.Option("--from", help="Show results written with --json; may be repeated.")
+    ] = None,
+    page: Annotated[Path | None, typer.Option("--page", help="Write a Markdown page, pictures beside it.")] = None,
 ) -> None:
     """Measure speed, memory and disk side by side with what one would take instead.
 
@@ -96,36 +66,31 @@ def main(
             base=str(base),
             large=large,
             adapters=adapter or (),
-            peers=_peers(peer or []),
-            systems=[name.strip() for name in systems.split(",")] if systems else tuple(SYSTEMS),
+            pythons=_pythons(peer or []),
+            systems=[name.strip() for name in systems.split(",")],
             threads=_numbers(threads),
+            rounds=rounds,
             seed=seed,
         )
         settings = settings.shortened() if quick else settings
-        settings = settings.with_rounds(rounds)
-        runs = [Results(benchmark(settings, lambda stage: err.print(f"{stage} ..."), json_file))]
+        runs = [Results(benchmark(settings, lambda stage: typer.echo(f"{stage} ...", err=True), json_file))]
     for results in runs:
-        _print_tables(results)
+        for table in (*all_tables(results), target_table(results)):
+            typer.echo(f"{table.title}\n\n{table.markdown()}\n")
     _write_pictures(runs, plots, page)
-
-
-def _print_tables(results: Results) -> None:
-    for table in (*all_tables(results), target_table(results)):
-        table.print(out)
 
 
 def _write_pictures(runs: list[Results], plots: Path | None, page: Path | None) -> None:
     if plots is None and page is None:
         return
-    # The extra is needed only here.
-    from examples.benchmark.plots import write_plots
+    from examples.benchmark.plots import write_plots  # needs an extra that nothing else does
 
     if plots is not None:
         for results in runs:
             write_plots(results, plots if len(runs) == 1 else plots / results.settings["base"])
     if page is not None:
-        page.parent.mkdir(parents=True, exist_ok=True)
         pictures = [write_plots(results, page.parent / picture_folder(results)) for results in runs]
+        page.parent.mkdir(parents=True, exist_ok=True)
         write_page(page, runs, pictures)
 
 
@@ -136,14 +101,14 @@ def _numbers(threads: str) -> list[int]:
         raise typer.BadParameter(f"{threads!r} is no list of whole numbers", param_hint="--threads") from None
 
 
-def _peers(given: list[str]) -> dict[str, str]:
-    peers = {}
-    for peer in given:
-        name, equals, python = peer.partition("=")
-        if not equals or name not in ("setfit", "adapterhub"):
-            raise typer.BadParameter(f"{peer!r} is not setfit=PYTHON or adapterhub=PYTHON", param_hint="--peer")
-        peers[name] = python
-    return peers
+def _pythons(given: list[str]) -> dict[str, str]:
+    pythons = {}
+    for one in given:
+        name, equals, python = one.partition("=")
+        if not equals or name not in PEERS:
+            raise typer.BadParameter(f"{one!r} is not NAME=PYTHON of {' or '.join(PEERS)}", param_hint="--peer")
+        pythons[name] = python
+    return pythons
 
 
 if __name__ == "__main__":

@@ -20,12 +20,7 @@ def spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def ratio(of: Mapping[str, float], to: Mapping[str, float]) -> dict[str, float] | None:
-    """How many times as long one takes as another: median and quartiles over the rounds in which both had a turn.
-
-    Args:
-        of: Milliseconds by round.
-        to: The same of what it is compared with.
-    """
+    """How many times as long one takes as another, from milliseconds by round, over the rounds that both have."""
     ratios = [of[number] / to[number] for number in of.keys() & to.keys()]
     return spread(ratios) if ratios else None
 

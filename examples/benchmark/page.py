@@ -34,7 +34,7 @@ COMMANDS = """\
 ```bash
 python -m venv setfit-env && setfit-env/bin/pip install setfit==1.2.0 'transformers<5' 'sentence-transformers<6'
 python -m venv adapterhub-env && adapterhub-env/bin/pip install adapters==1.3.0
-pip install 'intent-adapters[cli,export,plots]'
+pip install -e '.[cli,export,plots]'
 {measure}
 {render}
 ```
@@ -65,18 +65,11 @@ pip install 'intent-adapters[cli,export,plots]'
 - **Disk**: bytes of folders as saved; N agents are the base's bytes and N times an agent's.
 """
 
-
-KEPT = "<!-- What follows is kept when intent-adapters benchmark writes this page anew. -->"
+KEPT = "<!-- What follows is kept when python -m examples.benchmark writes this page anew. -->"
 
 
 def write_page(page: Path, runs: Sequence[Results], pictures: Sequence[Sequence[Path]]) -> None:
-    """Write the page, or write it anew up to the line `KEPT`.
-
-    Args:
-        page: The file.
-        runs: See `render_page`.
-        pictures: See `render_page`.
-    """
+    """Write the page, or write it anew up to the line `KEPT`; see `render_page`."""
     _, mark, kept = page.read_text(encoding="utf-8").partition(KEPT) if page.exists() else ("", "", "")
     page.write_text(render_page(runs, pictures) + (f"\n{mark}{kept}" if mark else ""), encoding="utf-8")
 
@@ -121,7 +114,9 @@ def _commands(runs: Sequence[Results]) -> str:
     measure = "\n".join(_measure(results, file) for results, file in zip(runs, files, strict=True))
     settings = runs[0].settings
     fewest = min(settings["threads"])
-    render = f"intent-adapters benchmark {' '.join(f'--from {file}' for file in files)} --page docs/results/serving.md"
+    render = (
+        f"python -m examples.benchmark {' '.join(f'--from {file}' for file in files)} --page docs/results/serving.md"
+    )
     return COMMANDS.format(
         measure=measure,
         render=render,
@@ -151,7 +146,7 @@ def _measure(results: Results, file: str) -> str:
         "--quick" if settings["quick"] else "",
         f"--rounds {settings['rounds']} --json {file}",
     ]
-    return f"intent-adapters benchmark {' '.join(option for option in options if option)}"
+    return f"python -m examples.benchmark {' '.join(option for option in options if option)}"
 
 
 def _run(results: Results, pictures: Sequence[Path]) -> str:

@@ -1,6 +1,6 @@
 """The stages of a run. Each runs in a fresh process: `python -m examples.benchmark.stages STAGE JOB RESULT`.
 
-JOB and RESULT are JSON files. Threads are set by the environment before anything is imported, see `processes`.
+JOB and RESULT are JSON files. Threads are set by the environment before anything is imported, see `run.run_stage`.
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ import json
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import AutoTokenizer
 
-from examples.benchmark.protocol import Case, Plan, System
+from examples.benchmark.measured_system import Case, MeasuredSystem, Plan
 from examples.benchmark.systems import SYSTEMS
 from examples.benchmark.utterances import fit, utterances
-from examples.benchmark.workers.loop import NoRoom
+from examples.benchmark.workers.measuring import NotMeasurable
 
 LONG_SECONDS = 0.1
 """A call that takes longer is not warmed up in each round: it would make no difference, and cost as much again."""
@@ -39,11 +39,11 @@ def write_files(job: dict[str, Any]) -> dict[str, Any]:
         `texts` and `large_texts`; `disk` by system; `not_run`: reasons by system.
     """
     plan = Plan(**job["plan"])
-    texts = fit(utterances(), AutoTokenizer.from_pretrained(plan.base), plan.tokens)
-    large_texts: list[str] = []
-    if plan.large is not None:
-        large_texts = fit(utterances(), AutoTokenizer.from_pretrained(plan.large), plan.tokens)
-    plan = Plan(**{**job["plan"], "texts": texts, "large_texts": large_texts})
+    texts, large_texts = (
+        [] if folder is None else fit(utterances(), AutoTokenizer.from_pretrained(folder), plan.tokens)
+        for folder in (plan.base, plan.large)
+    )
+    plan = replace(plan, texts=texts, large_texts=large_texts)
     disk: dict[str, Any] = {}
     not_run: dict[str, str] = {}
     for name in job["systems"]:
@@ -62,31 +62,23 @@ def timing(job: dict[str, Any]) -> dict[str, Any]:
     """
     plan = Plan(**job["plan"])
     not_run: dict[str, str] = {}
-    systems: list[System] = []
-    for name in job["systems"]:
-        with _system(name, plan, not_run, close=False) as system:
-            system.prepare()
-        if name in not_run:
-            system.close()
-        else:
-            systems.append(system)
-    try:
-        turns = _turns(systems, not_run)
+    turns: list[Turn] = []
+    found: dict[str, Any] = {"rounds": {}, "references": {}, "versions": {}, "not_run": not_run}
+    with ExitStack() as until_the_end:
+        for name in job["systems"]:
+            with _system(name, plan, not_run, until_the_end) as system:
+                system.prepare()
+                turns += _turns(system)
+                found["versions"][name] = system.versions()
         order = random.Random(plan.seed)
         for number in range(job["rounds"]):
             order.shuffle(turns)
             for turn in turns:
                 turn.take(number, job["rounds"], job["slice_seconds"])
-        rounds: dict[str, Any] = {}
-        references: dict[str, Any] = {}
-        for turn in turns:
-            target = references if turn.of_reference else rounds
-            target.setdefault(turn.system.name, {})[turn.case.name] = turn.seconds
-        versions = {system.name: system.versions() for system in systems}
-    finally:
-        for system in systems:
-            system.close()
-    return {"rounds": rounds, "references": references, "versions": versions, "not_run": not_run}
+    for turn in turns:
+        kind = "references" if turn.of_reference else "rounds"
+        found[kind].setdefault(turn.system.name, {})[turn.case.name] = turn.seconds
+    return found
 
 
 def loading(job: dict[str, Any]) -> dict[str, Any]:
@@ -104,18 +96,15 @@ def loading(job: dict[str, Any]) -> dict[str, Any]:
 class Turn:
     """One system and one case, waiting for their turn in each round."""
 
-    def __init__(self, system: System, case: Case, *, of_reference: bool) -> None:
+    def __init__(self, system: MeasuredSystem, case: Case, *, of_reference: bool) -> None:
         self.system = system
         self.case = case
         self.of_reference = of_reference
         self.seconds: dict[int, list[float]] = {}
-        self._measure: Callable[[Case, float], list[float] | None] = (
-            system.reference_seconds if of_reference else system.seconds
-        )
         # The first call may set things up, the second is as long as the next ones will be.
-        estimate = self._measure(case, 0)
+        estimate = self._measure(0)
         if estimate is not None and estimate[0] < SLOW_SECONDS:
-            estimate = self._measure(case, 0)
+            estimate = self._measure(0)
         self.exists = estimate is not None
         self._estimate = estimate[0] if estimate is not None else 0.0
 
@@ -125,49 +114,41 @@ class Turn:
             return
         time.sleep(SETTLE_SECONDS)
         if self._estimate < LONG_SECONDS:
-            self._measure(self.case, 0)
-        self.seconds[number] = self._measure(self.case, slice_seconds) or []
+            self._measure(0)
+        self.seconds[number] = self._measure(slice_seconds) or []
+
+    def _measure(self, slice_seconds: float) -> list[float] | None:
+        measure = self.system.reference_seconds if self.of_reference else self.system.seconds
+        return measure(self.case, slice_seconds)
 
 
-def _turns(systems: list[System], not_run: dict[str, str]) -> list[Turn]:
-    turns: list[Turn] = []
-    for system in list(systems):
-        try:
-            own = [Turn(system, case, of_reference=False) for case in system.cases()]
-            own += [Turn(system, case, of_reference=True) for case in system.cases() if case.agents == 1]
-            turns += [turn for turn in own if turn.exists]
-        except Exception as error:
-            not_run[system.name] = _reason(error)
-            systems.remove(system)
-            system.close()
-    return turns
+def _turns(system: MeasuredSystem) -> list[Turn]:
+    turns = [Turn(system, case, of_reference=False) for case in system.cases()]
+    turns += [Turn(system, case, of_reference=True) for case in system.cases() if case.agents == 1]
+    return [turn for turn in turns if turn.exists]
 
 
 @contextmanager
-def _system(name: str, plan: Plan, not_run: dict[str, str], *, close: bool = True) -> Iterator[System]:
-    """A system; what goes wrong in the block is noted as the reason why it is not run, and the others go on."""
-    system = SYSTEMS[name](plan)
-    try:
-        yield system
-    except Exception as error:
-        not_run[name] = _reason(error)
-    finally:
-        if close:
-            system.close()
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, NoRoom):
-        return str(error)
-    return f"failed: {type(error).__name__}: {error}"
+def _system(
+    name: str, plan: Plan, not_run: dict[str, str], until: ExitStack | None = None
+) -> Iterator[MeasuredSystem]:
+    """A system, closed at once or later; what goes wrong in the block is the reason why it is not run."""
+    with ExitStack() as now:
+        system = SYSTEMS[name](plan)
+        (until or now).callback(system.close)
+        try:
+            yield system
+        except NotMeasurable as error:
+            not_run[name] = str(error)
+        except Exception as error:
+            not_run[name] = f"failed: {type(error).__name__}: {error}"
 
 
 STAGES = {"write_files": write_files, "timing": timing, "loading": loading}
 
 
-def main(arguments: list[str]) -> None:
+def main(stage: str, job_file: str, result_file: str) -> None:
     """Runs one stage."""
-    stage, job_file, result_file = arguments
     job = json.loads(Path(job_file).read_text(encoding="utf-8"))
     torch.set_num_threads(job["threads"])
     torch.set_num_interop_threads(1)
@@ -176,4 +157,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(*sys.argv[1:])

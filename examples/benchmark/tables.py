@@ -3,42 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-
-from rich import table
-from rich.console import Console
-from rich.text import Text
 
 from examples.benchmark.figures import AGENT_COUNTS, LOAD_WINDOWS
 from examples.benchmark.results import Results
 from examples.benchmark.targets import targets
-
-NOTHING = "-"
-
-
-@dataclass
-class Table:
-    """A title, columns, and rows of as many cells; all columns but the first `left` ones hold numbers."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: list[tuple[str, ...]] = field(default_factory=list)
-    left: int = 1
-
-    def markdown(self) -> str:
-        """As Markdown, without the title."""
-        marks = ["---"] * self.left + ["---:"] * (len(self.columns) - self.left)
-        lines = [self.columns, marks, *self.rows]
-        return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)
-
-    def print(self, console: Console, title: str | None = None) -> None:
-        """On a terminal."""
-        drawn = table.Table(title=title or self.title, title_justify="left")
-        for number, column in enumerate(self.columns):
-            drawn.add_column(column, justify="left" if number < self.left else "right", overflow="fold")
-        for row in self.rows:
-            drawn.add_row(*map(Text, row))
-        console.print(drawn)
+from examples.tables import NOTHING, Table
 
 
 def one_table(results: Results, threads: int) -> Table:
@@ -118,7 +87,7 @@ def target_table(results: Results) -> Table:
 def not_run_table(results: Results) -> Table:
     """What is missing, and why."""
     table = Table("Not run", ("system", "why"), left=2)
-    if not results.complete:
+    if not results.values["complete"]:
         table.rows.append(("the rest", "the run was cut off: the same command goes on with it"))
     for system, reason in results.values["not_run"].items():
         table.rows.append((results.title(system), " ".join(reason.split())))

@@ -42,11 +42,7 @@ class Target:
 
 
 def targets(results: Results) -> list[Target]:
-    """All targets, those that this run did not measure included.
-
-    Args:
-        results: Of one run.
-    """
+    """All targets, those that a run did not measure included."""
     return [*_one_utterance(results), *_batches(results), *_peers(results), *_loading(results), *_disk(results)]
 
 

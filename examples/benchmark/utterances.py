@@ -22,15 +22,8 @@ def utterances() -> list[str]:
 def fit(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, tokens: int) -> list[str]:
     """Cut or lengthen every text so that it has an exact number of tokens.
 
-    A text that is too short is continued with the texts after it.
-
-    Args:
-        texts: What to fit.
-        tokenizer: Counts the tokens, special ones included.
-        tokens: How many each text shall have.
-
-    Returns:
-        As many texts; one that no cut fits is replaced by a fitting one.
+    A text that is too short is continued with the texts after it; one that no cut fits is replaced by a fitting one.
+    Special tokens count.
 
     Raises:
         ConfigError: Not one text can be made to fit.

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from examples.benchmark.protocol import System
-from examples.benchmark.systems.bare import BareOnnx, BareOnnxInt8, BareTorch
-from examples.benchmark.systems.finetuned import LargeFineTuned, SmallFineTuned
-from examples.benchmark.systems.lora import LoraAllLinear, LoraQueryValue
+from examples.benchmark.measured_system import MeasuredSystem
+from examples.benchmark.systems.bare_encoder import BareOnnx, BareOnnxInt8, BareTorch
+from examples.benchmark.systems.fine_tuned import LargeFineTuned, SmallFineTuned
+from examples.benchmark.systems.logistic_regression import FrozenEncoderRegression
+from examples.benchmark.systems.other_environments import AdapterHub, SetFit
 from examples.benchmark.systems.ours import OursHalf, OursOnnx, OursOnnxInt8, OursTorch
-from examples.benchmark.systems.probe import Probe
-from examples.benchmark.systems.worker import AdapterHub, SetFit
+from examples.benchmark.systems.peft_lora import LoraAllLinear, LoraQueryValue
 
-SYSTEMS: dict[str, type[System]] = {
+SYSTEMS: dict[str, type[MeasuredSystem]] = {
     system.name: system
     for system in (
         BareTorch,
@@ -23,7 +23,7 @@ SYSTEMS: dict[str, type[System]] = {
         LargeFineTuned,
         SmallFineTuned,
         SetFit,
-        Probe,
+        FrozenEncoderRegression,
         LoraQueryValue,
         LoraAllLinear,
         AdapterHub,

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from examples.benchmark.agents import write_random_agents
-from examples.benchmark.protocol import AgentSystem, Case, Disk, need
-from examples.benchmark.workers.folders import agent_folder, folder_bytes
-from intent_adapters.base import load_base
-from intent_adapters.model import IntentModel
-from intent_adapters.runtime.onnx import Precision
-from intent_adapters.runtime.onnx.export import export_base
+import torch
+
+from examples.benchmark.measured_system import AgentSystem, Case, Disk, need
+from examples.benchmark.random_agents import write_random_agents
+from examples.benchmark.systems.building_blocks import save_encoder
+from examples.benchmark.workers.measuring import agent_folder, folder_bytes
+from intent_adapters import IntentModel, Prediction
 
 AGENTS = "ours"
 
@@ -26,7 +26,6 @@ class OursTorch(AgentSystem):
     reference = "bare-torch"
 
     def write_files(self) -> Disk:
-        """Save the base, and random or given agents."""
         folder = self.base_folder()
         self.write_base(folder)
         if not agent_folder(self.plan.work, AGENTS, 0).exists():
@@ -39,7 +38,7 @@ class OursTorch(AgentSystem):
 
     def write_base(self, folder: Path) -> None:
         """Save the base as this system opens it."""
-        load_base(self.plan.base, device="cpu").save(str(folder), create_model_card=False)
+        save_encoder(self.plan.base, folder)
 
     def _write_agents(self) -> None:
         given = self.plan.adapters
@@ -50,20 +49,15 @@ class OursTorch(AgentSystem):
             write_random_agents(self.plan.base, folders, labels=self.plan.labels, seed=self.plan.seed)
 
     def open(self) -> None:
-        """Load the base."""
         self.model = IntentModel.from_pretrained(self.base_folder(), device="cpu")
 
     def load(self, index: int) -> None:
-        """Load an agent from its folder."""
         folder = agent_folder(self.plan.work, AGENTS, index % self.plan.agents)
         self.model.load_adapter(folder, name=f"agent-{index}")
 
-    def predict_one(self, text: str, agent: int) -> object:
-        """`IntentModel.predict` with one text."""
-        return self.model.predict(text, f"agent-{agent}")
-
-    def predict_batch(self, texts: list[str], agents: Sequence[int]) -> object:
-        """`IntentModel.predict` with many texts."""
+    def predict(self, texts: list[str], agents: Sequence[int]) -> list[Prediction]:
+        if len(texts) == 1:
+            return [self.model.predict(texts[0], f"agent-{agents[0]}")]
         return self.model.predict(texts, [f"agent-{agent}" for agent in agents])
 
 
@@ -76,28 +70,26 @@ class OursHalf(OursTorch):
     note = "Only its files are looked at: once loaded it computes in float32, as the base saved in float32 does."
 
     def write_base(self, folder: Path) -> None:
-        """Save the base in half precision."""
-        load_base(self.plan.base, device="cpu").half().save(str(folder), create_model_card=False)
+        save_encoder(self.plan.base, folder, torch.float16)
 
     def prepare(self) -> None:
         """Nothing is timed."""
 
     def cases(self) -> list[Case]:
-        """Nothing is timed."""
         return []
 
 
 class _OursOnnx(OursTorch):
-    precision: ClassVar[Precision]
+    precision: ClassVar[str]
 
     def write_base(self, folder: Path) -> None:
-        """Export the base."""
         need("onnx", "intent-adapters[export]")
         need("onnxruntime", "intent-adapters[export]")
-        export_base(load_base(self.plan.base, device="cpu"), folder, precision=self.precision)
+        from intent_adapters.cli import app  # here, so that where times and memory are taken it is not loaded
+
+        app(["export", self.plan.base, str(folder), "--precision", self.precision], standalone_mode=False)
 
     def open(self) -> None:
-        """Load the exported base."""
         self.model = IntentModel.from_pretrained(self.base_folder(), backend="onnx")
 
 

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModel
 
-from examples.benchmark.protocol import need
-from examples.benchmark.tokens import mean_of_tokens
+from examples.benchmark.measured_system import need
+from examples.benchmark.systems.building_blocks import mean_of_tokens
 
 EXPORTED = "exported.onnx"
 QUANTIZED = "quantized.onnx"
@@ -37,7 +37,7 @@ def write_standard_onnx(base: str, folder: Path) -> None:
     """Export the encoder, and quantise its weights per channel to int8; done once for a folder.
 
     Raises:
-        Unavailable: onnx, onnxscript or onnxruntime is missing.
+        NotMeasurable: onnx, onnxscript or onnxruntime is missing.
     """
     if (folder / QUANTIZED).exists():
         return
@@ -67,7 +67,7 @@ def new_session(path: Path) -> Any:
     """An ONNX Runtime session on as many threads as PyTorch has.
 
     Raises:
-        Unavailable: onnxruntime is missing.
+        NotMeasurable: onnxruntime is missing.
     """
     onnxruntime = need("onnxruntime", "intent-adapters[onnx]")
     options = onnxruntime.SessionOptions()

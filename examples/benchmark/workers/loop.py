@@ -1,7 +1,7 @@
-"""The worker's side of the protocol: one JSON object a line in, one a line out.
+"""The worker's side of the protocol, `python -m PACKAGE.loop MODULE`: one JSON object a line in, one a line out.
 
 A request is `{"call": NAME, "arguments": {...}}`. The reply is `{"result": ...}`, or `{"unavailable": REASON}` if a
-package is missing or too little memory is free, or `{"error": TEXT}`.
+package is missing or the machine is too small, or `{"error": TEXT}`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,17 @@ import json
 import os
 import sys
 import traceback
+from functools import cache
+from importlib import import_module
 from typing import Any, Protocol
+
+from .measuring import NotMeasurable
 
 CALLS = ("write_files", "prepare", "seconds", "loading")
 
 
-class Peer(Protocol):
-    """What a worker can be asked for. A plan is `Plan.to_dict()`; its texts have the asked number of tokens each."""
+class PeerProtocol(Protocol):
+    """What the class `Peer` of a worker's module does. A plan is `asdict(Plan)`."""
 
     def write_files(self, plan: dict[str, Any]) -> dict[str, Any]:
         """Saves a base and the agents, random ones; returns `base_bytes` and `agent_bytes`."""
@@ -28,29 +32,35 @@ class Peer(Protocol):
         """Times predictions, or the bare encoder on the same tokens if `reference`."""
 
     def loading(self, plan: dict[str, Any], most: int, budget_seconds: float) -> dict[str, Any]:
-        """What `clock.measure_loading` returns, for this peer's agents."""
+        """What `measure_loading` returns, for this peer's agents."""
 
 
-class NoRoom(Exception):
-    """Something cannot be measured on this machine; the message is the reason."""
-
-
-def serve(peer: Peer) -> None:
+def serve(module: str) -> None:
     """Answers requests until standard input ends. Whatever libraries print goes to standard error."""
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as replies:
         os.dup2(2, 1)
         for line in sys.stdin:
-            replies.write(json.dumps(_reply(peer, json.loads(line))) + "\n")
+            replies.write(json.dumps(_reply(module, json.loads(line))) + "\n")
             replies.flush()
 
 
-def _reply(peer: Peer, request: dict[str, Any]) -> dict[str, Any]:
+@cache
+def _peer(module: str) -> PeerProtocol:
+    peer: PeerProtocol = import_module(f".{module}", __package__).Peer()
+    return peer
+
+
+def _reply(module: str, request: dict[str, Any]) -> dict[str, Any]:
     if request["call"] not in CALLS:
         return {"error": f"no call {request['call']!r}; there are {', '.join(CALLS)}"}
     try:
-        return {"result": getattr(peer, request["call"])(**request["arguments"])}
-    except (ImportError, NoRoom) as error:
+        return {"result": getattr(_peer(module), request["call"])(**request["arguments"])}
+    except (ImportError, NotMeasurable) as error:
         return {"unavailable": str(error)}
     except Exception as error:
         traceback.print_exc()
         return {"error": f"{type(error).__name__}: {error}"}
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from transformers import AutoTokenizer
 
-from examples.benchmark.protocol import Plan
+from examples.benchmark.measured_system import Plan
 from examples.benchmark.utterances import fit, utterances
 from tests.support.tiny import tiny_base
 

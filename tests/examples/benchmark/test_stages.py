@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import pytest
 
 from examples.benchmark import stages
-from examples.benchmark.protocol import AgentSystem, Plan, need
+from examples.benchmark.measured_system import AgentSystem, Plan, need
 
 
 class Sleepless(AgentSystem):
@@ -19,18 +20,15 @@ class Sleepless(AgentSystem):
     def load(self, index: int) -> None:
         self.loaded.append(index)
 
-    def predict_one(self, text: str, agent: int) -> object:
-        return self.predict_batch([text], [agent])
-
-    def predict_batch(self, texts: list[str], agents: Sequence[int]) -> object:
+    def predict(self, texts: list[str], agents: Sequence[int]) -> Sequence[object]:
         assert set(agents) <= set(self.loaded)
-        return None
+        return ()
 
 
 class Broken(Sleepless):
     name = title = "broken"
 
-    def predict_batch(self, texts: list[str], agents: Sequence[int]) -> object:
+    def predict(self, texts: list[str], agents: Sequence[int]) -> Sequence[object]:
         raise RuntimeError("in the middle of it")
 
 
@@ -56,7 +54,7 @@ def systems(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def job(plan: Plan, **settings: object) -> dict[str, object]:
     names = ["sleepless", "broken", "missing", "slow"]
-    return {"plan": plan.to_dict(), "systems": names, "threads": 1, **settings}
+    return {"plan": asdict(plan), "systems": names, "threads": 1, **settings}
 
 
 def test_what_cannot_be_timed_is_named_with_its_reason_and_the_others_go_on(plan: Plan):

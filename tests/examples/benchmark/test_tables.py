@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from examples.benchmark.results import Results
-from examples.benchmark.tables import Table, batch_table, disk_table, loading_table, not_run_table, one_table
+from examples.benchmark.tables import batch_table, disk_table, loading_table, not_run_table, one_table
+from examples.tables import Table
 from tests.examples.benchmark.test_targets import entry, results
 
 

@@ -10,10 +10,9 @@ from typing import Any
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from examples.benchmark.protocol import AgentSystem, Disk, Unavailable
-from examples.benchmark.tokens import rows_of_agents, tokenise
-from examples.benchmark.workers.folders import folder_bytes
-from examples.benchmark.workers.memory import check_room
+from examples.benchmark.measured_system import AgentSystem, Disk, NotMeasurable
+from examples.benchmark.systems.building_blocks import rows_of_agents, tokenise
+from examples.benchmark.workers.measuring import check_room, folder_bytes
 
 
 class FineTuned(AgentSystem):
@@ -22,11 +21,9 @@ class FineTuned(AgentSystem):
     most_loads = 8
 
     def source(self) -> str:
-        """The encoder that is fine-tuned."""
         return self.plan.base
 
     def write_files(self) -> Disk:
-        """Save one agent's model and tokenizer."""
         folder = self._folder()
         model: Any = AutoModelForSequenceClassification.from_pretrained(
             self.source(), num_labels=self.plan.labels, dtype=torch.float32
@@ -39,26 +36,18 @@ class FineTuned(AgentSystem):
         return Path(self.plan.work, self.name, "agent")
 
     def open(self) -> None:
-        """Load the tokenizer, which all agents share."""
         self.tokenizer = AutoTokenizer.from_pretrained(self.source())
         self.models: list[Any] = []
 
     def load(self, index: int) -> None:
-        """Load one more model."""
         model = AutoModelForSequenceClassification.from_pretrained(self._folder(), dtype=torch.float32)
         self.models.append(model.eval())
 
     def read(self, index: int) -> None:
-        """Read all weights: safetensors are mapped."""
         for weights in self.models[index].parameters():
             weights.sum()
 
-    def predict_one(self, text: str, agent: int) -> object:
-        """Tokenizer, model, softmax."""
-        return self.predict_batch([text], [agent])
-
-    def predict_batch(self, texts: list[str], agents: Sequence[int]) -> list[tuple[str, float]]:
-        """One pass of each agent's model over its rows."""
+    def predict(self, texts: list[str], agents: Sequence[int]) -> list[tuple[str, float]]:
         answers: dict[int, tuple[str, float]] = {}
         with torch.inference_mode():
             for agent, rows in rows_of_agents(agents).items():
@@ -79,7 +68,6 @@ class SmallFineTuned(FineTuned):
     note = "Timing needs no trained weights: the classification heads are random."
 
     def prepare(self) -> None:
-        """Load a copy for each agent, if there is room for them."""
         models = f"{self.plan.agents} copies of the small model"
         check_room(models, self.plan.agents * folder_bytes(self._folder()))
         self.open()
@@ -101,16 +89,13 @@ class LargeFineTuned(FineTuned):
     most_loads = 4
 
     def source(self) -> str:
-        """The large encoder."""
         if self.plan.large is None:
-            raise Unavailable("no large model was named: pass --large FOLDER, for example of all-mpnet-base-v2")
+            raise NotMeasurable("no large model was named: pass --large FOLDER, for example of all-mpnet-base-v2")
         return self.plan.large
 
     def texts(self) -> list[str]:
-        """Utterances fitted to its own tokenizer."""
         return self.plan.large_texts
 
     def prepare(self) -> None:
-        """Load one copy."""
         self.open()
         self.load(0)

@@ -3,28 +3,35 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from examples.benchmark import workers
-from examples.benchmark.protocol import Plan, Unavailable
-from examples.benchmark.systems import worker
-from examples.benchmark.systems.worker import AdapterHub, SetFit, Worker, WorkerError, WorkerSystem
+from examples.benchmark.measured_system import Plan
+from examples.benchmark.systems import other_environments
+from examples.benchmark.systems.other_environments import (
+    CODE,
+    AdapterHub,
+    SetFit,
+    Worker,
+    WorkerError,
+    WorkerSystem,
+)
+from examples.benchmark.workers.measuring import NotMeasurable
 
 PEER = """
 import os, sys
-from .clock import measure_loading, seconds_of
-from .loop import NoRoom, serve
+from .measuring import NotMeasurable, measure_loading
 
-class Fake:
+class Peer:
     def write_files(self, plan):
         print("a library prints")
         os.write(1, b"and so does one written in C")
         return {"base_bytes": 7, "agent_bytes": plan["labels"]}
     def prepare(self, plan):
         if plan["labels"] == 1:
-            raise NoRoom("no room for it")
+            raise NotMeasurable("no room for it")
         if plan["labels"] == 2:
             import a_package_that_is_not_there
         if plan["labels"] == 3:
@@ -36,14 +43,11 @@ class Fake:
         return [float(reference), float(rows), float(agents)]
     def loading(self, plan, most, budget_seconds):
         return measure_loading(lambda index: None, lambda index: None, most, budget_seconds)
-
-if __name__ == "__main__":
-    serve(Fake())
 """
 
 
 class Fake(WorkerSystem):
-    name = title = peer = "fake"
+    name = title = "fake"
     module = "fake_peer"
     install = "pip install fake"
     most_loads = 5
@@ -52,7 +56,7 @@ class Fake(WorkerSystem):
 @pytest.fixture
 def code(tmp_path: Path) -> Path:
     folder = tmp_path / "workers"
-    shutil.copytree(Path(workers.__file__).parent, folder)
+    shutil.copytree(CODE, folder)
     (folder / "fake_peer.py").write_text(PEER)
     return folder
 
@@ -63,17 +67,17 @@ def fake(plan: Plan, code: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ty
 
     class Tracked(Fake):
         def __init__(self, plan: Plan) -> None:
-            super().__init__(Plan(**{**plan.to_dict(), "peers": {"fake": sys.executable}}))
+            super().__init__(replace(plan, pythons={"fake": sys.executable}))
             made.append(self)
 
-    monkeypatch.setattr(worker, "Worker", lambda python, module: Worker(python, module, code))
+    monkeypatch.setattr(other_environments, "Worker", lambda python, module: Worker(python, module, code))
     yield Tracked
     for system in made:
         system.close()
 
 
 def with_labels(plan: Plan, labels: int) -> Plan:
-    return Plan(**{**plan.to_dict(), "labels": labels})
+    return replace(plan, labels=labels)
 
 
 def test_a_worker_answers_and_what_it_prints_does_not_get_in_the_way(fake: type[Fake], plan: Plan):
@@ -90,7 +94,7 @@ def test_a_worker_answers_and_what_it_prints_does_not_get_in_the_way(fake: type[
 
 @pytest.mark.parametrize(("labels", "reason"), [(1, "no room for it"), (2, "a_package_that_is_not_there")])
 def test_a_worker_says_why_it_cannot_be_measured(fake: type[Fake], plan: Plan, labels: int, reason: str):
-    with pytest.raises(Unavailable, match=reason):
+    with pytest.raises(NotMeasurable, match=reason):
         fake(with_labels(plan, labels)).prepare()
 
 
@@ -108,17 +112,17 @@ def test_a_worker_that_dies_is_an_error_and_no_hang(fake: type[Fake], plan: Plan
 
 def test_a_call_that_is_no_call_is_refused(fake: type[Fake], plan: Plan):
     with pytest.raises(WorkerError, match="no call '__class__'"):
-        fake(plan).worker().ask("__class__")
+        fake(plan).ask("__class__")
 
 
 @pytest.mark.parametrize("system", [SetFit, AdapterHub])
 def test_a_peer_without_an_environment_is_not_run(system: type[WorkerSystem], plan: Plan):
-    with pytest.raises(Unavailable, match=f"--peer {system.peer}="):
+    with pytest.raises(NotMeasurable, match=f"--peer {system.name}="):
         system(plan).write_files()
 
 
 @pytest.mark.parametrize("system", [SetFit, AdapterHub])
 def test_an_interpreter_that_is_not_there_is_not_run(system: type[WorkerSystem], plan: Plan):
-    plan = Plan(**{**plan.to_dict(), "peers": {system.peer: "/no/such/python"}})
-    with pytest.raises(Unavailable, match="/no/such/python cannot be started"):
+    plan = replace(plan, pythons={system.name: "/no/such/python"})
+    with pytest.raises(NotMeasurable, match="/no/such/python cannot be started"):
         system(plan).write_files()

@@ -3,38 +3,38 @@
 from __future__ import annotations
 
 import copy
-import importlib
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from .clock import measure_loading, seconds_of
-from .folders import folder_bytes
-from .loop import serve
-from .memory import check_room
+import numpy as np
+import sentence_transformers
+import setfit
+import torch
+import transformers
+from sklearn.linear_model import LogisticRegression
+
+from .measuring import check_room, folder_bytes, measure_loading, seconds_of
 
 
-class SetFitPeer:
-    """See `loop.Peer`."""
+class Peer:
+    """See `loop.PeerProtocol`."""
 
     def write_files(self, plan: dict[str, Any]) -> dict[str, Any]:
-        """Saves one agent; agents share nothing."""
         folder = _folder(plan)
         _new_model(plan).save_pretrained(str(folder))
         return {"base_bytes": 0, "agent_bytes": folder_bytes(folder)}
 
     def prepare(self, plan: dict[str, Any]) -> dict[str, Any]:
-        """One model for each agent, if there is room."""
         agents = int(plan["agents"])
         check_room(f"{agents} SetFit models", agents * folder_bytes(_folder(plan)))
         first = _load(plan)
         self.models = [first, *(copy.deepcopy(first) for _ in range(agents - 1))]
         self.texts = list(plan["texts"])
-        packages = ("setfit", "sentence_transformers", "transformers", "torch")
-        return {"versions": {name: importlib.import_module(name).__version__ for name in packages}}
+        packages = (setfit, sentence_transformers, transformers, torch)
+        return {"versions": {package.__name__: package.__version__ for package in packages}}
 
     def seconds(self, reference: bool, rows: int, agents: int, slice_seconds: float) -> list[float]:
-        """Times `SetFitModel.predict`."""
         texts = self.texts[:rows]
         if reference:
             return seconds_of(_bare_call(self.models[0].model_body, texts), slice_seconds)
@@ -50,8 +50,6 @@ class SetFitPeer:
         return seconds_of(predict, slice_seconds)
 
     def loading(self, plan: dict[str, Any], most: int, budget_seconds: float) -> dict[str, Any]:
-        """Loads models from their folder."""
-        importlib.import_module("setfit")  # not part of a load
         models: list[Any] = []
 
         def read(index: int) -> None:
@@ -66,22 +64,20 @@ def _folder(plan: dict[str, Any]) -> Path:
 
 
 def _load(plan: dict[str, Any]) -> Any:
-    return importlib.import_module("setfit").SetFitModel.from_pretrained(str(_folder(plan)), device="cpu")
+    return setfit.SetFitModel.from_pretrained(str(_folder(plan)), device="cpu")
 
 
 def _new_model(plan: dict[str, Any]) -> Any:
-    numpy = importlib.import_module("numpy")
-    body = importlib.import_module("sentence_transformers").SentenceTransformer(plan["base"], device="cpu")
-    head = importlib.import_module("sklearn.linear_model").LogisticRegression()
-    random = numpy.random.default_rng(plan["seed"])
-    head.classes_ = numpy.arange(plan["labels"])
+    body = sentence_transformers.SentenceTransformer(plan["base"], device="cpu")
+    head: Any = LogisticRegression()
+    random = np.random.default_rng(plan["seed"])
+    head.classes_ = np.arange(plan["labels"])
     head.coef_ = random.standard_normal((plan["labels"], body.get_sentence_embedding_dimension()))
-    head.intercept_ = numpy.zeros(plan["labels"])
-    return importlib.import_module("setfit").SetFitModel(model_body=body, model_head=head)
+    head.intercept_ = np.zeros(plan["labels"])
+    return setfit.SetFitModel(model_body=body, model_head=head)
 
 
 def _bare_call(body: Any, texts: list[str]) -> Any:
-    torch = importlib.import_module("torch")
     tokens = body.tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
     ids, mask = tokens["input_ids"], tokens["attention_mask"]
 
@@ -90,7 +86,3 @@ def _bare_call(body: Any, texts: list[str]) -> Any:
             return body[0].auto_model(input_ids=ids, attention_mask=mask).last_hidden_state.mean(1)
 
     return call
-
-
-if __name__ == "__main__":
-    serve(SetFitPeer())

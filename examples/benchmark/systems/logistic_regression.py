@@ -6,19 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
-from sentence_transformers import SentenceTransformer
 from sklearn.linear_model import LogisticRegression
 
-from examples.benchmark.protocol import AgentSystem, Disk, need
-from examples.benchmark.tokens import rows_of_agents
-from examples.benchmark.workers.folders import agent_folder, copy_agent, folder_bytes
-from intent_adapters.base import load_base
+from examples.benchmark.measured_system import AgentSystem, Disk
+from examples.benchmark.systems.building_blocks import open_encoder, rows_of_agents
+from examples.benchmark.workers.measuring import agent_folder, copy_agent, folder_bytes
 
 FILE = "regression.joblib"
 
 
-class Probe(AgentSystem):
+class FrozenEncoderRegression(AgentSystem):
     """`SentenceTransformer.encode`, then `LogisticRegression.predict_proba`."""
 
     name = "sklearn"
@@ -27,8 +26,7 @@ class Probe(AgentSystem):
     note = "The coefficients are random; saved with joblib, as scikit-learn advises (a pickle)."
 
     def write_files(self) -> Disk:
-        """Save the base and one regression, copied for the other agents."""
-        base = load_base(self.plan.base, device="cpu")
+        base = open_encoder(self.plan.base)
         folder = Path(self.plan.work, self.name, "base")
         base.save(str(folder), create_model_card=False)
         random = np.random.default_rng(self.plan.seed)
@@ -39,26 +37,19 @@ class Probe(AgentSystem):
         regression.intercept_ = np.zeros(self.plan.labels, dtype=np.float32)
         agent = agent_folder(self.plan.work, self.name, 0)
         agent.mkdir(parents=True)
-        need("joblib", "joblib").dump(regression, agent / FILE)
+        joblib.dump(regression, agent / FILE)
         copy_agent(self.plan.work, self.name, self.plan.agents)
         return Disk(folder_bytes(folder), folder_bytes(agent))
 
     def open(self) -> None:
-        """Load the encoder."""
-        self.encoder = SentenceTransformer(self.plan.base, device="cpu")
+        self.encoder = open_encoder(self.plan.base)
         self.regressions: list[Any] = []
 
     def load(self, index: int) -> None:
-        """Load one more regression."""
         folder = agent_folder(self.plan.work, self.name, index % self.plan.agents)
-        self.regressions.append(need("joblib", "joblib").load(folder / FILE))
+        self.regressions.append(joblib.load(folder / FILE))
 
-    def predict_one(self, text: str, agent: int) -> object:
-        """Encode, then ask the agent's regression."""
-        return self.predict_batch([text], [agent])
-
-    def predict_batch(self, texts: list[str], agents: Sequence[int]) -> object:
-        """Encode all rows at once, then ask each agent's regression for its rows."""
+    def predict(self, texts: list[str], agents: Sequence[int]) -> list[tuple[str, float]]:
         embeddings = self.encoder.encode(texts, batch_size=len(texts), show_progress_bar=False)
         answers: dict[int, tuple[str, float]] = {}
         for agent, rows in rows_of_agents(agents).items():

@@ -2,57 +2,54 @@
 
 from __future__ import annotations
 
-import importlib
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from .clock import measure_loading, seconds_of
-from .folders import agent_folder, copy_agent, folder_bytes
-from .loop import serve
+import adapters
+import torch
+import transformers
+from adapters.composition import BatchSplit
+from safetensors.torch import load_file, save_file
+
+from .measuring import agent_folder, copy_agent, folder_bytes, measure_loading, seconds_of
 
 SYSTEM = "adapterhub"
 BOTTLENECK = 16
+HEAD_FILE = "head.safetensors"
 
 
-class AdapterHubPeer:
-    """See `loop.Peer`."""
+class Peer:
+    """See `loop.PeerProtocol`."""
 
     def write_files(self, plan: dict[str, Any]) -> dict[str, Any]:
-        """Saves the base and one adapter with its head, copied for the other agents."""
         base = Path(plan["work"], SYSTEM, "base")
         self._open(plan)
-        torch = importlib.import_module("torch")
         torch.manual_seed(plan["seed"])
         self.model.save_pretrained(str(base))
         self.tokenizer.save_pretrained(str(base))
         size = self.model.config.hidden_size
-        config = importlib.import_module("adapters").DoubleSeqBnConfig(reduction_factor=size / BOTTLENECK)
-        self.model.add_adapter("agent_0", config=config)
+        self.model.add_adapter("agent_0", config=adapters.DoubleSeqBnConfig(reduction_factor=size / BOTTLENECK))
         for name, parameter in self.model.named_parameters():
             if "agent_0" in name:
                 torch.nn.init.normal_(parameter, std=0.02)
         folder = agent_folder(plan["work"], SYSTEM, 0)
         folder.mkdir(parents=True)
         self.model.save_adapter(str(folder), "agent_0")
-        head = torch.nn.Linear(size, plan["labels"])
-        importlib.import_module("safetensors.torch").save_file(head.state_dict(), folder / "head.safetensors")
+        save_file(torch.nn.Linear(size, plan["labels"]).state_dict(), folder / HEAD_FILE)
         copy_agent(plan["work"], SYSTEM, plan["agents"])
         return {"base_bytes": folder_bytes(base), "agent_bytes": folder_bytes(folder)}
 
     def prepare(self, plan: dict[str, Any]) -> dict[str, Any]:
-        """The encoder with all adapters."""
         self._open(plan)
         for index in range(plan["agents"]):
             self._load(plan, index)
         # The bare encoder must be free of what `adapters.init` does to a model.
         self.bare = _new_encoder(plan["base"])
         self.texts = list(plan["texts"])
-        packages = ("adapters", "transformers", "torch")
-        return {"versions": {name: importlib.import_module(name).__version__ for name in packages}}
+        return {"versions": {package.__name__: package.__version__ for package in (adapters, transformers, torch)}}
 
     def seconds(self, reference: bool, rows: int, agents: int, slice_seconds: float) -> list[float]:
-        """Times tokenizer, encoder with BatchSplit, heads and softmax."""
         if rows == 1 and not reference:
             texts = cycle(self.texts)
             return seconds_of(lambda: self._predict([next(texts)], [0]), slice_seconds)
@@ -60,7 +57,6 @@ class AdapterHubPeer:
         if not reference:
             owners = [row % agents for row in range(rows)]
             return seconds_of(lambda: self._predict(texts_now, owners), slice_seconds)
-        torch = importlib.import_module("torch")
         tokens = self._tokenise(texts_now)
 
         def bare() -> object:
@@ -70,38 +66,34 @@ class AdapterHubPeer:
         return seconds_of(bare, slice_seconds)
 
     def loading(self, plan: dict[str, Any], most: int, budget_seconds: float) -> dict[str, Any]:
-        """Loads adapters from their folders."""
         self._open(plan)
         # Loading copies the weights: there is nothing left to be read.
         return measure_loading(lambda index: self._load(plan, index), lambda index: None, most, budget_seconds)
 
     def _open(self, plan: dict[str, Any]) -> None:
-        transformers = importlib.import_module("transformers")
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(plan["base"])
         self.model = _new_encoder(plan["base"])
-        importlib.import_module("adapters").init(self.model)
+        adapters.init(self.model)
         self.heads: list[Any] = []
 
     def _load(self, plan: dict[str, Any], index: int) -> None:
         folder = agent_folder(plan["work"], SYSTEM, index % plan["agents"])
         self.model.load_adapter(str(folder), load_as=f"agent_{index}")
         self.model.eval()
-        self.heads.append(importlib.import_module("safetensors.torch").load_file(folder / "head.safetensors"))
+        self.heads.append(load_file(folder / HEAD_FILE))
 
     def _tokenise(self, texts: list[str]) -> dict[str, Any]:
         tokens = self.tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
         return {"input_ids": tokens["input_ids"], "attention_mask": tokens["attention_mask"]}
 
     def _predict(self, texts: list[str], agents: list[int]) -> list[tuple[int, float]]:
-        torch = importlib.import_module("torch")
         order = sorted(range(len(texts)), key=lambda row: agents[row])
         names = list(dict.fromkeys(agents[row] for row in order))
         counts = [agents.count(name) for name in names]
         if len(names) == 1:
             active: Any = f"agent_{names[0]}"
         else:
-            split = importlib.import_module("adapters.composition").BatchSplit
-            active = split(*(f"agent_{name}" for name in names), batch_sizes=counts)
+            active = BatchSplit(*(f"agent_{name}" for name in names), batch_sizes=counts)
         self.model.set_active_adapters(active)
         with torch.inference_mode():
             hidden = self.model(**self._tokenise([texts[row] for row in order])).last_hidden_state
@@ -116,8 +108,4 @@ class AdapterHubPeer:
 
 
 def _new_encoder(base: str) -> Any:
-    return importlib.import_module("transformers").AutoModel.from_pretrained(base, torch_dtype="float32").eval()
-
-
-if __name__ == "__main__":
-    serve(AdapterHubPeer())
+    return transformers.AutoModel.from_pretrained(base, torch_dtype="float32").eval()

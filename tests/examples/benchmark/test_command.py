@@ -15,7 +15,6 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def run(*arguments: object) -> Result:
-    # Wide, so that no title of a table is broken.
     return CliRunner(env={"COLUMNS": "200"}).invoke(app, [*map(str, arguments)])
 
 
@@ -93,7 +92,7 @@ def test_the_page_is_written_from_files_alone(measured: tuple[Path, Result], tmp
         (["--base", ".", "--systems", "ours,theirs"], 1, "not ours, theirs"),
         (["--base", ".", "--threads", "one"], 2, "no list of whole numbers"),
         (["--base", ".", "--threads", "0"], 1, "whole numbers from 1"),
-        (["--base", ".", "--peer", "peft=python"], 2, "is not setfit=PYTHON"),
+        (["--base", ".", "--peer", "peft=python"], 2, "is not NAME=PYTHON of setfit or adapterhub"),
         (["--from", "no-such-file.json"], 1, "holds no results of a benchmark"),
     ],
 )

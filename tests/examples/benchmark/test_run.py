@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from examples.benchmark import Results, Settings, benchmark, running
-from examples.benchmark.processes import StageError
+from examples.benchmark import run as module
+from examples.benchmark.results import Results
+from examples.benchmark.run import Settings, StageError, benchmark
 from examples.benchmark.tables import not_run_table
 
 SYSTEMS = ("bare-torch", "ours-torch", "setfit")
@@ -50,7 +52,7 @@ def run(
     monkeypatch: pytest.MonkeyPatch, settings: Settings, file: Path, fail: tuple[str, int] | None = None
 ) -> Stages:
     stages = Stages(fail)
-    monkeypatch.setattr(running, "run_stage", stages)
+    monkeypatch.setattr(module, "run_stage", stages)
     if fail is None:
         assert benchmark(settings, file=file) == json.loads(file.read_text(encoding="utf-8"))
     else:
@@ -64,7 +66,7 @@ def test_a_run_that_is_cut_off_leaves_what_it_measured(
 ):
     run(monkeypatch, settings, tmp_path / "run.json", fail=("timing", 2))
     results = Results.read(tmp_path / "run.json")
-    assert not results.complete
+    assert not results.values["complete"]
     assert results.milliseconds(1, "ours-torch", "one") == {"median": 1.0, "low": 1.0, "high": 1.0}
     assert results.milliseconds(2, "ours-torch", "one") is None
     assert results.values["disk"]["ours-torch"]["totals"]["100"] == 210
@@ -80,7 +82,7 @@ def test_the_same_run_goes_on_where_it_was_cut_off(
     again = run(monkeypatch, settings, file)
     assert again.ran == [("write_files", 2), ("timing", 2), ("loading", 1)]
     results = Results.read(file)
-    assert results.complete
+    assert results.values["complete"]
     assert [results.milliseconds(threads, "ours-torch", "one")["median"] for threads in (1, 2)] == [1.0, 2.0]
     assert list(results.values["loading"]) == ["ours-torch"]
     # Nobody needs to know where things lie here.
@@ -98,7 +100,7 @@ def test_a_complete_run_is_measured_again(monkeypatch: pytest.MonkeyPatch, setti
 def test_another_run_is_not_continued(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path):
     file = tmp_path / "run.json"
     run(monkeypatch, settings, file, fail=("timing", 2))
-    again = run(monkeypatch, settings.with_rounds(3), file)
+    again = run(monkeypatch, replace(settings, rounds=3), file)
     assert ("timing", 1) in again.ran
     assert Results.read(file).settings["rounds"] == 3
 

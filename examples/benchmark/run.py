@@ -1,19 +1,39 @@
-"""One run of the benchmark, from settings to results."""
+"""One run of the benchmark, from settings to results: stages in processes of their own, each noted when it is done."""
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from examples.benchmark.machine import describe_machine
-from examples.benchmark.processes import StageError, run_stage
-from examples.benchmark.protocol import Plan
-from examples.benchmark.record import Record
+from examples.benchmark.measured_system import Plan
+from examples.benchmark.results import RunRecord
 from examples.benchmark.systems import SYSTEMS
-from intent_adapters.errors import ConfigError
+from intent_adapters.errors import ConfigError, IntentAdaptersError
+
+ROOT = Path(__file__).parents[2]
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "RAYON_NUM_THREADS",  # the tokenizers
+)
+QUIET = {
+    "CUDA_VISIBLE_DEVICES": "",  # what is measured is the CPU
+    "HF_HUB_OFFLINE": "1",  # all models are folders
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
+    "PYTHONWARNINGS": "ignore",
+}
+LAST_WORDS = 2000
 
 
 @dataclass(frozen=True)
@@ -24,7 +44,7 @@ class Settings:
         base: Folder of the small encoder.
         large: Folder of the large encoder; None leaves it out.
         adapters: Folders of our adapters to time in place of random ones.
-        peers: Interpreters of the environments of peers, by name.
+        pythons: Interpreters of the environments of peers, by name.
         systems: Which systems, of `SYSTEMS`.
         threads: Numbers of threads, one process each.
         rounds: How often each system has its turn.
@@ -38,7 +58,7 @@ class Settings:
     base: str
     large: str | None = None
     adapters: Sequence[str] = ()
-    peers: Mapping[str, str] = field(default_factory=dict)
+    pythons: Mapping[str, str] = field(default_factory=dict)
     systems: Sequence[str] = tuple(SYSTEMS)
     threads: Sequence[int] = (1, 2)
     rounds: int = 10
@@ -51,10 +71,6 @@ class Settings:
     def shortened(self) -> Settings:
         """The same in about a minute: good for seeing that it runs, not for figures."""
         return replace(self, quick=True, rounds=3, slice_seconds=0.03, loads=70, budget_seconds=3.0)
-
-    def with_rounds(self, rounds: int | None) -> Settings:
-        """The same with another number of rounds; None leaves it."""
-        return self if rounds is None else replace(self, rounds=rounds)
 
     def check(self) -> None:
         """See that it makes sense.
@@ -70,13 +86,14 @@ class Settings:
             raise ConfigError(f"systems are {', '.join(SYSTEMS)}; not {', '.join(unknown) or 'none'}.")
         if not self.threads or any(count < 1 for count in self.threads):
             raise ConfigError(f"threads are whole numbers from 1, at least one of them; not {list(self.threads)}.")
-        for name, value in (("rounds", self.rounds), ("loads", self.loads)):
-            if value < 1:
-                raise ConfigError(f"{name} must be at least 1, not {value}.")
+
+
+class StageError(IntentAdaptersError):
+    """A process of the benchmark failed; the message ends with what it said."""
 
 
 def benchmark(
-    settings: Settings, on_stage: Callable[[str], None] | None = None, file: Path | None = None
+    settings: Settings, on_stage: Callable[[str], None] = lambda words: None, file: Path | None = None
 ) -> dict[str, Any]:
     """Measure all systems side by side.
 
@@ -97,36 +114,35 @@ def benchmark(
         StageError: A process failed as a whole; a single system that fails is in `not_run` instead.
     """
     settings.check()
-    tell = on_stage or (lambda message: None)
     with tempfile.TemporaryDirectory(prefix="intent-adapters-benchmark-") as work:
         plan = Plan(
             base=str(Path(settings.base).absolute()),
             work=work,
             large=None if settings.large is None else str(Path(settings.large).absolute()),
             adapters=[str(Path(folder).absolute()) for folder in settings.adapters],
-            peers=dict(settings.peers),
+            pythons=dict(settings.pythons),
             seed=settings.seed,
         )
-        record = Record(_head(settings, plan), file)
-        tell("writing the files")
-        job = {"plan": plan.to_dict(), "systems": list(settings.systems), "threads": max(settings.threads)}
+        record = RunRecord(_conditions(settings, plan), file)
+        on_stage("writing the files")
+        job = {"plan": asdict(plan), "systems": list(settings.systems), "threads": max(settings.threads)}
         files = run_stage("write_files", job)
         record.add_files(files)
-        job["plan"] = replace(plan, texts=files["texts"], large_texts=files["large_texts"]).to_dict()
+        job["plan"] = asdict(replace(plan, texts=files["texts"], large_texts=files["large_texts"]))
         for threads in settings.threads:
-            if not record.timed(threads):
-                tell(f"timing with {threads} thread{'s' if threads > 1 else ''}")
+            if not record.has_times(threads):
+                on_stage(f"timing with {threads} thread{'s' if threads > 1 else ''}")
                 limits = {"rounds": settings.rounds, "slice_seconds": settings.slice_seconds}
-                found = run_stage("timing", {**job, **limits, "systems": record.runs(), "threads": threads})
-                record.add_timing(threads, found)
+                found = run_stage("timing", {**job, **limits, "systems": record.runnable(), "threads": threads})
+                record.add_times(threads, found)
         for name in settings.systems:
-            if name not in files["not_run"] and SYSTEMS[name].most_loads and not record.loaded(name):
-                tell(f"loading agents: {SYSTEMS[name].title}")
+            if name not in files["not_run"] and SYSTEMS[name].most_loads and not record.has_loading(name):
+                on_stage(f"loading agents: {SYSTEMS[name].title}")
                 record.add_loading(name, _load(name, {**job, "threads": min(settings.threads)}, settings))
     return record.finish()
 
 
-def _head(settings: Settings, plan: Plan) -> dict[str, Any]:
+def _conditions(settings: Settings, plan: Plan) -> dict[str, Any]:
     return {
         "machine": describe_machine(),
         "settings": {
@@ -139,16 +155,11 @@ def _head(settings: Settings, plan: Plan) -> dict[str, Any]:
                 for name in ("quick", "rounds", "slice_seconds", "loads", "budget_seconds")
             },
             "threads": list(settings.threads),
-            "peers": sorted(plan.peers),
+            "peers": sorted(plan.pythons),
             "cases": [case.name for case in plan.cases],
         },
         "systems": {
-            name: {
-                "title": SYSTEMS[name].title,
-                "reference": SYSTEMS[name].reference,
-                "note": SYSTEMS[name].note,
-                "versions": {},
-            }
+            name: {**{fact: getattr(SYSTEMS[name], fact) for fact in ("title", "reference", "note")}, "versions": {}}
             for name in settings.systems
         },
     }
@@ -160,3 +171,24 @@ def _load(name: str, job: dict[str, Any], settings: Settings) -> dict[str, Any]:
         return run_stage("loading", {**job, **limits, "systems": [name]})
     except StageError as error:
         return {"not_run": {name: str(error)}}
+
+
+def run_stage(stage: str, job: dict[str, Any]) -> dict[str, Any]:
+    """Run a function of `stages` in a fresh interpreter, with `job["threads"]` threads.
+
+    Raises:
+        StageError: The process failed.
+    """
+    environment = {**os.environ, **QUIET, **dict.fromkeys(THREAD_VARIABLES, str(job["threads"]))}
+    environment["TOKENIZERS_PARALLELISM"] = "false" if job["threads"] == 1 else "true"
+    with tempfile.TemporaryDirectory() as folder:
+        job_file, result_file = Path(folder, "job.json"), Path(folder, "result.json")
+        job_file.write_text(json.dumps(job), encoding="utf-8")
+        command = [sys.executable, "-m", "examples.benchmark.stages", stage, str(job_file), str(result_file)]
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
+        )
+        if done.returncode != 0 or not result_file.exists():
+            said = done.stderr.decode("utf-8", "replace")[-LAST_WORDS:].strip()
+            raise StageError(f"The stage {stage!r} of the benchmark ended with code {done.returncode}: {said}")
+        return dict(json.loads(result_file.read_text(encoding="utf-8")))

@@ -8,17 +8,18 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
-from examples.benchmark import workers
-from examples.benchmark.protocol import Case, Disk, Plan, System, Unavailable
-from intent_adapters.errors import IntentAdaptersError
+from examples.benchmark.measured_system import Case, Disk, MeasuredSystem, Plan
+from examples.benchmark.workers.measuring import NotMeasurable
 
+CODE = Path(__file__).parents[1] / "workers"
 PACKAGE = "intent_adapters_workers"
 
 
-class WorkerError(IntentAdaptersError):
+class WorkerError(RuntimeError):
     """A worker failed or said something that is no reply."""
 
 
@@ -31,14 +32,14 @@ class Worker:
         code: The folder of the workers' files.
     """
 
-    def __init__(self, python: str, module: str, code: Path = Path(workers.__file__).parent) -> None:
+    def __init__(self, python: str, module: str, code: Path = CODE) -> None:
         self._copy = tempfile.TemporaryDirectory()
         # Nothing of ours but this folder may be importable in there, least of all in place of a peer's own modules.
         shutil.copytree(code, Path(self._copy.name, PACKAGE), ignore=shutil.ignore_patterns("__pycache__"))
         environment = {**os.environ, "PYTHONPATH": self._copy.name, "PYTHONSAFEPATH": "1"}
         # The worker shares our standard error: what its libraries print lands with what ours print.
         self._process = subprocess.Popen(
-            [python, "-m", f"{PACKAGE}.{module}"],
+            [python, "-m", f"{PACKAGE}.loop", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=sys.stderr.fileno(),
@@ -51,7 +52,7 @@ class Worker:
         """Call a method of the peer.
 
         Raises:
-            Unavailable: The worker says so.
+            NotMeasurable: The worker says so.
             WorkerError: It failed, ended, or sent something else than a reply.
         """
         requests, replies = self._pipes()
@@ -63,7 +64,7 @@ class Worker:
         except (BrokenPipeError, ValueError) as error:
             raise WorkerError(f"The worker did not answer {call!r}: {error}") from error
         if "unavailable" in reply:
-            raise Unavailable(reply["unavailable"])
+            raise NotMeasurable(reply["unavailable"])
         if "error" in reply:
             raise WorkerError(f"its worker failed in {call!r}: {reply['error']}")
         return reply["result"]
@@ -86,11 +87,10 @@ class Worker:
         return self._process.stdin, self._process.stdout
 
 
-class WorkerSystem(System):
+class WorkerSystem(MeasuredSystem):
     """A system that lives in a worker. It times itself, so that talking to it costs its figures nothing."""
 
     most_loads = 1000
-    peer: ClassVar[str]
     module: ClassVar[str]
     install: ClassVar[str]
 
@@ -99,57 +99,45 @@ class WorkerSystem(System):
         self._worker: Worker | None = None
         self._versions: dict[str, str] = {}
 
-    def worker(self) -> Worker:
-        """The process, started when first asked for.
-
-        Raises:
-            Unavailable: No interpreter was named, or it cannot be started.
-        """
+    def ask(self, call: str, **arguments: Any) -> Any:
+        """Call a method of the peer, whose process is started when it is first asked; see `Worker.ask`."""
         if self._worker is None:
-            python = self.plan.peers.get(self.peer)
+            python = self.plan.pythons.get(self.name)
             if python is None:
-                raise Unavailable(
-                    f"needs an environment of its own ({self.install}): pass --peer {self.peer}=/path/to/its/python"
+                raise NotMeasurable(
+                    f"needs an environment of its own ({self.install}): pass --peer {self.name}=/path/to/its/python"
                 )
             try:
                 self._worker = Worker(python, self.module)
             except OSError as error:
-                raise Unavailable(f"{python} cannot be started: {error}") from error
-        return self._worker
+                raise NotMeasurable(f"{python} cannot be started: {error}") from error
+        return self._worker.ask(call, **arguments)
 
     def write_files(self) -> Disk:
-        """Let the peer save its base and its agents."""
-        return Disk(**self.worker().ask("write_files", plan=self.plan.to_dict()))
+        return Disk(**self.ask("write_files", plan=asdict(self.plan)))
 
     def prepare(self) -> None:
-        """Let the peer load everything that is timed."""
-        self._versions = self.worker().ask("prepare", plan=self.plan.to_dict())["versions"]
+        self._versions = self.ask("prepare", plan=asdict(self.plan))["versions"]
 
     def seconds(self, case: Case, slice_seconds: float) -> list[float]:
-        """Timed by the worker."""
         return self._seconds(case, slice_seconds, reference=False)
 
-    def reference_seconds(self, case: Case, slice_seconds: float) -> list[float] | None:
-        """The bare encoder in the worker's process, with the worker's versions of PyTorch and transformers."""
+    def reference_seconds(self, case: Case, slice_seconds: float) -> list[float]:
         return self._seconds(case, slice_seconds, reference=True)
 
     def _seconds(self, case: Case, slice_seconds: float, *, reference: bool) -> list[float]:
-        agents, rows = case.agents, case.rows
-        asked = {"rows": rows, "agents": agents, "slice_seconds": slice_seconds}
-        return [float(value) for value in self.worker().ask("seconds", reference=reference, **asked)]
+        return list(
+            self.ask("seconds", reference=reference, rows=case.rows, agents=case.agents, slice_seconds=slice_seconds)
+        )
 
     def loading(self, most: int, budget_seconds: float) -> dict[str, Any]:
-        """Measured by the worker."""
         most = min(most, self.most_loads)
-        plan = self.plan.to_dict()
-        return dict(self.worker().ask("loading", plan=plan, most=most, budget_seconds=budget_seconds))
+        return dict(self.ask("loading", plan=asdict(self.plan), most=most, budget_seconds=budget_seconds))
 
     def versions(self) -> dict[str, str]:
-        """Of the peer's packages."""
         return self._versions
 
     def close(self) -> None:
-        """End the worker."""
         if self._worker is not None:
             self._worker.close()
             self._worker = None
@@ -160,8 +148,7 @@ class SetFit(WorkerSystem):
 
     name = "setfit"
     title = "SetFit, one copy per agent"
-    peer = "setfit"
-    module = "setfit_peer"
+    module = "setfit_models"
     install = "pip install setfit 'transformers<5' 'sentence-transformers<6'"
     most_loads = 8
     note = "Random regressions on copies of the base. The bare encoder beside it runs in its own process."
@@ -172,8 +159,7 @@ class AdapterHub(WorkerSystem):
 
     name = "adapterhub"
     title = "AdapterHub bottlenecks, BatchSplit"
-    peer = "adapterhub"
-    module = "adapterhub_peer"
+    module = "adapterhub"
     install = "pip install adapters"
     note = (
         "Houlsby bottlenecks of our size with random weights, and a linear head per agent of our own making. The bare "

@@ -1,16 +1,28 @@
-"""Tokens, pooling and heads as the systems without a library of their own for it have them."""
+"""Saving, tokens, pooling and heads for the systems that have no library of their own for them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
+from sentence_transformers import SentenceTransformer
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 Head = tuple[Tensor, Tensor]
 """Weight (labels, dim) and bias (labels,) of a linear head."""
+
+
+def open_encoder(base: str, dtype: torch.dtype = torch.float32) -> SentenceTransformer:
+    """The base on the CPU, whatever its files are in."""
+    return SentenceTransformer(base, device="cpu", model_kwargs={"dtype": dtype})
+
+
+def save_encoder(base: str, folder: Path, dtype: torch.dtype = torch.float32) -> None:
+    """The base as sentence-transformers saves it."""
+    open_encoder(base, dtype).save(str(folder), create_model_card=False)
 
 
 def tokenise(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> dict[str, Tensor]:
@@ -34,15 +46,12 @@ def rows_of_agents(agents: Sequence[int]) -> dict[int, list[int]]:
     return rows
 
 
-def linear_heads(count: int, labels: int, dim: int, seed: int) -> list[Head]:
-    """A random linear head for each of `count` agents: weight (labels, dim) and bias (labels,)."""
-    generator = torch.Generator().manual_seed(seed)
-    return [(torch.randn(labels, dim, generator=generator), torch.zeros(labels)) for _ in range(count)]
+def linear_head(labels: int, dim: int, seed: int) -> Head:
+    """A random one."""
+    return torch.randn(labels, dim, generator=torch.Generator().manual_seed(seed)), torch.zeros(labels)
 
 
-def answer(
-    embeddings: Tensor, agents: Sequence[int], heads: Sequence[tuple[Tensor, Tensor]]
-) -> list[tuple[int, float]]:
+def answer(embeddings: Tensor, agents: Sequence[int], heads: Sequence[Head]) -> list[tuple[int, float]]:
     """Label number and probability of every row, by the head of its agent."""
     answers: dict[int, tuple[int, float]] = {}
     for agent, rows in rows_of_agents(agents).items():

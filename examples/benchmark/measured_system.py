@@ -4,38 +4,29 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from importlib import import_module
 from itertools import cycle
 from typing import Any, ClassVar
 
-from examples.benchmark.workers.clock import measure_loading, seconds_of
-from examples.benchmark.workers.loop import NoRoom
-
-
-class Unavailable(NoRoom):
-    """A system cannot be measured here; the message is the reason that the report gives."""
+from examples.benchmark.workers.measuring import NotMeasurable, measure_loading, seconds_of
 
 
 def need(module: str, install: str) -> Any:
-    """An optional dependency.
-
-    Args:
-        module: The module to import.
-        install: What to give to `pip install` to have it.
+    """An optional module, which `pip install` of the second argument brings.
 
     Raises:
-        Unavailable: It is not installed.
+        NotMeasurable: It is not installed.
     """
     try:
         return import_module(module)
     except ImportError as error:
-        raise Unavailable(f"{module} is not installed: pip install '{install}' ({error})") from error
+        raise NotMeasurable(f"{module} is not installed: pip install '{install}' ({error})") from error
 
 
 @dataclass(frozen=True)
 class Case:
-    """One thing to time: a call with `rows` utterances of `agents` agents, row i going to agent i modulo `agents`."""
+    """A call that is timed: `rows` utterances, row i for agent i modulo `agents`."""
 
     name: str
     rows: int
@@ -57,16 +48,16 @@ class Plan:
     Attributes:
         base: Folder of the small encoder.
         work: Folder for the files of this run.
-        texts: Utterances of exactly `tokens` tokens of the base's tokenizer.
+        texts: Utterances of exactly `tokens` tokens of the base's tokenizer, special ones included.
         large: Folder of the large encoder, if it is to be measured.
         large_texts: The same for the large encoder's tokenizer.
         adapters: Folders of our adapters to take in place of random ones, in turn.
-        peers: Interpreters of the environments of the peers, by name.
-        tokens: Tokens of an utterance, special ones included.
+        pythons: Interpreters of the environments of peers, by name.
+        tokens: Tokens of an utterance.
         agents: Agents in memory while times are taken.
         labels: Intents of each random agent.
         batch: Utterances of a batch.
-        seed: Of the random adapters and of the order of the systems.
+        seed: Of the random agents and of the order of the systems.
     """
 
     base: str
@@ -75,26 +66,22 @@ class Plan:
     large: str | None = None
     large_texts: list[str] = field(default_factory=list)
     adapters: list[str] = field(default_factory=list)
-    peers: dict[str, str] = field(default_factory=dict)
+    pythons: dict[str, str] = field(default_factory=dict)
     tokens: int = 16
     agents: int = 64
     labels: int = 77
     batch: int = 64
     seed: int = 0
 
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
-        return asdict(self)
-
     @property
-    def cases(self) -> tuple[Case, ...]:
+    def cases(self) -> list[Case]:
         """One utterance; a batch to one agent, to eight and to all."""
         batches = (Case(f"batch-{agents}", self.batch, agents) for agents in sorted({1, 8, self.agents}))
-        return (Case("one", 1, 1), *batches)
+        return [Case("one", 1, 1), *batches]
 
 
-class System(ABC):
-    """Something whose calls are timed. Made in a fresh process.
+class MeasuredSystem(ABC):
+    """Something whose calls are timed. Made in a fresh process; any method may raise `NotMeasurable`.
 
     Attributes:
         name: Of the system in the results.
@@ -114,20 +101,12 @@ class System(ABC):
         self.plan = plan
 
     def write_files(self) -> Disk | None:
-        """Save the base and the agents below `plan.work`; None for what has no agents.
-
-        Raises:
-            Unavailable: It cannot be measured here.
-        """
+        """Save the base and the agents below `plan.work`; None for what has no agents."""
         return None
 
     @abstractmethod
     def prepare(self) -> None:
-        """Load everything that is timed.
-
-        Raises:
-            Unavailable: It cannot be measured here.
-        """
+        """Load everything that is timed."""
 
     def texts(self) -> list[str]:
         """Utterances of `plan.tokens` tokens."""
@@ -135,7 +114,7 @@ class System(ABC):
 
     def cases(self) -> list[Case]:
         """What can be timed."""
-        return list(self.plan.cases)
+        return self.plan.cases
 
     @abstractmethod
     def seconds(self, case: Case, slice_seconds: float) -> list[float]:
@@ -146,12 +125,8 @@ class System(ABC):
         return None
 
     def loading(self, most: int, budget_seconds: float) -> dict[str, Any]:
-        """Load agents one by one, in a process of its own, and time each: see `measure_loading`.
-
-        Raises:
-            Unavailable: It has no agents.
-        """
-        raise Unavailable("it has no agents to load")
+        """Load agents one by one, in a process of its own, and time each: see `measure_loading`."""
+        raise NotMeasurable("it has no agents to load")
 
     def versions(self) -> dict[str, str]:
         """Packages that only this system has, for systems that run in an environment of their own."""
@@ -161,7 +136,7 @@ class System(ABC):
         """End what was started."""
 
 
-class LocalSystem(System):
+class LocalSystem(MeasuredSystem):
     """A system that runs in this process."""
 
     @abstractmethod
@@ -169,22 +144,17 @@ class LocalSystem(System):
         """The call that is timed."""
 
     def seconds(self, case: Case, slice_seconds: float) -> list[float]:
-        """Seconds of each call."""
         return seconds_of(self.call(case), slice_seconds)
 
 
 class AgentSystem(LocalSystem):
-    """A way to tell intents for many agents: opened, then given its agents."""
+    """A way to tell intents for many agents: opened, then given its agents. Text in, prediction out."""
 
     most_loads = 1000
 
     @abstractmethod
     def open(self) -> None:
-        """Load the base, without agents.
-
-        Raises:
-            Unavailable: It cannot be measured here.
-        """
+        """Load the base, without agents."""
 
     @abstractmethod
     def load(self, index: int) -> None:
@@ -194,29 +164,22 @@ class AgentSystem(LocalSystem):
         """Read all weights of a loaded agent, if its files may have been mapped into memory without being read."""
 
     @abstractmethod
-    def predict_one(self, text: str, agent: int) -> object:
-        """The label of one utterance."""
-
-    @abstractmethod
-    def predict_batch(self, texts: list[str], agents: Sequence[int]) -> object:
-        """The labels of many utterances, each of its own agent."""
+    def predict(self, texts: list[str], agents: Sequence[int]) -> Sequence[object]:
+        """The labels of utterances, each of its own agent."""
 
     def prepare(self) -> None:
-        """Load the base and `plan.agents` agents."""
         self.open()
         for index in range(self.plan.agents):
             self.load(index)
 
     def call(self, case: Case) -> Callable[[], object]:
-        """Text in, prediction out."""
         if case.rows == 1:
             texts = cycle(self.texts())
-            return lambda: self.predict_one(next(texts), 0)
+            return lambda: self.predict([next(texts)], [0])
         rows = self.texts()[: case.rows]
         agents = [row % case.agents for row in range(case.rows)]
-        return lambda: self.predict_batch(rows, agents)
+        return lambda: self.predict(rows, agents)
 
     def loading(self, most: int, budget_seconds: float) -> dict[str, Any]:
-        """Needs `write_files` to have been called by any process."""
         self.open()
         return measure_loading(self.load, self.read, min(most, self.most_loads), budget_seconds)

@@ -11,16 +11,15 @@ import torch
 from torch import Tensor
 from transformers import AutoModel, AutoTokenizer
 
-from examples.benchmark.protocol import Case, Disk, LocalSystem
+from examples.benchmark.measured_system import Case, Disk, LocalSystem
+from examples.benchmark.systems.building_blocks import mean_of_tokens, tokenise
 from examples.benchmark.systems.standard_onnx import EXPORTED, QUANTIZED, new_session, write_standard_onnx
-from examples.benchmark.tokens import mean_of_tokens, tokenise
 
 
 class Bare(LocalSystem):
     """Tokens in, sentence embeddings out; agents are nothing to it."""
 
     def prepare(self) -> None:
-        """Load tokenizer and encoder."""
         self.tokenizer = AutoTokenizer.from_pretrained(self.plan.base)
         self.load_encoder()
 
@@ -29,11 +28,9 @@ class Bare(LocalSystem):
         """Load the encoder."""
 
     def cases(self) -> list[Case]:
-        """One utterance, one batch."""
         return [case for case in self.plan.cases if case.agents == 1]
 
     def call(self, case: Case) -> Callable[[], object]:
-        """Tokens in, sentence embeddings out."""
         tokens = tokenise(self.tokenizer, self.texts()[: case.rows])
         return self.call_on(tokens["input_ids"], tokens["attention_mask"])
 
@@ -49,12 +46,9 @@ class BareTorch(Bare):
     title = "bare encoder, PyTorch"
 
     def load_encoder(self) -> None:
-        """Load the encoder."""
         self.encoder: Any = AutoModel.from_pretrained(self.plan.base, dtype=torch.float32).eval()
 
     def call_on(self, ids: Tensor, mask: Tensor) -> Callable[[], object]:
-        """Encoder and mean of the tokens."""
-
         def run() -> Tensor:
             with torch.inference_mode():
                 hidden = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
@@ -67,16 +61,13 @@ class _BareOnnx(Bare):
     file: ClassVar[str]
 
     def write_files(self) -> Disk | None:
-        """Export and quantise."""
         write_standard_onnx(self.plan.base, Path(self.plan.work, "standard-onnx"))
         return None
 
     def load_encoder(self) -> None:
-        """Make the session."""
         self.session = new_session(Path(self.plan.work, "standard-onnx", self.file))
 
     def call_on(self, ids: Tensor, mask: Tensor) -> Callable[[], object]:
-        """The session on arrays."""
         inputs = {"input_ids": ids.numpy(), "attention_mask": mask.numpy()}
         return lambda: self.session.run(None, inputs)
 

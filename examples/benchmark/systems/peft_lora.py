@@ -11,10 +11,16 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer
 
-from examples.benchmark.protocol import AgentSystem, Disk
-from examples.benchmark.tokens import Head, answer, linear_heads, mean_of_tokens, tokenise
-from examples.benchmark.workers.folders import agent_folder, copy_agent, folder_bytes
-from intent_adapters.base import load_base
+from examples.benchmark.measured_system import AgentSystem, Disk
+from examples.benchmark.systems.building_blocks import (
+    Head,
+    answer,
+    linear_head,
+    mean_of_tokens,
+    save_encoder,
+    tokenise,
+)
+from examples.benchmark.workers.measuring import agent_folder, copy_agent, folder_bytes
 
 HEAD_FILE = "head.safetensors"
 RANK = 16
@@ -29,27 +35,24 @@ class _Lora(AgentSystem):
     )
 
     def write_files(self) -> Disk:
-        """Save the base and one adapter with its head, copied for the other agents."""
         base = Path(self.plan.work, self.name, "base")
-        load_base(self.plan.base, device="cpu").save(str(base), create_model_card=False)
+        save_encoder(self.plan.base, base)
         encoder: Any = AutoModel.from_pretrained(self.plan.base, dtype=torch.float32)
         config = LoraConfig(r=RANK, lora_alpha=RANK, target_modules=self.targets, init_lora_weights=False)
         model: Any = get_peft_model(encoder, config)
         folder = agent_folder(self.plan.work, self.name, 0)
         model.save_pretrained(str(folder))
-        weight, bias = linear_heads(1, self.plan.labels, encoder.config.hidden_size, self.plan.seed)[0]
+        weight, bias = linear_head(self.plan.labels, encoder.config.hidden_size, self.plan.seed)
         save_file({"weight": weight, "bias": bias}, folder / HEAD_FILE)
         copy_agent(self.plan.work, self.name, self.plan.agents)
         return Disk(folder_bytes(base), folder_bytes(folder))
 
     def open(self) -> None:
-        """Load the encoder."""
         self.tokenizer = AutoTokenizer.from_pretrained(self.plan.base)
         self.model: Any = AutoModel.from_pretrained(self.plan.base, dtype=torch.float32).eval()
         self.heads: list[Head] = []
 
     def load(self, index: int) -> None:
-        """Load one more adapter and its head."""
         folder = agent_folder(self.plan.work, self.name, index % self.plan.agents)
         if index == 0:
             self.model = PeftModel.from_pretrained(self.model, str(folder), adapter_name=_adapter(0)).eval()
@@ -58,12 +61,7 @@ class _Lora(AgentSystem):
         head = load_file(folder / HEAD_FILE)
         self.heads.append((head["weight"], head["bias"]))
 
-    def predict_one(self, text: str, agent: int) -> object:
-        """With the agent's adapter active."""
-        return self.predict_batch([text], [agent])
-
-    def predict_batch(self, texts: list[str], agents: Sequence[int]) -> object:
-        """One pass with `adapter_names`, or with the adapter active if it is but one."""
+    def predict(self, texts: list[str], agents: Sequence[int]) -> list[tuple[int, float]]:
         tokens = tokenise(self.tokenizer, texts)
         routing = {}
         if len(set(agents)) > 1:
