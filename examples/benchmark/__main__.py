@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -43,10 +44,7 @@ def main(
     seed: Annotated[int, typer.Option("--seed", help="Of the random adapters and of the order of the systems.")] = 0,
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Turns of each system; 3 with --quick.")] = 10,
     quick: Annotated[bool, typer.Option("--quick", help="About a minute: to see that it runs.")] = False,
-    json_file: Annotated[
-        Path | None,
-        typer.Option("--json", help="Write the results, after every stage; a run that was cut off is continued."),
-    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the results to this file.")] = None,
     plots: Annotated[Path | None, typer.Option("--plots", help="Folder for pictures.")] = None,
     results_files: Annotated[
         list[Path] | None, typer.Option("--from", help="Show results written with --json; may be repeated.")
@@ -73,7 +71,10 @@ def main(
             seed=seed,
         )
         settings = settings.shortened() if quick else settings
-        runs = [Results(benchmark(settings, lambda stage: typer.echo(f"{stage} ...", err=True), json_file))]
+        values = benchmark(settings, lambda stage: typer.echo(f"{stage} ...", err=True))
+        if json_file is not None:
+            json_file.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        runs = [Results(values)]
     for results in runs:
         for table in (*all_tables(results), target_table(results)):
             typer.echo(f"{table.title}\n\n{table.markdown()}\n")

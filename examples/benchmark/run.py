@@ -1,9 +1,10 @@
-"""One run of the benchmark, from settings to results: stages in processes of their own, each noted when it is done."""
+"""One run of the benchmark, from settings to results, by stages in processes of their own."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -12,9 +13,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from examples.benchmark.figures import disk_figures, loading_figures, timing_figures
 from examples.benchmark.machine import describe_machine
 from examples.benchmark.measured_system import Plan
-from examples.benchmark.results import RunRecord
+from examples.benchmark.results import FORMAT
 from examples.benchmark.systems import SYSTEMS
 from intent_adapters.errors import ConfigError, IntentAdaptersError
 
@@ -34,6 +36,8 @@ QUIET = {
     "PYTHONWARNINGS": "ignore",
 }
 LAST_WORDS = 2000
+PATH = re.compile(r"(?<![\w:/])(?:/[^/\s'\"]+)+/([^/\s'\"]+)")
+"""Where a file lies on this machine is nobody else's concern; its name stays."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +96,7 @@ class StageError(IntentAdaptersError):
     """A process of the benchmark failed; the message ends with what it said."""
 
 
-def benchmark(
-    settings: Settings, on_stage: Callable[[str], None] = lambda words: None, file: Path | None = None
-) -> dict[str, Any]:
+def benchmark(settings: Settings, on_stage: Callable[[str], None] = lambda words: None) -> dict[str, Any]:
     """Measure all systems side by side.
 
     Files are written and thrown away; times are taken in one process per number of threads, in which the systems
@@ -103,8 +105,6 @@ def benchmark(
     Args:
         settings: What to measure.
         on_stage: Told in a few words what comes next.
-        file: Where the results go after every stage. If a run with these settings was cut off, what it wrote there
-            is not measured again.
 
     Returns:
         The results, JSON: see `Results`.
@@ -123,26 +123,38 @@ def benchmark(
             pythons=dict(settings.pythons),
             seed=settings.seed,
         )
-        record = RunRecord(_conditions(settings, plan), file)
+        found = _conditions(settings, plan)
         on_stage("writing the files")
         job = {"plan": asdict(plan), "systems": list(settings.systems), "threads": max(settings.threads)}
         files = run_stage("write_files", job)
-        record.add_files(files)
+        not_run = dict(files["not_run"])
         job["plan"] = asdict(replace(plan, texts=files["texts"], large_texts=files["large_texts"]))
+        timings = {}
         for threads in settings.threads:
-            if not record.has_times(threads):
-                on_stage(f"timing with {threads} thread{'s' if threads > 1 else ''}")
-                limits = {"rounds": settings.rounds, "slice_seconds": settings.slice_seconds}
-                found = run_stage("timing", {**job, **limits, "systems": record.runnable(), "threads": threads})
-                record.add_times(threads, found)
+            on_stage(f"timing with {threads} thread{'s' if threads > 1 else ''}")
+            limits = {"rounds": settings.rounds, "slice_seconds": settings.slice_seconds}
+            systems = [name for name in settings.systems if name not in not_run]
+            timings[threads] = run_stage("timing", {**job, **limits, "systems": systems, "threads": threads})
+            not_run |= timings[threads]["not_run"]
+            for name, versions in timings[threads]["versions"].items():
+                found["systems"][name]["versions"] |= versions
+        loads = {}
         for name in settings.systems:
-            if name not in files["not_run"] and SYSTEMS[name].most_loads and not record.has_loading(name):
+            if name not in files["not_run"] and SYSTEMS[name].most_loads:
                 on_stage(f"loading agents: {SYSTEMS[name].title}")
-                record.add_loading(name, _load(name, {**job, "threads": min(settings.threads)}, settings))
-    return record.finish()
+                loads[name] = _load(name, {**job, "threads": min(settings.threads)}, settings)
+    return {
+        "format": FORMAT,
+        **found,
+        "not_run": {name: PATH.sub(r"\1", not_run[name]) for name in settings.systems if name in not_run},
+        "timings": timing_figures(timings),
+        "loading": {name: loading_figures(load) for name, load in loads.items()},
+        "disk": disk_figures(files["disk"]),
+    }
 
 
 def _conditions(settings: Settings, plan: Plan) -> dict[str, Any]:
+    of_settings = ("quick", "rounds", "slice_seconds", "loads", "budget_seconds")
     return {
         "machine": describe_machine(),
         "settings": {
@@ -150,10 +162,7 @@ def _conditions(settings: Settings, plan: Plan) -> dict[str, Any]:
             "large": None if plan.large is None else Path(plan.large).name,
             "agents_are": f"{len(plan.adapters)} given ones, in turn" if plan.adapters else "random",
             **{name: getattr(plan, name) for name in ("tokens", "batch", "agents", "labels", "seed")},
-            **{
-                name: getattr(settings, name)
-                for name in ("quick", "rounds", "slice_seconds", "loads", "budget_seconds")
-            },
+            **{name: getattr(settings, name) for name in of_settings},
             "threads": list(settings.threads),
             "peers": sorted(plan.pythons),
             "cases": [case.name for case in plan.cases],
@@ -170,7 +179,7 @@ def _load(name: str, job: dict[str, Any], settings: Settings) -> dict[str, Any]:
     try:
         return run_stage("loading", {**job, **limits, "systems": [name]})
     except StageError as error:
-        return {"not_run": {name: str(error)}}
+        return {"not_run": {name: PATH.sub(r"\1", str(error))}}
 
 
 def run_stage(stage: str, job: dict[str, Any]) -> dict[str, Any]:

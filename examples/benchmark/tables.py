@@ -87,8 +87,6 @@ def target_table(results: Results) -> Table:
 def not_run_table(results: Results) -> Table:
     """What is missing, and why."""
     table = Table("Not run", ("system", "why"), left=2)
-    if not results.values["complete"]:
-        table.rows.append(("the rest", "the run was cut off: the same command goes on with it"))
     for system, reason in results.values["not_run"].items():
         table.rows.append((results.title(system), " ".join(reason.split())))
     for system, found in results.values["loading"].items():

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from examples.paper import (
-    SYSTEMS,
-    Bench,
-    Cell,
-    Encoders,
-    Results,
-    Track,
-    fill,
-    plan,
-    read_track,
-    shipped_tracks,
-)
-from examples.paper.footprint import measure_footprint
-from examples.paper.page import TABLES, fill_page
-from examples.paper.response import measure_response
-from examples.paper.setfit import has_setfit
-from examples.paper.systems import TABLE_2, TABLE_3, Role
+from examples.paper.cells import Cell, Setup, fill, plan
+from examples.paper.encoders import Encoders
+from examples.paper.results import Results
+from examples.paper.rows import ROWS, TABLE_2, TABLE_3, Role
+from examples.paper.setfit_row import has_setfit
+from examples.paper.sizes import measure_footprint, measure_response
+from examples.paper.tables import TABLES, fill_page
+from examples.paper.tracks import Track, read_track, shipped_tracks
 from intent_adapters.errors import IntentAdaptersError
 
 
@@ -42,7 +29,7 @@ class Exhibit(StrEnum):
     ALL = "all"
 
 
-ROWS = {Exhibit.TABLE_2: TABLE_2, Exhibit.TABLE_3: TABLE_3, Exhibit.ALL: tuple(SYSTEMS)}
+ROWS_OF = {Exhibit.TABLE_2: TABLE_2, Exhibit.TABLE_3: TABLE_3, Exhibit.ALL: tuple(ROWS)}
 SHOWN = {
     Exhibit.TABLE_2: ("table2", "claims"),
     Exhibit.TABLE_3: ("table3", "kept", "claims"),
@@ -51,13 +38,12 @@ SHOWN = {
     Exhibit.ALL: tuple(TABLES),
 }
 
-out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 app = typer.Typer(pretty_exceptions_show_locals=False)
 
 
 @app.command()
 def main(
-    exhibit: Annotated[Exhibit, typer.Argument(help="Which one.", show_default=False)],
+    exhibit: Annotated[Exhibit, typer.Argument(help="Which one.")],
     track: Annotated[
         str, typer.Option("--track", help=f"Models and data: {', '.join(shipped_tracks())}, or a TOML file.")
     ] = "english",
@@ -67,8 +53,8 @@ def main(
         list[str] | None,
         typer.Option("--model", metavar="NAME=FOLDER", help="Take a folder for a model that the track names."),
     ] = None,
-    systems: Annotated[
-        str | None, typer.Option("--systems", help=f"Rows, by commas: {', '.join(SYSTEMS)}.", show_default="all")
+    rows: Annotated[
+        str | None, typer.Option("--rows", help=f"By commas: {', '.join(ROWS)}.", show_default="the exhibit's")
     ] = None,
     column: Annotated[
         list[str] | None, typer.Option("--column", help="Only this column; may be repeated.", show_default="all")
@@ -76,30 +62,16 @@ def main(
     repetitions: Annotated[
         int | None, typer.Option("--repetitions", min=1, help="Draws.", show_default="the track's")
     ] = None,
-    finished: Annotated[
-        bool, typer.Option("--finished", help="Train nothing: show what is finished in --work.")
-    ] = False,
+    finished: Annotated[bool, typer.Option("--finished", help="Train nothing: show what is in --work.")] = False,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Cells at a time.")] = 1,
-    device: Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1.", show_default="the best")] = None,
-    results_file: Annotated[
-        Path | None, typer.Option("--results", metavar="FILE", help="Write the results as JSON.", show_default=False)
-    ] = None,
+    device: Annotated[str | None, typer.Option("--device", help="cpu, cuda.", show_default="the best")] = None,
+    results_file: Annotated[Path | None, typer.Option("--results", help="Write the results to this file.")] = None,
     results_files: Annotated[
         list[Path] | None,
-        typer.Option(
-            "--from",
-            metavar="FILE",
-            help="Run nothing, show results written with --results; may be repeated.",
-            show_default=False,
-        ),
+        typer.Option("--from", help="Run nothing, show results written with --results; may be repeated."),
     ] = None,
-    page: Annotated[
-        Path | None,
-        typer.Option("--page", metavar="FILE", help="Fill the tables of a Markdown page.", show_default=False),
-    ] = None,
-    plots: Annotated[
-        Path | None, typer.Option("--plots", metavar="FOLDER", help="Write pictures as PNG.", show_default=False)
-    ] = None,
+    page: Annotated[Path | None, typer.Option("--page", help="Fill the tables of this Markdown page.")] = None,
+    plots: Annotated[Path | None, typer.Option("--plots", help="Folder for pictures.")] = None,
 ) -> None:
     """Make the paper's tables 2, 3 and 4 and its figure 2 again, and show them beside the paper's figures.
 
@@ -109,8 +81,8 @@ def main(
         found = [Results.read(file) for file in results_files]
     else:
         chosen = read_track(track)
-        names = _names(systems, ROWS.get(exhibit, ()), chosen)
         encoders = Encoders(chosen, data, work, _folders(model or []), device)
+        names = _names(rows, ROWS_OF.get(exhibit, ()), chosen)
         cells = plan(chosen, names, column, repetitions or chosen.repetitions)
         results = _measure_cells(cells, encoders, workers=workers, only_find=finished)
         if exhibit in (Exhibit.TABLE_4, Exhibit.FIGURE_2, Exhibit.ALL):
@@ -127,20 +99,24 @@ def main(
 
 
 def _measure_cells(cells: list[Cell], encoders: Encoders, *, workers: int, only_find: bool) -> Results:
-    roles: list[Role] = list(dict.fromkeys(SYSTEMS[cell.system].role for cell in cells))
+    roles: list[Role] = list(dict.fromkeys(ROWS[cell.row].role for cell in cells))
     folders: dict[str, str] = {}
     for role in () if only_find else roles:
-        err.print(f"encoder {role} ...")
+        typer.echo(f"encoder {role} ...", err=True)
         folders[role] = str(encoders.folder(role))
-    bench = Bench(
+    setup = Setup(
         data=encoders.data,
         encoders=folders,
         digests={role: encoders.digest(role) for role in roles},
         cells=encoders.work / "cells",
         device=encoders.device,
     )
-    with _progress() as show:
-        done = fill(cells, bench, workers=workers, only_find=only_find, on_start=show.start, on_cell=show.cell)
+
+    def tell(cell: dict[str, Any]) -> None:
+        title = f"{ROWS[cell['system']].title}, {cell['column']}, repetition {cell['repetition']}"
+        typer.echo(f"{title}: {cell['accuracy']:.1%}", err=True)
+
+    done = fill(cells, setup, workers=workers, only_find=only_find, on_cell=tell)
     return Results.of_cells(encoders.track, done)
 
 
@@ -148,32 +124,8 @@ def _measure_sizes(encoders: Encoders, results: Results) -> Results:
     if not {"large-se", "distilled-se"} <= set(encoders.track.encoders):
         return results
     large, small = str(encoders.folder("large-se")), str(encoders.folder("distilled-se"))
-    err.print("footprint ...")
-    footprint = measure_footprint(large, small)
-    err.print("response time ...")
-    return results.extended(footprint=footprint, response=measure_response(large, small))
-
-
-class _Show:
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
-
-    def start(self, done: int, total: int) -> None:
-        self.task = self.progress.add_task("cells", total=total, completed=done)
-
-    def cell(self, result: dict[str, Any]) -> None:
-        title = SYSTEMS[result["system"]].title
-        self.progress.console.print(
-            f"{title}, {result['column']}, repetition {result['repetition']}: {result['accuracy']:.1%}"
-        )
-        self.progress.advance(self.task)
-
-
-@contextmanager
-def _progress() -> Iterator[_Show]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TextColumn("left:"), TimeRemainingColumn(), console=err) as progress:
-        yield _Show(progress)
+    typer.echo("sizes and response time ...", err=True)
+    return results.extended(footprint=measure_footprint(large, small), response=measure_response(large, small))
 
 
 def _show(results: Results, names: tuple[str, ...]) -> None:
@@ -181,31 +133,28 @@ def _show(results: Results, names: tuple[str, ...]) -> None:
         if name in ("table4", "figure2") and "footprint" not in results.values:
             continue
         table = TABLES[name](results)
-        if not table.rows:
-            continue
-        table.print(out, f"{results.values['title']}. {table.title}")
+        if table.rows:
+            typer.echo(f"{results.values['title']}. {table.title}\n\n{table.markdown()}\n")
 
 
 def _draw(found: list[Results], folder: Path) -> None:
-    # The extra is needed only here.
-    from examples.paper.plots import plot_figure_2, plot_table_4
+    from examples.paper.plots import plot_figure_2, plot_table_4  # needs an extra that nothing else does
 
     for results in found:
         if "footprint" in results.values:
             track = results.values["track"]
-            plot_table_4(results).write(folder / f"{track}-table4.png")
-            plot_figure_2(results).write(folder / f"{track}-figure2.png")
+            plot_table_4(results, folder / f"{track}-table4.png")
+            plot_figure_2(results, folder / f"{track}-figure2.png")
 
 
-def _names(systems: str | None, of_exhibit: tuple[str, ...], track: Track) -> list[str]:
-    if systems is not None:
-        return [name.strip() for name in systems.split(",")]
-    names = [name for name in of_exhibit if name in track.systems]
-    if not has_setfit():
-        left_out = [name for name in names if SYSTEMS[name].way == "setfit"]
-        if left_out:
-            err.print("SetFit is not installed: its row is left out. pip install 'intent-adapters\\[reproduce]'")
-        names = [name for name in names if name not in left_out]
+def _names(given: str | None, of_exhibit: tuple[str, ...], track: Track) -> list[str]:
+    if given is not None:
+        return [name.strip() for name in given.split(",")]
+    names = [name for name in of_exhibit if name in track.rows]
+    without = [name for name in names if ROWS[name].way != "setfit"]
+    if names != without and not has_setfit():
+        typer.echo("SetFit is not installed: its row is left out.", err=True)
+        return without
     return names
 
 

@@ -1,22 +1,20 @@
-"""The paper's claims about the order of the systems, each put to the test on our results."""
+"""The paper's claims about the order of the rows, and the test that each is put to."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from examples.paper.results import Results
-from examples.paper.significance import Difference
+import numpy as np
+from scipy.stats import permutation_test
+
+LEVEL = 0.05
+"""Below this p a difference counts as one."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """That one system is better than another.
-
-    Attributes:
-        words: What the paper says.
-        better: The system that should be ahead.
-        worse: The one behind.
-    """
+    """What the paper says: that the row `better` is ahead of the row `worse`."""
 
     words: str
     better: str
@@ -39,7 +37,43 @@ CLAIMS = (
 """Of tables 2 and 3, and of the two rows that we add."""
 
 
-def check_claims(results: Results, column: str) -> list[tuple[Claim, Difference]]:
-    """The claims of which both systems were run on a column, with what came of them."""
-    tested = [(claim, results.difference(column, claim.better, claim.worse)) for claim in CLAIMS]
-    return [(claim, difference) for claim, difference in tested if difference is not None]
+@dataclass(frozen=True)
+class Difference:
+    """The better of two rows, if there is one.
+
+    Attributes:
+        points: Mean of the differences, first less second, in percentage points.
+        p: Two-sided p of the exact paired permutation test: each difference could as well have had the other sign.
+        repetitions: How many pairs there were.
+    """
+
+    points: float
+    p: float
+    repetitions: int
+
+    @property
+    def least_p(self) -> float:
+        """The smallest p that so many repetitions can give: of all signs, the two where all are alike."""
+        return min(1.0, 2.0 ** (1 - self.repetitions))
+
+    @property
+    def verdict(self) -> str:
+        """Whether the first is "better" or "worse" than the second, "no difference shown", or "too few to tell"."""
+        if self.p >= LEVEL:
+            return "no difference shown" if self.least_p < LEVEL else "too few to tell"
+        return "better" if self.points > 0 else "worse"
+
+
+def compare_pairs(first: Sequence[float], second: Sequence[float]) -> Difference:
+    """Compare the accuracies, in [0, 1], of two rows on the same draws.
+
+    With fewer than six repetitions the test cannot reach a p below 0.05.
+    """
+    differences = 100 * (np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64))
+    if len(differences) < 2 or not differences.any():
+        return Difference(float(differences.mean()), 1.0, len(differences))
+    # Rounded, so that sums that differ by the order of addition alone count as equal.
+    tested = permutation_test(
+        (differences.round(9),), np.mean, permutation_type="samples", n_resamples=np.inf, vectorized=False
+    )
+    return Difference(float(differences.mean()), float(tested.pvalue), len(differences))

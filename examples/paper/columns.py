@@ -9,22 +9,13 @@ from pathlib import Path
 
 from datasets import Dataset
 
-from examples.paper.digests import file_digest
-from examples.paper.track import Column
+from examples.paper.tracks import Column
 from intent_adapters.data import few_shot_split, read_intents
 from intent_adapters.errors import ConfigError, DataError
 
 
 def draw(column: Column, data: Path, repetition: int) -> tuple[Dataset, Dataset]:
-    """The rows of one repetition.
-
-    Args:
-        column: Which column.
-        data: The data folder.
-        repetition: From 0: the seed of the draw.
-
-    Returns:
-        Rows to train on and rows to test on, with `text` and `label`.
+    """The rows of one repetition, whose number is the seed of the draw: those to train on and those to test on.
 
     Raises:
         DataError: A file cannot be read, or has too few rows.
@@ -54,6 +45,13 @@ def digest(column: Column, data: Path, repetition: int) -> str:
             path = data / name
             total.update(bytes.fromhex(file_digest(path)) if path.is_file() else name.encode())
     return total.hexdigest()
+
+
+@lru_cache
+def file_digest(file: Path) -> str:
+    """SHA-256 of a file, read once in a process."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _place(name: str, data: Path) -> str:

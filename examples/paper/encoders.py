@@ -17,19 +17,19 @@ from huggingface_hub import snapshot_download
 from sentence_transformers import SentenceTransformer
 from transformers import AutoTokenizer
 
-from examples.paper.digests import file_digest
-from examples.paper.systems import Role
-from examples.paper.track import Contrastive, Distilled, Given, Pretrained, Recipe, Track
-from intent_adapters.data.pairs import PairSource, read_pairs
+from examples.paper.columns import file_digest
+from examples.paper.rows import Role
+from examples.paper.tracks import Contrastive, Distilled, Given, Pretrained, Recipe, Track
+from intent_adapters.data import PairSource, read_pairs
 from intent_adapters.errors import ConfigError, DataError
-from intent_adapters.training.checkpoints import CHECKPOINTS
-from intent_adapters.training.distillation import distill
-from intent_adapters.training.encoder import train_encoder
+from intent_adapters.training import distill, train_encoder
 from intent_adapters.training.pair_training import PairTraining
 from intent_adapters.training.pretraining import MaskedTraining, pretrain
 from intent_adapters.training.student import SMALL_SHAPE, student_from_layers, student_from_shape
 
 MADE = "made.json"
+CHECKPOINTS = "checkpoints"
+"""Where a training that was cut off goes on from."""
 OPENERS = {".gz": gzip.open, ".xz": lzma.open}
 
 

@@ -1,15 +1,18 @@
-"""Pictures of table 4 and figure 2. They need the extra `plots`."""
+"""Pictures of table 4 and figure 2."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from examples.paper.results import Results
+from examples.pictures import BLUE, GREY, GRID, PURPLE, draw
 from examples.published import CHECKPOINT_MEGABYTES, FASTER, SIZE_RATIO
-from intent_adapters.evaluation.plots.canvas import BLUE, GREY, PURPLE, Picture, new_picture
+
+LOOKS = {"large, fine-tuned": (GREY, "D"), "distilled, fine-tuned": (PURPLE, "v"), "distilled, adapter": (BLUE, "o")}
 
 
-def plot_figure_2(results: Results) -> Picture:
+def plot_figure_2(results: Results, file: Path) -> None:
     """Parameters, checkpoint and response time of both encoders, one panel each, the ratio and the paper's above."""
     footprint, response = results.values["footprint"], results.values["response"]
     large, distilled = footprint["large"], footprint["distilled"]
@@ -19,9 +22,9 @@ def plot_figure_2(results: Results) -> Picture:
         ("checkpoint, MB", large["bytes"] / 1e6, distilled["bytes"] / 1e6, SIZE_RATIO),
         ("one sentence on a CPU, ms", one["large"], one["distilled"], 1 - FASTER),
     )
-    with new_picture(9.0, 3.6) as picture:
+    with draw(file, 9.0, 3.6) as figure:
         for place, (title, of_large, of_small, paper) in enumerate(panels, start=1):
-            axes = picture.add_subplot(1, 3, place)
+            axes = figure.add_subplot(1, 3, place)
             bars = axes.bar(["large", "distilled"], [of_large, of_small], color=[GREY, BLUE], width=0.6)
             axes.bar_label(bars, [f"{of_large:.1f}", f"{of_small:.1f}"], padding=2)
             axes.set_title(f"{title}\n{of_small / of_large:.0%} of large (paper {paper:.0%})")
@@ -29,20 +32,14 @@ def plot_figure_2(results: Results) -> Picture:
             axes.set_yticks([])
             axes.set_xlim(-0.7, 1.7)
             axes.spines["left"].set_visible(False)
-    return picture
 
 
-def plot_table_4(results: Results) -> Picture:
+def plot_table_4(results: Results, file: Path) -> None:
     """Megabytes for 1, 50 and 100 agents, logarithmic; the paper's figures as hollow marks."""
     totals = results.values["footprint"]["totals"]
-    looks = {
-        "large, fine-tuned": (GREY, "D"),
-        "distilled, fine-tuned": (PURPLE, "v"),
-        "distilled, adapter": (BLUE, "o"),
-    }
-    with new_picture(7.6, 4.2) as picture:
-        axes = picture.add_subplot()
-        for name, (colour, marker) in looks.items():
+    with draw(file, 7.6, 4.2) as figure:
+        axes = figure.add_subplot()
+        for name, (colour, marker) in LOOKS.items():
             counts = [int(count) for count in totals[name]]
             ours = [total / 1e6 for total in totals[name].values()]
             paper = [CHECKPOINT_MEGABYTES[name][count] for count in counts]
@@ -58,7 +55,6 @@ def plot_table_4(results: Results) -> Picture:
         axes.set_xlim(-4, 122)
         axes.set_xlabel("agents")
         axes.set_ylabel("on disk")
-        axes.grid(color="#EEEEEE")
+        axes.grid(color=GRID)
         axes.set_title("Encoders and agents on disk, from saved folders")
-        picture.legend(loc="outside right center")
-    return picture
+        figure.legend(loc="outside right center")

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from examples.paper.significance import Difference, compare_pairs
-from examples.paper.track import Track
+from examples.paper.claims import CLAIMS, Claim, Difference, compare_pairs
+from examples.paper.tracks import Track
 from intent_adapters.errors import DataError
-from intent_adapters.evaluation.repetition import Repeated
+from intent_adapters.evaluation import Repeated
 
 FORMAT = 1
 
@@ -29,12 +29,7 @@ class Results:
 
     @staticmethod
     def of_cells(track: Track, cells: Sequence[Mapping[str, Any]]) -> Results:
-        """Gather cells.
-
-        Args:
-            track: The track.
-            cells: Their results.
-        """
+        """Gather what `run` gave for each cell."""
         accuracy: dict[str, dict[str, dict[str, float]]] = {}
         seconds: dict[str, dict[str, dict[str, float]]] = {}
         sizes: dict[str, dict[str, int]] = {}
@@ -70,9 +65,9 @@ class Results:
         try:
             values = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise DataError(f"{file} cannot be read as results of `reproduce`: {error}") from error
+            raise DataError(f"{file} cannot be read as results of the paper's tables: {error}") from error
         if not isinstance(values, dict) or values.get("format") != FORMAT or "track" not in values:
-            raise DataError(f"{file} holds no results of `reproduce` in format {FORMAT}")
+            raise DataError(f"{file} holds no results of the paper's tables in format {FORMAT}")
         return Results(values)
 
     def write(self, file: Path) -> None:
@@ -94,22 +89,27 @@ class Results:
         return next(found["domain"] for found in self.values["columns"] if found["name"] == column)
 
     def accuracy(self, column: str, system: str) -> Repeated | None:
-        """Accuracy in [0, 1] of a system by repetition; None if it was not run."""
+        """Accuracy in [0, 1] of a row by repetition; None if it was not run."""
         found = self._by_repetition(column, system)
         return Repeated(tuple(found.values())) if found else None
 
+    def check_claims(self, column: str) -> list[tuple[Claim, Difference]]:
+        """The claims of which both rows were run on a column, with what came of them."""
+        tested = [(claim, self.difference(column, claim.better, claim.worse)) for claim in CLAIMS]
+        return [(claim, difference) for claim, difference in tested if difference is not None]
+
     def difference(self, column: str, first: str, second: str) -> Difference | None:
-        """One system against another on the repetitions that both have; None if there are none."""
+        """One row against another on the repetitions that both have; None if there are none."""
         one, other = self.on_both(column, first, second)
         return compare_pairs(one, other) if one else None
 
     def kept(self, column: str, small: str, large: str) -> float | None:
-        """Accuracy of one system as a share of another's, over the repetitions that both have."""
+        """Accuracy of one row as a share of another's, over the repetitions that both have."""
         one, other = self.on_both(column, small, large)
         return sum(one) / sum(other) if one else None
 
     def on_both(self, column: str, first: str, second: str) -> tuple[list[float], list[float]]:
-        """Accuracies in [0, 1] of two systems on the repetitions that both have; empty if there are none."""
+        """Accuracies in [0, 1] of two rows on the repetitions that both have; empty if there are none."""
         one, other = self._by_repetition(column, first), self._by_repetition(column, second)
         both = [repetition for repetition in one if repetition in other]
         return [one[repetition] for repetition in both], [other[repetition] for repetition in both]

@@ -20,7 +20,7 @@ stage 2 distils from each."""
 
 
 @dataclass(frozen=True)
-class System:
+class TableRow:
     """One row.
 
     Attributes:
@@ -41,35 +41,23 @@ class System:
         return f"{ROLES[self.role]}{self.note}"
 
 
-def _both(role: Role) -> dict[str, System]:
-    return {
-        role: System(role, "adapter", metric=False, note=""),
-        f"{role}-metric": System(role, "adapter", metric=True, note=" + metric"),
-    }
-
-
-SYSTEMS: Mapping[str, System] = {
-    **_both("large-plm"),
-    **_both("large-se"),
-    **_both("distilled-plm"),
-    **_both("distilled-se"),
-    "large-se-tuned": System("large-se", "full", metric=True, note=", fine-tuned"),
-    "distilled-se-tuned": System("distilled-se", "full", metric=True, note=", fine-tuned"),
-    "distilled-se-probe": System("distilled-se", "probe", metric=False, note=", logistic regression"),
-    "distilled-se-setfit": System("distilled-se", "setfit", metric=False, note=", SetFit"),
+ROWS: Mapping[str, TableRow] = {
+    "large-plm": TableRow("large-plm", "adapter", metric=False, note=""),
+    "large-plm-metric": TableRow("large-plm", "adapter", metric=True, note=" + metric"),
+    "large-se": TableRow("large-se", "adapter", metric=False, note=""),
+    "large-se-metric": TableRow("large-se", "adapter", metric=True, note=" + metric"),
+    "distilled-plm": TableRow("distilled-plm", "adapter", metric=False, note=""),
+    "distilled-plm-metric": TableRow("distilled-plm", "adapter", metric=True, note=" + metric"),
+    "distilled-se": TableRow("distilled-se", "adapter", metric=False, note=""),
+    "distilled-se-metric": TableRow("distilled-se", "adapter", metric=True, note=" + metric"),
+    "large-se-tuned": TableRow("large-se", "full", metric=True, note=", fine-tuned"),
+    "distilled-se-tuned": TableRow("distilled-se", "full", metric=True, note=", fine-tuned"),
+    "distilled-se-probe": TableRow("distilled-se", "probe", metric=False, note=", logistic regression"),
+    "distilled-se-setfit": TableRow("distilled-se", "setfit", metric=False, note=", SetFit"),
 }
 """All rows by name: the eight of table 2, the fine-tuned ones of table 3, and two that the paper lacks."""
 
-TABLE_2 = (
-    "large-plm",
-    "large-plm-metric",
-    "large-se",
-    "large-se-metric",
-    "distilled-plm",
-    "distilled-plm-metric",
-    "distilled-se",
-    "distilled-se-metric",
-)
+TABLE_2 = tuple(ROWS)[:8]
 TABLE_3 = (
     "large-se-tuned",
     "large-se-metric",

@@ -11,9 +11,7 @@ import torch
 from datasets import Dataset
 from sentence_transformers import SentenceTransformer
 from sklearn.linear_model import LogisticRegression
-
-from intent_adapters.errors import MissingExtraError
-from intent_adapters.training.randomness import own_randomness
+from transformers import ProgressCallback, set_seed
 
 ITERATIONS = 20
 """Pairs of one meaning, and as many of two, that SetFit makes of each row: all pairs of hundreds of intents would take
@@ -28,30 +26,20 @@ def has_setfit() -> bool:
 def run_setfit(encoder: str, train: Dataset, test: Dataset, seed: int, device: str | None) -> tuple[float, float]:
     """Train SetFit with its own defaults but the number of pairs, and test it.
 
-    Args:
-        encoder: Hub id or folder of the body.
-        train: Rows to train on.
-        test: Rows to test on.
-        seed: Of the training, and of the order of the rows: SetFit shuffles with a seed of its own.
-        device: As in PyTorch.
+    The seed is that of the training, and of the order of the rows: SetFit shuffles with a seed of its own.
 
     Returns:
         Accuracy in [0, 1], and seconds of training.
-
-    Raises:
-        MissingExtraError: SetFit is not installed.
     """
-    if not has_setfit():
-        raise MissingExtraError("The rows of SetFit need their extra: pip install 'intent-adapters[reproduce]'")
-    from setfit import SetFitModel, Trainer, TrainingArguments
-    from transformers import ProgressCallback
+    from setfit import SetFitModel, Trainer, TrainingArguments  # the only row that needs it
 
     rows = list(zip(train["text"][:], train["label"][:], strict=True))
     random.Random(seed).shuffle(rows)
     numbers = {label: number for number, label in enumerate(sorted({label for _, label in rows}))}
     body = SentenceTransformer(encoder, device=device).float()
     on_gpu = body.device.type == "cuda"
-    with own_randomness(seed), tempfile.TemporaryDirectory() as folder:
+    set_seed(seed)
+    with tempfile.TemporaryDirectory() as folder:
         model = SetFitModel(model_body=body, model_head=LogisticRegression(max_iter=1000))
         settings = TrainingArguments(
             output_dir=folder,

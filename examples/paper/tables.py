@@ -1,14 +1,16 @@
-"""The paper's tables with our figures beside its own, as plain cells."""
+"""The paper's tables with our figures beside its own, and a page that is filled with them."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
-from examples.benchmark.tables import NOTHING, Table
-from examples.paper.claims import check_claims
 from examples.paper.results import Results
-from examples.paper.systems import SYSTEMS, TABLE_2, TABLE_3
+from examples.paper.rows import ROWS, TABLE_2, TABLE_3
 from examples.published import CHECKPOINT_MEGABYTES, IT_ACCURACY
+from examples.tables import NOTHING, Table
+from intent_adapters.errors import DataError
 
 SMALL, LARGE = "distilled-se-metric", "large-se-metric"
 
@@ -31,7 +33,7 @@ def claims_table(results: Results) -> Table:
         left=2,
     )
     for column in results.columns:
-        for claim, found in check_claims(results, column):
+        for claim, found in results.check_claims(column):
             holds = {"better": "holds", "worse": "the other way round"}.get(found.verdict, found.verdict)
             draws = str(found.repetitions)
             table.rows.append((claim.words, column, draws, f"{found.points:+.2f}", f"{found.p:.3f}", holds))
@@ -75,22 +77,55 @@ def figure_2(results: Results) -> Table:
     return table
 
 
-def _accuracies(title: str, results: Results, systems: tuple[str, ...]) -> Table:
+def _accuracies(title: str, results: Results, names: tuple[str, ...]) -> Table:
     heads: list[str] = []
     for column in results.columns:
         heads += [column, f"paper, {results.domain(column)}"] if results.domain(column) else [column]
     table = Table(title, ("system", *heads))
-    for system in systems:
+    for name in names:
         cells: list[str] = []
         for column in results.columns:
-            found = results.accuracy(column, system)
+            found = results.accuracy(column, name)
             cells.append(NOTHING if found is None else _accuracy(found.mean, found.spread, len(found.values)))
             if results.domain(column):
-                cells.append(f"{IT_ACCURACY[system]:.2f}" if system in IT_ACCURACY else NOTHING)
-        if any(results.accuracy(column, system) for column in results.columns):
-            table.rows.append((SYSTEMS[system].title, *cells))
+                cells.append(f"{IT_ACCURACY[name]:.2f}" if name in IT_ACCURACY else NOTHING)
+        if any(results.accuracy(column, name) for column in results.columns):
+            table.rows.append((ROWS[name].title, *cells))
     return table
 
 
 def _accuracy(mean: float, spread: float, repetitions: int) -> str:
     return f"{100 * mean:.2f} ± {100 * spread:.2f}" if repetitions > 1 else f"{100 * mean:.2f}"
+
+
+TABLES: Mapping[str, Callable[[Results], Table]] = {
+    "table2": table_2,
+    "table3": table_3,
+    "table4": table_4,
+    "figure2": figure_2,
+    "claims": claims_table,
+    "kept": kept_table,
+}
+
+BLOCK = re.compile(r"(<!-- (\w+) of ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def fill_page(page: str, results: Sequence[Results]) -> str:
+    """Put tables between the marks `<!-- table2 of TRACK -->` and `<!-- end -->` of a Markdown page.
+
+    Marks of tracks that are not among the results stay as they are.
+
+    Raises:
+        DataError: A mark names no table.
+    """
+    tracks = {found.values["track"]: found for found in results}
+
+    def block(match: re.Match[str]) -> str:
+        start, table, track, end = match.groups()
+        if table not in TABLES:
+            raise DataError(f"the page asks for {table!r}; the tables are {', '.join(TABLES)}")
+        if track not in tracks:
+            return match.group(0)
+        return f"{start}\n{TABLES[table](tracks[track]).markdown()}\n\n{end}"
+
+    return BLOCK.sub(block, page)

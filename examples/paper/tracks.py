@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from examples.paper.systems import ROLES, SYSTEMS, Role
+from examples.paper.rows import ROLES, ROWS, Role
 from intent_adapters.errors import ConfigError
 
 SHIPPED = Path(__file__).with_name("tracks")
@@ -149,24 +149,18 @@ class Track:
     repetitions: int = 10
 
     @property
-    def systems(self) -> list[str]:
+    def rows(self) -> list[str]:
         """The rows that its encoders allow."""
-        return [name for name, system in SYSTEMS.items() if system.role in self.encoders]
+        return [name for name, row in ROWS.items() if row.role in self.encoders]
 
 
 def shipped_tracks() -> list[str]:
-    """Names of the tracks that come with the package."""
+    """Names of the tracks in `tracks/`."""
     return sorted(file.name.removesuffix(".toml") for file in SHIPPED.iterdir() if file.name.endswith(".toml"))
 
 
 def read_track(source: str | Path) -> Track:
-    """Read a track.
-
-    Args:
-        source: The name of a shipped one, or a TOML file; see those of the package for the form.
-
-    Returns:
-        The track.
+    """Read a track by the name of one in `tracks/`, or from a TOML file.
 
     Raises:
         ConfigError: There is no such track, or it says something that makes no sense.
@@ -176,7 +170,9 @@ def read_track(source: str | Path) -> Track:
     elif Path(source).is_file():
         name, text = Path(source).stem, Path(source).read_text(encoding="utf-8")
     else:
-        raise ConfigError(f"{str(source)!r} is no TOML file and none of the tracks {', '.join(shipped_tracks())}")
+        raise ConfigError(
+            f"{str(source)!r} is neither a TOML file nor one of the tracks {', '.join(shipped_tracks())}"
+        )
     try:
         return _track(name, tomllib.loads(text))
     except (tomllib.TOMLDecodeError, ConfigError) as error:

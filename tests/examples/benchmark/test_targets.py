@@ -20,7 +20,6 @@ def results(*timings: dict[str, Any], **values: Any) -> Results:
     }
     settings = {"threads": [1, 2], "cases": ["one", "batch-1", "batch-8", "batch-64"]}
     defaults: dict[str, Any] = {
-        "complete": True,
         "systems": systems,
         "settings": settings,
         "loading": {},

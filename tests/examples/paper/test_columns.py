@@ -7,7 +7,7 @@ import json
 import pytest
 
 from examples.paper.columns import digest, draw
-from examples.paper.track import Column, read_track
+from examples.paper.tracks import Column, read_track
 from intent_adapters.errors import ConfigError, DataError
 from tests.support.shared import shared_path
 

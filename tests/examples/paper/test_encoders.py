@@ -7,11 +7,10 @@ import json
 import pytest
 from sentence_transformers import SentenceTransformer
 
-from examples.paper.encoders import MADE, Encoders, read_texts
-from examples.paper.systems import ROLES
-from examples.paper.track import read_track
+from examples.paper.encoders import CHECKPOINTS, MADE, Encoders, read_texts
+from examples.paper.rows import ROLES
+from examples.paper.tracks import read_track
 from intent_adapters.errors import DataError
-from intent_adapters.training.checkpoints import CHECKPOINTS
 
 
 @pytest.fixture

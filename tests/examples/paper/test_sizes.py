@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from examples.paper.footprint import measure_footprint
-from examples.paper.response import measure_response
+from examples.paper.sizes import measure_footprint, measure_response
 from tests.support.tiny import tiny_base
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from examples.paper.claims import check_claims
-from examples.paper.page import fill_page
 from examples.paper.results import Results
-from examples.paper.systems import SYSTEMS
-from examples.paper.tables import claims_table, figure_2, kept_table, table_2, table_3, table_4
-from examples.paper.track import read_track
+from examples.paper.rows import ROWS
+from examples.paper.tables import claims_table, figure_2, fill_page, kept_table, table_2, table_3, table_4
+from examples.paper.tracks import read_track
 from intent_adapters.errors import DataError
 from tests.examples.paper.conftest import TRACK
 
@@ -43,7 +41,7 @@ def results(tmp_path):
             "test": 9,
             "machine": "a machine",
         }
-        for number, name in enumerate(SYSTEMS)
+        for number, name in enumerate(ROWS)
         for repetition in range(2 if "setfit" in name else 10)
     ]
     return Results.of_cells(read_track(file), cells).extended(footprint=FOOTPRINT, response=RESPONSE)
@@ -70,10 +68,10 @@ def test_systems_that_were_not_run_have_no_row(results):
 
 
 def test_claims_are_tested_on_the_repetitions_that_both_have(results):
-    found = {claim.better: difference for claim, difference in check_claims(results, "clinic")}
+    found = {claim.better: difference for claim, difference in results.check_claims("clinic")}
     assert found["large-se"].verdict == "better"
     against_setfit = next(
-        difference for claim, difference in check_claims(results, "clinic") if claim.worse.endswith("setfit")
+        difference for claim, difference in results.check_claims("clinic") if claim.worse.endswith("setfit")
     )
     assert against_setfit.repetitions == 2
     assert against_setfit.verdict == "too few to tell"
@@ -138,4 +136,5 @@ def test_other_files_are_refused(tmp_path, content):
 def test_pictures_are_drawn(results, tmp_path):
     plots = pytest.importorskip("examples.paper.plots")
     for plot in (plots.plot_table_4, plots.plot_figure_2):
-        assert plot(results).write(tmp_path / "picture.png").stat().st_size > 10_000
+        plot(results, tmp_path / "pictures" / "picture.png")
+        assert (tmp_path / "pictures" / "picture.png").stat().st_size > 10_000

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from examples.paper.significance import compare_pairs
+from examples.paper.claims import compare_pairs
 
 
 def slow_p(first, second):

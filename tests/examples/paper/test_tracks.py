@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from examples.paper.systems import SYSTEMS, TABLE_2, TABLE_3
-from examples.paper.track import Distilled, Given, Pretrained, read_track, shipped_tracks
+from examples.paper.rows import ROWS, TABLE_2, TABLE_3
+from examples.paper.tracks import Distilled, Given, Pretrained, read_track, shipped_tracks
 from intent_adapters.errors import ConfigError
 from intent_adapters.training.pair_training import PairTraining
 from intent_adapters.training.pretraining import MaskedTraining
@@ -26,16 +26,16 @@ def test_every_shipped_track_has_settings_that_training_takes(name):
 
 def test_the_tracks_from_scratch_have_all_rows_of_table_2():
     for name in ("korean-scratch", "paper"):
-        assert set(TABLE_2) <= set(read_track(name).systems)
+        assert set(TABLE_2) <= set(read_track(name).rows)
 
 
 def test_every_row_of_the_tables_is_a_system():
-    assert set(TABLE_2) | set(TABLE_3) == set(SYSTEMS)
-    assert len({system.title for system in SYSTEMS.values()}) == len(SYSTEMS)
+    assert set(TABLE_2) | set(TABLE_3) == set(ROWS)
+    assert len({row.title for row in ROWS.values()}) == len(ROWS)
 
 
 def test_a_track_without_language_model_has_no_rows_for_it(tmp_path):
-    assert not [name for name in read_track("english").systems if "plm" in name]
+    assert not [name for name in read_track("english").rows if "plm" in name]
 
 
 def test_a_file_is_read_with_its_recipes(track_file):
