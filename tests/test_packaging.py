@@ -48,17 +48,12 @@ def imported(path: Path) -> Iterator[str]:
                 yield canonicalize_name(ELSEWHERE.get(top, top))
 
 
-# The benchmark's workers run in environments of the systems that they measure.
-FILES = [
-    pytest.param(path, id=str(path.relative_to(ROOT)))
-    for path in sorted(ROOT.glob("intent_adapters/**/*.py"))
-    if path.parent.name != "workers"
-]
+FILES = [pytest.param(path, id=str(path.relative_to(ROOT))) for path in sorted(ROOT.glob("intent_adapters/**/*.py"))]
 
 
 @pytest.mark.parametrize("path", FILES)
 def test_every_library_that_is_imported_is_a_declared_one(path: Path):
-    assert set(imported(path)) <= needs("cli", "export", "plots", "reproduce")
+    assert set(imported(path)) <= needs("cli", "export", "plots")
 
 
 def test_the_names_of_modules_belong_to_the_libraries_that_are_declared():
