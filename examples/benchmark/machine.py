@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
-PACKAGES = (
+PACKAGES = [
     "torch",
     "onnxruntime",
     "transformers",
@@ -19,7 +19,7 @@ PACKAGES = (
     "scikit-learn",
     "tokenizers",
     "numpy",
-)
+]
 
 
 def describe_machine() -> dict[str, object]:

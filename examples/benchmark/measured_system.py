@@ -43,35 +43,22 @@ class Disk:
 
 @dataclass(frozen=True)
 class Plan:
-    """What all processes of one run must know.
+    """What all processes of one run must know."""
 
-    Attributes:
-        base: Folder of the small encoder.
-        work: Folder for the files of this run.
-        texts: Utterances of exactly `tokens` tokens of the base's tokenizer, special ones included.
-        large: Folder of the large encoder, if it is to be measured.
-        large_texts: The same for the large encoder's tokenizer.
-        adapters: Folders of our adapters to take in place of random ones, in turn.
-        pythons: Interpreters of the environments of peers, by name.
-        tokens: Tokens of an utterance.
-        agents: Agents in memory while times are taken.
-        labels: Intents of each random agent.
-        batch: Utterances of a batch.
-        seed: Of the random agents and of the order of the systems.
-    """
-
-    base: str
-    work: str
+    base: str  # folder of the small encoder
+    work: str  # folder for the files of this run
+    # utterances of exactly `tokens` tokens of the base's tokenizer, special ones included
     texts: list[str] = field(default_factory=list)
-    large: str | None = None
-    large_texts: list[str] = field(default_factory=list)
+    large: str | None = None  # folder of the large encoder, if it is to be measured
+    large_texts: list[str] = field(default_factory=list)  # the same for the large encoder's tokenizer
+    # folders of our adapters to take in place of random ones, in turn
     adapters: list[str] = field(default_factory=list)
-    pythons: dict[str, str] = field(default_factory=dict)
-    tokens: int = 16
-    agents: int = 64
-    labels: int = 77
-    batch: int = 64
-    seed: int = 0
+    pythons: dict[str, str] = field(default_factory=dict)  # interpreters of the environments of peers, by name
+    tokens: int = 16  # tokens of an utterance
+    agents: int = 64  # agents in memory while times are taken
+    labels: int = 77  # intents of each random agent
+    batch: int = 64  # utterances of a batch
+    seed: int = 0  # of the random agents and of the order of the systems
 
     @property
     def cases(self) -> list[Case]:
@@ -81,21 +68,14 @@ class Plan:
 
 
 class MeasuredSystem(ABC):
-    """Something whose calls are timed. Made in a fresh process; any method may raise `NotMeasurable`.
+    """Something whose calls are timed. Made in a fresh process; any method may raise `NotMeasurable`."""
 
-    Attributes:
-        name: Of the system in the results.
-        title: Of the system in tables.
-        reference: Name of the bare encoder that it is compared with; None if it is one itself.
-        most_loads: Agents to load at most where loading is measured; 0 for what has none to load.
-        note: What a reader of its figures must know.
-    """
-
-    name: ClassVar[str]
-    title: ClassVar[str]
+    name: ClassVar[str]  # of the system in the results
+    title: ClassVar[str]  # of the system in tables
+    # name of the bare encoder that it is compared with; None if it is one itself
     reference: ClassVar[str | None] = None
-    most_loads: ClassVar[int] = 0
-    note: ClassVar[str | None] = None
+    most_loads: ClassVar[int] = 0  # agents to load at most where loading is measured; 0 for what has none to load
+    note: ClassVar[str | None] = None  # what a reader of its figures must know
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan

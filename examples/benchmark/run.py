@@ -42,35 +42,20 @@ PATH = re.compile(r"(?<![\w:/])(?:/[^/\s'\"]+)+/([^/\s'\"]+)")
 
 @dataclass(frozen=True)
 class Settings:
-    """What to measure, and how long.
+    """What to measure, and how long."""
 
-    Attributes:
-        base: Folder of the small encoder.
-        large: Folder of the large encoder; None leaves it out.
-        adapters: Folders of our adapters to time in place of random ones.
-        pythons: Interpreters of the environments of peers, by name.
-        systems: Which systems, of `SYSTEMS`.
-        threads: Numbers of threads, one process each.
-        rounds: How often each system has its turn.
-        slice_seconds: How long a turn goes on, at least one call.
-        loads: Agents to load at most where loading is measured.
-        budget_seconds: Seconds for loading agents into one system.
-        seed: Of the random agents and of the order of turns.
-        quick: Whether it was cut short by `shortened`.
-    """
-
-    base: str
-    large: str | None = None
-    adapters: Sequence[str] = ()
-    pythons: Mapping[str, str] = field(default_factory=dict)
-    systems: Sequence[str] = tuple(SYSTEMS)
-    threads: Sequence[int] = (1, 2)
-    rounds: int = 10
-    slice_seconds: float = 0.15
-    loads: int = 1000
-    budget_seconds: float = 15.0
-    seed: int = 0
-    quick: bool = False
+    base: str  # folder of the small encoder
+    large: str | None = None  # folder of the large encoder; None leaves it out
+    adapters: Sequence[str] = ()  # folders of our adapters to time in place of random ones
+    pythons: Mapping[str, str] = field(default_factory=dict)  # interpreters of the environments of peers, by name
+    systems: Sequence[str] = tuple(SYSTEMS)  # which systems, of `SYSTEMS`
+    threads: Sequence[int] = (1, 2)  # numbers of threads, one process each
+    rounds: int = 10  # how often each system has its turn
+    slice_seconds: float = 0.15  # how long a turn goes on, at least one call
+    loads: int = 1000  # agents to load at most where loading is measured
+    budget_seconds: float = 15.0  # seconds for loading agents into one system
+    seed: int = 0  # of the random agents and of the order of turns
+    quick: bool = False  # whether it was cut short by `shortened`
 
     def shortened(self) -> Settings:
         """The same in about a minute: good for seeing that it runs, not for figures."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from examples.benchmark.figures import LOAD_WINDOWS
@@ -26,70 +26,62 @@ PAPER_DISK_MEGABYTES = 1290
 
 @dataclass(frozen=True)
 class Target:
-    """One promise, measured once or several times, as for each number of threads.
+    """One promise, measured once or several times, as for each number of threads."""
 
-    Attributes:
-        name: What is measured.
-        wanted: The target, for people.
-        measured: The figures, for people; None if nothing was measured.
-        reached: Whether every figure reaches it; None if that is unknown because some or all were not measured.
-    """
-
-    name: str
-    wanted: str
-    measured: str | None
+    name: str  # what is measured
+    wanted: str  # the target, for people
+    measured: str | None  # the figures, for people; None if nothing was measured
+    # whether every figure reaches it; None if that is unknown because some or all were not measured
     reached: bool | None
 
 
 def targets(results: Results) -> list[Target]:
     """All targets, those that a run did not measure included."""
-    return [*_one_utterance(results), *_batches(results), *_peers(results), *_loading(results), *_disk(results)]
-
-
-def _one_utterance(results: Results) -> Iterator[Target]:
-    name = f"one utterance, {results.title(FASTEST)}"
-    bare = [results.to_bare(threads, FASTEST, "one") for threads in results.threads]
-    large = [results.to_large(threads, FASTEST, "one") for threads in results.threads]
-    yield _target(f"{name}: times the bare encoder, {_on(results)}", _medians(bare), at_most=ONE_TO_BARE)
-    of_large = f"{name}: share of the large model's time, {_on(results)}; the paper has {PAPER_ONE_TO_LARGE}"
-    yield _target(of_large, _medians(large), at_most=ONE_TO_LARGE, digits=3)
-
-
-def _batches(results: Results) -> Iterator[Target]:
+    title, threads = results.title, results.threads
+    on = f"{' / '.join(map(str, threads))} thread{'s' if threads != [1] else ''}"
+    one = f"one utterance, {title(FASTEST)}"
+    to_bare = {
+        (system, case): _medians(results.to_bare(count, system, case) for count in threads)
+        for case in ("one", *BATCH_TO_BARE)
+        for system in OURS
+    }
+    to_large = _medians(results.to_large(count, FASTEST, "one") for count in threads)
+    share = f"{one}: share of the large model's time, {on}; the paper has {PAPER_ONE_TO_LARGE}"
+    found = [
+        _target(f"{one}: times the bare encoder, {on}", to_bare[FASTEST, "one"], at_most=ONE_TO_BARE),
+        _target(share, to_large, at_most=ONE_TO_LARGE, digits=3),
+    ]
     for case, wanted in BATCH_TO_BARE.items():
         agents = case.removeprefix("batch-")
-        for system in OURS:
-            found = [results.to_bare(threads, system, case) for threads in results.threads]
-            name = f"batch to {agents} agent{'s' if agents != '1' else ''}, {results.title(system)}"
-            yield _target(f"{name}: times the bare encoder, {_on(results)}", _medians(found), at_most=wanted)
-
-
-def _peers(results: Results) -> Iterator[Target]:
+        to = f"batch to {agents} agent{'s' if agents != '1' else ''}"
+        found += [
+            _target(f"{to}, {title(system)}: times the bare encoder, {on}", to_bare[system, case], at_most=wanted)
+            for system in OURS
+        ]
     for peer in ADAPTER_PEERS:
-        found = [results.to_system(threads, peer, FASTEST, "batch-64") for threads in results.threads]
-        name = f"batch to 64 agents, {results.title(FASTEST)}: times as fast as {results.title(peer)}"
-        yield _target(f"{name}, {_on(results)}", _medians(found), at_least=TIMES_AS_FAST)
-
-
-def _loading(results: Results) -> Iterator[Target]:
+        times = _medians(results.to_system(count, peer, FASTEST, "batch-64") for count in threads)
+        name = f"batch to 64 agents, {title(FASTEST)}: times as fast as {title(peer)}, {on}"
+        found.append(_target(name, times, at_least=TIMES_AS_FAST))
     for system in (OURS[0], FASTEST):
-        found = results.values["loading"].get(system, {}).get("milliseconds", {})
-        name = f"loading an agent, {results.title(system)}: the 1st / 64th / 1,000th"
-        figures = [found.get(str(place)) for place in LOAD_WINDOWS]
-        yield _target(name, figures, at_most=LOAD_MILLISECONDS, unit=" ms")
+        loads = results.values["loading"].get(system, {}).get("milliseconds", {})
+        name = f"loading an agent, {title(system)}: the 1st / 64th / 1,000th"
+        figures = [loads.get(str(place)) for place in LOAD_WINDOWS]
+        found.append(_target(name, figures, at_most=LOAD_MILLISECONDS, unit=" ms"))
+    return [*found, _disk(results)]
 
 
-def _disk(results: Results) -> Iterator[Target]:
+def _disk(results: Results) -> Target:
+    """One of the two bases is enough."""
     found = [results.values["disk"].get(system) for system in SMALL_BASES]
     figures = [None if sizes is None else sizes["totals"][str(DISK_AGENTS)] / 1e6 for sizes in found]
     bases = " / ".join(results.title(system) for system in SMALL_BASES)
     name = f"disk, base and {DISK_AGENTS} agents, one of {bases}; the paper has {PAPER_DISK_MEGABYTES} MB"
-    every = _target(name, figures, at_most=DISK_MEGABYTES, unit=" MB", digits=1)
     best = min((figure for figure in figures if figure is not None), default=None)
-    yield replace(every, reached=None if best is None else best <= DISK_MEGABYTES)
+    every = _target(name, figures, at_most=DISK_MEGABYTES, unit=" MB", digits=1)
+    return replace(every, reached=None if best is None else best <= DISK_MEGABYTES)
 
 
-def _medians(found: Sequence[Mapping[str, float] | None]) -> list[float | None]:
+def _medians(found: Iterable[Mapping[str, float] | None]) -> list[float | None]:
     return [None if figure is None else figure["median"] for figure in found]
 
 
@@ -108,8 +100,3 @@ def _target(
     shown = " / ".join("-" if figure is None else f"{figure:.{digits}f}" for figure in figures)
     unknown = kept and len(known) < len(figures)
     return Target(name, wanted, f"{shown}{unit}" if known else None, None if unknown else kept)
-
-
-def _on(results: Results) -> str:
-    counts = " / ".join(map(str, results.threads))
-    return f"{counts} thread{'s' if counts != '1' else ''}"

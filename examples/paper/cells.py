@@ -32,36 +32,22 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Cell:
-    """What is trained and measured.
+    """What is trained and measured."""
 
-    Attributes:
-        row: Its name in `ROWS`.
-        column: The column.
-        repetition: Seed of the draw and of the training.
-    """
-
-    row: str
-    column: Column
-    repetition: int
+    row: str  # its name in `ROWS`
+    column: Column  # the column
+    repetition: int  # seed of the draw and of the training
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What cells are trained with.
+    """What cells are trained with."""
 
-    Attributes:
-        data: The data folder.
-        encoders: Folder or Hub id of each encoder, by role.
-        digests: What each encoder is, by role: part of a cell's key.
-        cells: Folder of the results.
-        device: As in PyTorch; None takes the best there is.
-    """
-
-    data: Path
-    encoders: Mapping[str, str]
-    digests: Mapping[str, str]
-    cells: Path
-    device: str | None = None
+    data: Path  # the data folder
+    encoders: Mapping[str, str]  # folder or Hub id of each encoder, by role
+    digests: Mapping[str, str]  # what each encoder is, by role: part of a cell's key
+    cells: Path  # folder of the results
+    device: str | None = None  # as in PyTorch; None takes the best there is
 
 
 def plan(track: Track, rows: Sequence[str], columns: Sequence[str] | None, repetitions: int) -> list[Cell]:

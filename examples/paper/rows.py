@@ -21,19 +21,12 @@ stage 2 distils from each."""
 
 @dataclass(frozen=True)
 class TableRow:
-    """One row.
+    """One row."""
 
-    Attributes:
-        role: The encoder that it stands on.
-        way: What is trained: an adapter with its head, the whole encoder, logistic regression, or SetFit.
-        metric: Whether the Circle loss is added to cross-entropy.
-        note: What stands behind the encoder's name.
-    """
-
-    role: Role
-    way: Way
-    metric: bool
-    note: str
+    role: Role  # the encoder that it stands on
+    way: Way  # what is trained: an adapter with its head, the whole encoder, logistic regression, or SetFit
+    metric: bool  # whether the Circle loss is added to cross-entropy
+    note: str  # what stands behind the encoder's name
 
     @property
     def title(self) -> str:

@@ -18,66 +18,41 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Given:
-    """An encoder as it is.
+    """An encoder as it is."""
 
-    Attributes:
-        model: Hub id or folder.
-    """
-
-    model: str
+    model: str  # Hub id or folder
 
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A language model pretrained by masked language modelling.
+    """A language model pretrained by masked language modelling."""
 
-    Attributes:
-        texts: Files of texts below the data folder: one text a line, or pairs.
-        tokenizer: Hub id or folder of the tokenizer.
-        architecture: `model_type` of transformers.
-        shape: Settings of its config.
-        training: Settings of `MaskedTraining`.
-    """
-
-    texts: Sequence[str]
-    tokenizer: str
-    architecture: str = "bert"
-    shape: Mapping[str, int] = field(default_factory=dict)
-    training: Mapping[str, Any] = field(default_factory=dict)
+    texts: Sequence[str]  # files of texts below the data folder: one text a line, or pairs
+    tokenizer: str  # Hub id or folder of the tokenizer
+    architecture: str = "bert"  # `model_type` of transformers
+    shape: Mapping[str, int] = field(default_factory=dict)  # settings of its config
+    training: Mapping[str, Any] = field(default_factory=dict)  # settings of `MaskedTraining`
 
 
 @dataclass(frozen=True)
 class Contrastive:
-    """Stage 1 on another encoder of the track.
+    """Stage 1 on another encoder of the track."""
 
-    Attributes:
-        of: Its role.
-        settings: Arguments of `train_encoder`.
-        training: Settings of `PairTraining`.
-    """
-
-    of: Role
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    training: Mapping[str, Any] = field(default_factory=dict)
+    of: Role  # its role
+    settings: Mapping[str, Any] = field(default_factory=dict)  # arguments of `train_encoder`
+    training: Mapping[str, Any] = field(default_factory=dict)  # settings of `PairTraining`
 
 
 @dataclass(frozen=True)
 class Distilled:
-    """Stage 2 from another encoder of the track.
+    """Stage 2 from another encoder of the track."""
 
-    Attributes:
-        of: The teacher's role.
-        layers: Layers of the teacher to start from; 0: random weights, 6 layers x 384.
-        shape: With random weights, settings of the architecture's config that shall differ from those.
-        settings: Arguments of `distill`.
-        training: Settings of `PairTraining`.
-    """
-
-    of: Role
-    layers: int = 0
+    of: Role  # the teacher's role
+    layers: int = 0  # layers of the teacher to start from; 0: random weights, 6 layers x 384
+    # with random weights, settings of the architecture's config that differ from those
     shape: Mapping[str, int] = field(default_factory=dict)
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    training: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)  # arguments of `distill`
+    training: Mapping[str, Any] = field(default_factory=dict)  # settings of `PairTraining`
 
 
 Recipe = Given | Pretrained | Contrastive | Distilled
@@ -92,61 +67,37 @@ RECIPES: Mapping[str, type[Recipe]] = {
 
 @dataclass(frozen=True)
 class Pairs:
-    """The sentence pairs of stages 1 and 2.
+    """The sentence pairs of stages 1 and 2."""
 
-    Attributes:
-        files: Below the data folder.
-        kinds: Kinds to take; all if empty.
-        leave_out: Sources to leave out.
-    """
-
-    files: Sequence[str] = ()
-    kinds: Sequence[str] = ()
-    leave_out: Sequence[str] = ()
+    files: Sequence[str] = ()  # below the data folder
+    kinds: Sequence[str] = ()  # kinds to take; all if empty
+    leave_out: Sequence[str] = ()  # sources to leave out
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the tables: an intent set, drawn from anew in every repetition.
+    """One column of the tables: an intent set, drawn from anew in every repetition."""
 
-    Attributes:
-        name: Its heading.
-        rows: File of the utterances to draw from, below the data folder, or Hub data set.
-        shots: Utterances of each intent to train on.
-        test: File of the test utterances; None: all that were not drawn.
-        draws: Folder of files `seed_N.json` with given draws; None: `few_shot_split` with the repetition as seed.
-        dropped: JSON file whose list "dropped" names intents to leave out.
-        domain: "IT" where the paper has the same column.
-    """
-
-    name: str
-    rows: str
-    shots: int
-    test: str | None = None
+    name: str  # its heading
+    rows: str  # file of the utterances to draw from, below the data folder, or Hub data set
+    shots: int  # utterances of each intent to train on
+    test: str | None = None  # file of the test utterances; None: all that were not drawn
+    # folder of files `seed_N.json` with given draws; None: `few_shot_split` with the repetition as seed
     draws: str | None = None
-    dropped: str | None = None
-    domain: str | None = None
+    dropped: str | None = None  # JSON file whose list "dropped" names intents to leave out
+    domain: str | None = None  # "IT" where the paper has the same column
 
 
 @dataclass(frozen=True)
 class Track:
-    """What one run of the tables is made of.
-
-    Attributes:
-        name: Of the track.
-        title: In words.
-        encoders: How to come by each encoder; roles that are missing have no rows.
-        columns: The columns.
-        pairs: For stages 1 and 2, if the track trains encoders.
-        repetitions: Runs of every cell.
-    """
+    """What one run of the tables is made of."""
 
     name: str
     title: str
-    encoders: Mapping[Role, Recipe]
+    encoders: Mapping[Role, Recipe]  # how to come by each encoder; roles that are missing have no rows
     columns: Sequence[Column]
-    pairs: Pairs = Pairs()
-    repetitions: int = 10
+    pairs: Pairs = Pairs()  # for stages 1 and 2, if the track trains encoders
+    repetitions: int = 10  # runs of every cell
 
     @property
     def rows(self) -> list[str]:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any, ClassVar
+from typing import Any, ClassVar
 
 from examples.benchmark.measured_system import Case, Disk, MeasuredSystem, Plan
 from examples.benchmark.workers.measuring import NotMeasurable
@@ -55,7 +55,7 @@ class Worker:
             NotMeasurable: The worker says so.
             WorkerError: It failed, ended, or sent something else than a reply.
         """
-        requests, replies = self._pipes()
+        requests, replies = self._process.stdin, self._process.stdout
         try:
             requests.write(json.dumps({"call": call, "arguments": arguments}) + "\n")
             requests.flush()
@@ -71,20 +71,14 @@ class Worker:
 
     def close(self) -> None:
         """Let it end; end it if it does not."""
-        requests, replies = self._pipes()
-        requests.close()
+        self._process.stdin.close()
         try:
             self._process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        replies.close()
+        self._process.stdout.close()
         self._copy.cleanup()
-
-    def _pipes(self) -> tuple[IO[str], IO[str]]:
-        if self._process.stdin is None or self._process.stdout is None:
-            raise WorkerError("The worker has no pipes.")
-        return self._process.stdin, self._process.stdout
 
 
 class WorkerSystem(MeasuredSystem):
