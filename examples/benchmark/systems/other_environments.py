@@ -99,7 +99,7 @@ class WorkerSystem(MeasuredSystem):
             python = self.plan.pythons.get(self.name)
             if python is None:
                 raise NotMeasurable(
-                    f"needs an environment of its own ({self.install}): pass --peer {self.name}=/path/to/its/python"
+                    f"needs an environment of its own ({self.install}): pass --peer {self.name}=ITS_PYTHON"
                 )
             try:
                 self._worker = Worker(python, self.module)
