@@ -13,8 +13,6 @@ PACKAGE = Path(__file__).parents[1] / "intent_adapters"
 # From the roof to the ground; rooms of one floor do not know each other.
 FLOORS = (
     {"__init__", "cli"},
-    {"reproduce"},
-    {"benchmark"},
     {"evaluation"},
     {"training"},
     {"model"},
@@ -23,7 +21,7 @@ FLOORS = (
     {"hub", "runtime"},
     {"artifacts"},
     {"bottleneck", "losses", "data"},
-    {"architectures", "environment", "forking", "inputs", "paper", "prediction", "surroundings"},
+    {"architectures", "environment", "forking", "inputs", "prediction", "surroundings"},
     {"errors"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -19,7 +19,6 @@ from intent_adapters.cli import (
     predict,
     pull,
     push,
-    reproduce,
     train,
     train_encoder,
 )
@@ -38,7 +37,6 @@ app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate_command)
 app.command("compare", epilog=compare.EXAMPLES)(compare.compare_command)
 app.command("export", epilog=export.EXAMPLES)(export.export_command)
 app.command("benchmark", epilog=benchmark.EXAMPLES)(benchmark.benchmark_command)
-app.command("reproduce", epilog=reproduce.EXAMPLES)(reproduce.reproduce_command)
 app.command("info", epilog=info.EXAMPLES)(info.info_command)
 app.command("train-encoder", epilog=train_encoder.EXAMPLES)(train_encoder.train_encoder_command)
 app.command("distill", epilog=distill.EXAMPLES)(distill.distill_command)

@@ -2,146 +2,159 @@
 
 from __future__ import annotations
 
+import os
+import time
+from collections.abc import Callable
+from itertools import cycle, islice
 from pathlib import Path
-from typing import Annotated
+from statistics import median, quantiles
+from typing import Annotated, Any
 
+import torch
 import typer
 
-from intent_adapters.benchmark import SYSTEMS, Results, Settings, benchmark
-from intent_adapters.benchmark.page import picture_folder, write_page
-from intent_adapters.benchmark.tables import all_tables, target_table
-from intent_adapters.cli.console import err, examples, print_cells
+from intent_adapters.cli.console import examples, facts_table, out, print_json, working
+from intent_adapters.cli.loading import name_and_source
+from intent_adapters.cli.options import Backend, Device, Json, RequiredBase
+from intent_adapters.data import read_texts
+from intent_adapters.model import IntentModel
+from intent_adapters.runtime.onnx import Precision
 
-Base = Annotated[str | None, typer.Option("--base", "-b", help="Folder of the small encoder.", show_default=False)]
-Large = Annotated[
-    str | None, typer.Option("--large", help="Folder of the large encoder to compare with.", show_default="none")
-]
-Given = Annotated[
-    list[str] | None,
-    typer.Option("--adapter", "-a", help="Folder of an adapter to time; may be repeated.", show_default="random ones"),
-]
-Peers = Annotated[
+Adapters = Annotated[
     list[str] | None,
     typer.Option(
-        "--peer",
-        metavar="NAME=PYTHON",
-        help="Interpreter of the environment in which setfit or adapterhub is installed; may be repeated.",
+        "--adapter",
+        "-a",
+        metavar="[NAME=]ADAPTER",
+        help="Hub id or folder of an adapter; may be given several times.",
         show_default=False,
     ),
 ]
-Systems = Annotated[
-    str | None, typer.Option("--systems", help=f"Any of {', '.join(SYSTEMS)}, by commas.", show_default="all")
-]
-Threads = Annotated[str, typer.Option("--threads", help="Numbers of threads, separated by commas.")]
-Seed = Annotated[int, typer.Option("--seed", help="Of the random adapters and of the order of the systems.")]
-Rounds = Annotated[int | None, typer.Option("--rounds", min=1, help="Turns of each system.", show_default="10")]
-Quick = Annotated[bool, typer.Option("--quick", help="About a minute: to see that it runs, not for figures.")]
-JsonFile = Annotated[
+AdapterFolder = Annotated[
     Path | None,
-    typer.Option(
-        "--json",
-        metavar="FILE",
-        help="Write the results as JSON, after every stage; the same command continues a run that was cut off.",
-        show_default=False,
-    ),
+    typer.Option("--adapter-dir", help="A folder of adapter folders: all of them.", show_default=False, exists=True),
 ]
-Plots = Annotated[
-    Path | None, typer.Option("--plots", metavar="FOLDER", help="Write pictures as PNG.", show_default=False)
+PrecisionOption = Annotated[
+    Precision | None, typer.Option("--precision", help="Which graph of a base in ONNX.", show_default="int8 if there")
 ]
-From = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--from",
-        metavar="FILE",
-        help="Measure nothing, show results written with --json; may be repeated.",
-        show_default=False,
-    ),
+Threads = Annotated[
+    int | None, typer.Option("--threads", min=1, help="Threads of one pass.", show_default="as many as PyTorch takes")
 ]
-Page = Annotated[
+TextsFile = Annotated[
     Path | None,
-    typer.Option("--page", metavar="FILE", help="Write a Markdown page, pictures beside it.", show_default=False),
+    typer.Option("--texts", help="Utterances to ask: one a line, or a data file.", show_default="eight of ours"),
 ]
 
 EXAMPLES = examples(
-    "intent-adapters benchmark --base all-MiniLM-L6-v2 --large all-mpnet-base-v2 --json minilm.json --plots pictures",
-    "intent-adapters benchmark -b BASE --peer setfit=setfit-env/bin/python --peer adapterhub=ah-env/bin/python",
-    "intent-adapters benchmark --from minilm.json --page serving.md",
+    "intent-adapters benchmark --base BASE --adapter agents/clinic --adapter agents/it",
+    "intent-adapters benchmark --base base-int8 --backend onnx --adapter-dir agents --texts log.txt --json",
+)
+
+BATCH = 64
+SECONDS, ROUNDS = 3.0, 10
+"""A measurement ends after so many seconds, if it has had so many rounds."""
+TEXTS = (
+    "can I move my appointment to Thursday?",
+    "예약을 다음 주로 바꾸고 싶어요",
+    "my parcel has not come",
+    "택배가 아직 안 왔어요",
+    "how do I reset my password?",
+    "비밀번호를 잊어버렸어요",
+    "I was charged twice for the same order, please check",
+    "결제가 두 번 됐는데 확인해 주세요",
 )
 
 
 def benchmark_command(
-    base: Base = None,
-    large: Large = None,
-    adapter: Given = None,
-    peer: Peers = None,
-    systems: Systems = None,
-    threads: Threads = "1,2",
-    seed: Seed = 0,
-    rounds: Rounds = None,
-    quick: Quick = False,
-    json_file: JsonFile = None,
-    plots: Plots = None,
-    results_files: From = None,
-    page: Page = None,
+    base: RequiredBase,
+    adapter: Adapters = None,
+    adapter_dir: AdapterFolder = None,
+    backend: Backend = "torch",
+    precision: PrecisionOption = None,
+    threads: Threads = None,
+    device: Device = None,
+    texts: TextsFile = None,
+    json: Json = False,
 ) -> None:
-    """Measure speed, memory and disk side by side with what one would take instead.
+    """Measure how fast your base and your agents answer on this machine, and what they take.
 
-    A system that cannot be run is listed with the reason. SetFit and AdapterHub need environments of their own.
+    The bare encoder, with which a batch is compared, embeds the same texts without any agent, tokenizer included.
     """
-    if bool(base) == bool(results_files):
-        raise typer.BadParameter("give --base to measure, or --from to show results", param_hint="--base")
-    if results_files:
-        runs = [Results.read(file) for file in results_files]
+    sources = [name_and_source(one) for one in adapter or ()]
+    if adapter_dir is not None:
+        sources += [(None, str(config.parent)) for config in sorted(adapter_dir.glob("*/adapter_config.json"))]
+    if not sources:
+        raise typer.BadParameter("give --adapter, or --adapter-dir with adapters in it", param_hint="--adapter")
+    rows = list(TEXTS) if texts is None else read_texts(texts)
+    if threads is not None and backend == "torch":
+        torch.set_num_threads(threads)
+    with working("measuring"):
+        started = time.perf_counter()
+        of_onnx: dict[str, Any] = {"precision": precision, "threads": threads} if backend == "onnx" else {}
+        model = IntentModel.from_pretrained(base, device=device, backend=backend, **of_onnx)
+        seconds = time.perf_counter() - started
+        facts: dict[str, object] = {
+            "base": base,
+            "backend": backend,
+            "threads": threads or torch.get_num_threads(),
+            "agents": len(sources),
+            "base_loading_seconds": seconds,
+            "agent_loading_milliseconds": _loading(model, sources),
+            **_one_by_one(model, rows),
+            **_batch(model, list(islice(cycle(rows), BATCH))),
+            "adapter_bytes": model.stats.bytes,
+            "process_bytes": _process_bytes(),
+        }
+    if json:
+        print_json(facts)
     else:
-        settings = Settings(
-            base=str(base),
-            large=large,
-            adapters=adapter or (),
-            peers=_peers(peer or []),
-            systems=[name.strip() for name in systems.split(",")] if systems else tuple(SYSTEMS),
-            threads=_numbers(threads),
-            seed=seed,
-        )
-        settings = settings.shortened() if quick else settings
-        settings = settings.with_rounds(rounds)
-        runs = [Results(benchmark(settings, lambda stage: err.print(f"{stage} ..."), json_file))]
-    for results in runs:
-        _print_tables(results)
-    _write_pictures(runs, plots, page)
+        shown = {name: f"{value:,.2f}" if isinstance(value, float) else value for name, value in facts.items()}
+        out.print(facts_table(shown, title=f"{base}, this machine"))
 
 
-def _print_tables(results: Results) -> None:
-    for table in (*all_tables(results), target_table(results)):
-        print_cells(table, title=table.title)
+def _loading(model: IntentModel, sources: list[tuple[str | None, str]]) -> float:
+    """Milliseconds to load an agent, each having been loaded before: a download is not what is measured."""
+    again = cycle([(model.load_adapter(source, name=name), source) for name, source in sources])
+
+    def load() -> None:
+        name, source = next(again)
+        model.load_adapter(source, name=name, replace=True)
+
+    [seconds] = _in_turn(load)
+    return 1000 * median(seconds)
 
 
-def _write_pictures(runs: list[Results], plots: Path | None, page: Path | None) -> None:
-    if plots is None and page is None:
-        return
-    # The extra is needed only here.
-    from intent_adapters.benchmark.plots import write_plots
-
-    if plots is not None:
-        for results in runs:
-            write_plots(results, plots if len(runs) == 1 else plots / results.settings["base"])
-    if page is not None:
-        page.parent.mkdir(parents=True, exist_ok=True)
-        pictures = [write_plots(results, page.parent / picture_folder(results)) for results in runs]
-        write_page(page, runs, pictures)
+def _one_by_one(model: IntentModel, rows: list[str]) -> dict[str, float]:
+    texts, agents = cycle(rows), cycle(model.agents)
+    [seconds] = _in_turn(lambda: model.predict(next(texts), next(agents)))
+    p95 = quantiles(seconds, n=20, method="inclusive")[-1]
+    return {"one_utterance_p50_milliseconds": 1000 * median(seconds), "one_utterance_p95_milliseconds": 1000 * p95}
 
 
-def _numbers(threads: str) -> list[int]:
-    try:
-        return [int(count) for count in threads.split(",")]
-    except ValueError:
-        raise typer.BadParameter(f"{threads!r} is no list of whole numbers", param_hint="--threads") from None
+def _batch(model: IntentModel, rows: list[str]) -> dict[str, float]:
+    agents = list(islice(cycle(model.agents), len(rows)))
+    ours, bare = _in_turn(lambda: model.predict(rows, agents), lambda: model.encode(rows))
+    return {
+        f"batch_of_{BATCH}_milliseconds": 1000 * median(ours),
+        f"bare_encoder_batch_of_{BATCH}_milliseconds": 1000 * median(bare),
+        "times_the_bare_encoder": median(one / other for one, other in zip(ours, bare, strict=True)),
+    }
 
 
-def _peers(given: list[str]) -> dict[str, str]:
-    peers = {}
-    for peer in given:
-        name, equals, python = peer.partition("=")
-        if not equals or name not in ("setfit", "adapterhub"):
-            raise typer.BadParameter(f"{peer!r} is not setfit=PYTHON or adapterhub=PYTHON", param_hint="--peer")
-        peers[name] = python
-    return peers
+def _in_turn(*calls: Callable[[], object]) -> list[list[float]]:
+    """Seconds of calls that take turns, so that what disturbs one disturbs all; the first round warms up."""
+    rounds: list[list[float]] = []
+    began = time.perf_counter()
+    while len(rounds) <= ROUNDS or time.perf_counter() - began < SECONDS:
+        rounds.append([])
+        for call in calls:
+            started = time.perf_counter()
+            call()
+            rounds[-1].append(time.perf_counter() - started)
+    return [list(seconds) for seconds in zip(*rounds[1:], strict=True)]
+
+
+def _process_bytes() -> int | None:
+    """What this process takes of the memory; None where the system has no /proc."""
+    statm = Path("/proc/self/statm")
+    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if statm.exists() else None

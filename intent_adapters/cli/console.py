@@ -11,7 +11,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -21,9 +21,6 @@ from transformers.utils import logging as transformers_logging
 from typer.core import TyperGroup
 
 from intent_adapters.errors import AgentError, IntentAdaptersError, IntentAdaptersWarning
-
-if TYPE_CHECKING:  # most commands have no need of it
-    from intent_adapters.benchmark.tables import Table as Cells
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -102,14 +99,6 @@ def new_table(*columns: str, numbers: tuple[str, ...] = (), title: str | None = 
 def add_row(table: Table, *cells: object) -> None:
     """Adds a row, in which square brackets are text and no markup."""
     table.add_row(*(Text(str(cell)) for cell in cells))
-
-
-def print_cells(cells: Cells, *, title: str) -> None:
-    """Prints a table of plain cells, numbers right-aligned."""
-    table = new_table(*cells.columns, numbers=tuple(cells.columns[cells.left :]), title=title)
-    for row in cells.rows:
-        add_row(table, *row)
-    out.print(table)
 
 
 def percent(share: float) -> str:

@@ -17,7 +17,7 @@ def open_model(
     Raises:
         IntentAdaptersError: as `IntentModel.from_pretrained` and `IntentModel.load_adapter`.
     """
-    named = [_name_and_source(adapter) for adapter in adapters]
+    named = [name_and_source(adapter) for adapter in adapters]
     first = {name: source for name, source in named[:1] if name}
     with working("loading"):
         model = IntentModel.from_pretrained(
@@ -28,7 +28,7 @@ def open_model(
     return model
 
 
-def _name_and_source(adapter: str) -> tuple[str | None, str]:
+def name_and_source(adapter: str) -> tuple[str | None, str]:
     """Splits NAME=ADAPTER, unless a folder has just that name."""
     name, equals, source = adapter.partition("=")
     return (name, source) if equals and not Path(adapter).exists() else (None, adapter)

@@ -12,15 +12,23 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from typer import Typer
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from examples.benchmark import __main__ as benchmark
+from examples.paper import __main__ as paper
 from intent_adapters.cli import app
 from tests.docs.blocks import Block
 
 ROOT = Path(__file__).parents[2]
 # Commands that install or build: they are checked against the files that they depend on, not run.
 CHECKED_ONLY = ("pip", "make", "git", "cd")
+PROGRAMS = {
+    "intent-adapters ": app,
+    "python -m examples.benchmark ": benchmark.app,
+    "python -m examples.paper ": paper.app,
+}
 
 
 class Session:
@@ -61,13 +69,14 @@ class Session:
             _check_only(command, block)
             return
         given, pipe, last = command.rpartition(" | ")
-        if not last.startswith("intent-adapters "):
+        ours = _program(last)
+        if ours is None:
             done = subprocess.run(["bash", "-euc", command], cwd=self.folder, capture_output=True, text=True)
             assert done.returncode == 0, f"{block.place}: {command}\n{done.stdout}{done.stderr}"
             return
-        last, _, target = last.partition(" > ")
+        last, _, target = ours[1].partition(" > ")
         stdin = subprocess.run(["bash", "-euc", given], cwd=self.folder, capture_output=True).stdout if pipe else None
-        result = CliRunner().invoke(app, shlex.split(last, comments=True)[1:], input=stdin)
+        result = CliRunner().invoke(ours[0], shlex.split(last, comments=True), input=stdin)
         assert result.exit_code == 0, f"{block.place}: {command}\n{result.output}{result.exception or ''}"
         if target:
             (self.folder / shlex.split(target)[0]).write_text(result.stdout, encoding="utf-8")
@@ -85,14 +94,23 @@ def check(block: Block) -> None:
         compile(block.code, str(block.page), "exec")
         return
     for command in _commands(block.code):
-        words = shlex.split(command.rpartition(" | ")[2].partition(" > ")[0], comments=True)
-        if words[0] in CHECKED_ONLY:
+        last = command.rpartition(" | ")[2].partition(" > ")[0]
+        if shlex.split(last, comments=True)[0] in CHECKED_ONLY:
             _check_only(command, block)
-        if words[0] == "intent-adapters":
-            group = get_command(app)
-            context = group.make_context("intent-adapters", words[1:])
-            name, subcommand, rest = group.resolve_command(context, words[1:])
-            subcommand.make_context(name, rest, parent=context)
+        ours = _program(last)
+        if ours is not None:
+            program, words = get_command(ours[0]), shlex.split(ours[1], comments=True)
+            context = program.make_context("program", words)
+            if hasattr(program, "resolve_command"):  # it has subcommands
+                name, subcommand, rest = program.resolve_command(context, words)
+                subcommand.make_context(name, rest, parent=context)
+
+
+def _program(command: str) -> tuple[Typer, str] | None:
+    """One of ours, and its arguments; None if the command is of another one."""
+    return next(
+        ((program, command.removeprefix(name)) for name, program in PROGRAMS.items() if command.startswith(name)), None
+    )
 
 
 def _commands(code: str) -> list[str]:

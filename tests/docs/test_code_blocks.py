@@ -14,7 +14,9 @@ from tests.docs.blocks import Block, blocks_of
 from tests.docs.running import ROOT, Session, check
 from tests.support.tiny import tiny_base
 
-PAGES = [*sorted(ROOT.glob("README*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    path for pattern in ("README*.md", "examples/*/README.md", "docs/**/*.md") for path in sorted(ROOT.glob(pattern))
+]
 # The commands on these pages made the figures there, in hours and with data of others: they are checked, not run.
 RESULTS = ROOT / "docs" / "results"
 # How many intents the reader's example agents have, and the csv files, with how many utterances each: small, so that

@@ -1,0 +1,3 @@
+"""Programs around the library, run from a clone: `python -m examples.benchmark`, `python -m examples.paper`."""
+
+from __future__ import annotations
