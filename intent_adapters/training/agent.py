@@ -125,7 +125,7 @@ def train_agent(
         replace: Let the agent take the place of one with the same name.
         **options: Settings of the training that are not to be chosen by the data: `epochs`, `learning_rate`,
             `circle_weight` (0 trains with cross-entropy alone), `batch_size` and the others of
-            `intent_adapters.training.recipe.Recipe`.
+            `intent_adapters.training.Recipe`.
 
     Returns:
         What was done. Its `model` is the one handed in, except for `"full"`.

@@ -353,9 +353,7 @@ def test_everything_cast_to_half_precision_still_runs():
     assert logits(model).dtype == torch.bfloat16
 
 
-@pytest.mark.filterwarnings(
-    "ignore:.*gradient_checkpointing_enable:FutureWarning"
-)  # the new name is not in every version
+@pytest.mark.filterwarnings("ignore:.*gradient_checkpointing_enable:FutureWarning")  # older versions know no other
 @pytest.mark.parametrize("sites", SITES)
 def test_gradient_checkpointing(sites):
     gradients = []
