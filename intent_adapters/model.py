@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
-from intent_adapters.agents import AgentCollection
+from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.base import StoredDtype, save_base
 from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.errors import AgentError, ConfigError, IntentAdaptersError
@@ -26,21 +26,23 @@ from intent_adapters.loading import (
     AgentSource,
     agents_in,
     base_of,
+    check_base,
     load_base_and_commit,
     load_onnx_base,
     named_sources,
+    read_agent,
 )
 from intent_adapters.prediction import Prediction
 from intent_adapters.runtime import AdapterStore, TorchRuntime
 from intent_adapters.runtime.asking import Runtime, answer, embed
-from intent_adapters.runtime.known import AgentOrigin
+from intent_adapters.runtime.known import AgentOrigin, StoreStats
 from intent_adapters.runtime.onnx import OnnxBase, OnnxRuntime, Precision
 from intent_adapters.runtime.resident import resident_bytes
 
 Name = TypeVar("Name", str, str | None)
 
 
-class IntentModel(AgentCollection):
+class IntentModel:
     """A frozen sentence encoder and the agents that stand on it.
 
     Every agent is a small adapter (bottlenecks and a classification head). An utterance is answered only by the
@@ -86,7 +88,7 @@ class IntentModel(AgentCollection):
         if max_adapter_bytes is not None:
             check_range("max_adapter_bytes", max_adapter_bytes, 1)
         survive_forks()
-        self.base_revision = revision
+        self.base_name, self.base_revision = name, revision
         self._base = base
         self._settings = {"dtype": dtype, "adapter_dtype": adapter_dtype, "max_adapter_bytes": max_adapter_bytes}
         if isinstance(base, OnnxBase):
@@ -94,20 +96,20 @@ class IntentModel(AgentCollection):
                 raise ConfigError(
                     f"dtype={dtype!r} is for PyTorch; a base in ONNX has the precision it was exported in."
                 )
-            recognised = base.description.fingerprint
+            self.fingerprint = base.description.fingerprint
             self._dimension = base.description.dimension
             self._runtime: Runtime = OnnxRuntime(
                 base, adapter_dtype=adapter_dtype, max_adapter_bytes=max_adapter_bytes
             )
         else:
             base.eval().requires_grad_(False)
-            recognised = fingerprint(base)
+            self.fingerprint = fingerprint(base)
             self._dimension = base.get_embedding_dimension() or 0
             self._runtime = TorchRuntime(
                 base, dtype=dtype, adapter_dtype=adapter_dtype, max_adapter_bytes=max_adapter_bytes
             )
         cost = partial(resident_bytes, dtype=adapter_dtype)
-        super().__init__(AdapterStore(self._runtime.admit, cost, max_adapter_bytes), recognised, name)
+        self._store = AdapterStore(self._runtime.admit, cost, max_adapter_bytes)
 
     def __reduce__(self) -> tuple[object, ...]:
         settings = {"name": self.base_name, "revision": self.base_revision, **self._settings}
@@ -321,6 +323,199 @@ class IntentModel(AgentCollection):
         embeddings = embed(self._runtime, self._store, rows, names, batch_size).numpy()
         return embeddings[0] if single else embeddings
 
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """The names of the agents that can be asked, in the order in which they came."""
+        return self._store.names
+
+    @property
+    def stats(self) -> StoreStats:
+        """What the adapters in memory take, and how often one had to be loaded or to leave."""
+        return self._store.stats()
+
+    def sole_agent(self) -> str:
+        """The name of the agent, where there is just one.
+
+        Returns:
+            Its name.
+
+        Raises:
+            AgentError: There are several, or none.
+        """
+        return self._store.sole()
+
+    def adapter(self, agent: str) -> Adapter:
+        """The config and the weights of an agent, read anew from where it was loaded from.
+
+        Args:
+            agent: Its name.
+
+        Returns:
+            The adapter.
+
+        Raises:
+            AgentError: There is no such agent.
+            AdapterError: Its files are gone or damaged by now.
+        """
+        return self._store.find_one(agent).adapter()
+
+    def labels(self, agent: str) -> list[str]:
+        """The intents of an agent.
+
+        Args:
+            agent: Its name.
+
+        Returns:
+            Their names, in the order of the logits.
+
+        Raises:
+            AgentError: There is no such agent.
+        """
+        [resident] = [lease for held in self._store.leases([self._store.find_one(agent)]) for lease in held.values()]
+        return list(resident.labels)
+
+    def register_adapter(
+        self,
+        adapter: str | Path,
+        *,
+        name: str | None = None,
+        replace: bool = False,
+        **hub: Unpack[HubOptions],
+    ) -> str:
+        """Make an agent known; it is loaded, and checked, when it is first asked.
+
+        Args:
+            adapter: Hub id or folder.
+            name: The agent's name; `None` takes the last part of the id or folder.
+            replace: Let it take the place of an agent of the same name.
+            **hub: `revision`, `subfolder`, `token`, `cache_dir`, `local_files_only` as in transformers.
+
+        Returns:
+            The agent's name.
+
+        Raises:
+            AgentError: The name is taken or cannot be used.
+        """
+        source = AgentSource(adapter, hub)
+        name = source.name if name is None else name
+        self._store.register({name: self._loader(name, source)}, replace)
+        return name
+
+    def register_adapters(self, adapters: Mapping[str, str | Path]) -> None:
+        """Make many agents known at once, as `register_adapter` does.
+
+        Args:
+            adapters: Hub ids or folders by agent name.
+
+        Raises:
+            AgentError: A name is taken or cannot be used; then none is taken in.
+        """
+        sources = {name: AgentSource(source, {}) for name, source in adapters.items()}
+        self._store.register({name: self._loader(name, source) for name, source in sources.items()})
+
+    def pin_adapter(self, agent: str) -> None:
+        """Load an agent if it is not in memory, and keep it, and what takes its place, there.
+
+        Args:
+            agent: Its name.
+
+        Raises:
+            AgentError: There is no such agent, or it has no room beside the others that may not leave.
+            AdapterError: It cannot be loaded.
+        """
+        self._store.pin(agent)
+
+    def unpin_adapter(self, agent: str) -> None:
+        """Let a pinned agent leave again when others need its room.
+
+        Args:
+            agent: Its name.
+
+        Raises:
+            AgentError: There is no such agent.
+        """
+        self._store.unpin(agent)
+
+    def load_adapter(
+        self,
+        adapter: str | Path,
+        *,
+        name: str | None = None,
+        replace: bool = False,
+        **hub: Unpack[HubOptions],
+    ) -> str:
+        """Load an agent from a folder or the Hub. If anything is wrong with it, the model stays as it was.
+
+        Args:
+            adapter: Hub id or folder.
+            name: The agent's name; `None` takes the last part of the id or folder.
+            replace: Let it take the place of an agent of the same name.
+            **hub: `revision`, `subfolder`, `token`, `cache_dir`, `local_files_only` as in transformers.
+
+        Returns:
+            The agent's name.
+
+        Raises:
+            AdapterError: Missing, damaged or not fitting files.
+            BaseMismatchError: It was trained on another base.
+            AgentError: The name is taken or cannot be used.
+        """
+        source = AgentSource(adapter, hub)
+        return self._load(source.name if name is None else name, source, replace)
+
+    def add_agent(self, name: str, adapter: Adapter, *, replace: bool = False) -> None:
+        """Give an adapter that is in memory a name here. If anything is wrong with it, the model stays as it was.
+
+        Args:
+            name: The agent's name: letters of any script, digits, space, `_ . + -`, at most 96 characters.
+            adapter: What `train_agent` made or `Adapter.read` read.
+            replace: Let it take the place of an agent of the same name.
+
+        Raises:
+            AdapterError: It does not fit the base.
+            BaseMismatchError: It was trained on another base.
+            AgentError: The name is taken or cannot be used.
+        """
+        self.check_new_name(name, replace=replace)
+        check_base(name, adapter, self.fingerprint, self.base_name)
+        self._store.add(name, adapter, replace)
+
+    def check_new_name(self, name: str, *, replace: bool = False) -> None:
+        """See whether a name is free for a new agent.
+
+        Args:
+            name: Letters of any script, digits, space, `_ . + -`, at most 96 characters.
+            replace: An agent of that name may be there.
+
+        Raises:
+            AgentError: The name is taken or cannot be used.
+        """
+        self._store.check_name(name, replace)
+
+    def unload_adapter(self, agent: str) -> None:
+        """Forget an agent; calls under way still finish with it.
+
+        Args:
+            agent: Its name.
+
+        Raises:
+            AgentError: There is no such agent in memory.
+        """
+        self._store.remove(agent)
+
+    def save_adapter(self, agent: str, folder: str | Path) -> None:
+        """Write an agent as an ordinary PEFT adapter folder, atomically.
+
+        Args:
+            agent: Its name.
+            folder: Created, or replaced if it holds an adapter already; a README.md in it is kept.
+
+        Raises:
+            AgentError: There is no such agent in memory.
+            AdapterError: The folder holds other things.
+        """
+        self.adapter(agent).write(folder)
+
     def save_base(self, folder: str | Path, *, dtype: StoredDtype = "auto") -> None:
         """Write the base as an ordinary sentence-transformers folder, atomically.
 
@@ -394,6 +589,13 @@ class IntentModel(AgentCollection):
         known = (self.base_name, self.base_revision) if self.base_name and self.base_revision else None
         adapter = self.adapter(agent)
         return publish_adapter(adapter, repo_id, base=base, known_base=known, facts=facts, **options)
+
+    def _load(self, name: str, source: AgentSource, replace: bool = False) -> str:
+        self._store.load(name, self._loader(name, source), replace)
+        return name
+
+    def _loader(self, name: str, source: AgentSource) -> Callable[[], Adapter]:
+        return partial(read_agent, name, source, self.fingerprint, self.base_name)
 
 
 def _made_again(

@@ -16,7 +16,6 @@ FLOORS = (
     {"evaluation"},
     {"training"},
     {"model"},
-    {"agents"},
     {"loading"},
     {"hub", "runtime"},
     {"artifacts"},
