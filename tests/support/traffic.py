@@ -60,7 +60,7 @@ def write_fleet(folder: Path, base: SentenceTransformer, count: int, distinct: i
         temperatures.append(0.6 + 0.8 * (index // distinct) / max(1, count // distinct))
         target = folder / names[-1]
         if index < distinct:
-            adapter = random_adapter(base, seed=index, temperature=1.0, **settings)
+            adapter = random_adapter(base, seed=index, **settings)
             small = {name: t.mul(0.1 if "_up." in name else 1).half().float() for name, t in adapter.tensors.items()}
             small["intent_head.intent_bottleneck_head.scale"].fill_(3)
             adapter = type(adapter)(adapter.config, small)
@@ -75,7 +75,8 @@ def write_fleet(folder: Path, base: SentenceTransformer, count: int, distinct: i
                 folder / names[index % distinct] / "adapter_model.safetensors", target / "adapter_model.safetensors"
             )
         source = folder / names[index % distinct] / "adapter_config.json"
-        config = {**json.loads(source.read_text()), "temperature": temperatures[-1]}
+        config = json.loads(source.read_text())
+        config["calibration"]["temperature"] = temperatures[-1]
         (target / "adapter_config.json").write_text(json.dumps(config))
     return Fleet(names, expected, temperatures)
 

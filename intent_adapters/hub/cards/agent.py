@@ -146,7 +146,7 @@ def _settings(config: BottleneckConfig) -> dict[str, object]:
     """The hyper-parameters that say something about this adapter."""
     has_sites = config.sites != "none"
     calibration, training = config.calibration, config.provenance.training
-    circle = ", ".join(f"{name} {training.get(f'circle_{name}')}" for name in ("weight", "gamma", "margin"))
+    circle = ", ".join(f"{name} {_shown(training.get(f'circle_{name}'))}" for name in ("weight", "gamma", "margin"))
     return {
         "sites": config.sites if has_sites else "none: the head alone is trained",
         "bottleneck size": config.bottleneck_size if has_sites else None,
@@ -156,12 +156,16 @@ def _settings(config: BottleneckConfig) -> dict[str, object]:
         "dropout": config.dropout if has_sites and config.dropout else None,
         "head": config.head,
         "initial head scale": f"{config.initial_head_scale:.4g}" if config.head == "cosine" else None,
-        "label smoothing": training.get("label_smoothing"),
+        "label smoothing": _shown(training.get("label_smoothing")),
         "Circle loss": circle if training.get("circle_weight") else None,
         "prompt": wording.code(config.prompt) if config.prompt else None,
         "temperature": f"{calibration.temperature:.4g}" if calibration.temperature != 1 else None,
         "threshold": None if calibration.threshold is None else f"{calibration.threshold:.4g}",
     }
+
+
+def _shown(value: object) -> str | None:
+    return f"{value:g}" if isinstance(value, int | float) else None if value is None else wording.plain(str(value))
 
 
 def _former_example(existing: str) -> str | None:
