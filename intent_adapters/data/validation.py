@@ -90,6 +90,11 @@ def check_examples(origin: str, examples: list[Example], problems: Problems, pur
     return Dataset.from_dict(columns, features=Features({"text": Value("string"), "label": Value("string")}))
 
 
+def reduced(text: str) -> str:
+    """What of a text tells it from others: neither its white space nor how its letters are composed."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
 def check_text(place: str, value: object, problems: Problems) -> str | None:
     """A text without surrounding white space; None if it is none, which becomes a problem."""
     text = _plain(value)
@@ -160,7 +165,7 @@ def _without_repetitions(rows: list[tuple[str, str, str]], problems: Problems) -
     first: dict[str, tuple[str, str]] = {}
     kept: list[tuple[str, str, str]] = []
     for place, text, label in rows:
-        key = " ".join(unicodedata.normalize("NFC", text).split())
+        key = reduced(text)
         earlier_place, earlier_label = first.setdefault(key, (place, label))
         if earlier_place == place:
             kept.append((place, text, label))
