@@ -129,7 +129,7 @@ def _order_intents(intents: set[str], config: BottleneckConfig | None) -> list[s
 
 
 def _number_validation(rows: Rows, number: Mapping[str, int]) -> tuple[list[str], Tensor]:
-    examples = validate_rows(rows, purpose="evaluation")
+    examples = validate_rows(rows, purpose="evaluation", origin="validation")
     unknown = sorted(set(examples["label"]) - number.keys())
     if unknown:
         raise DataError(
