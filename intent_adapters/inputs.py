@@ -46,7 +46,7 @@ def check_range(name: str, value: int, low: int) -> None:
     """Let whole numbers from `low` upwards pass.
 
     Raises:
-        ConfigError: `value` is none.
+        ConfigError: `value` is something else.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < low:
         raise ConfigError(f"{name} is a whole number of at least {low}, not {value!r}.")
@@ -56,7 +56,7 @@ def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
     """Let one of some strings pass.
 
     Raises:
-        ConfigError: `value` is none of them.
+        ConfigError: `value` is something else.
     """
     if value not in choices:
         raise ConfigError(f"{name} is one of {', '.join(choices)}, not {value!r}.")

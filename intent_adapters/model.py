@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -612,6 +612,8 @@ def _made_again(
 
 def _per_row(agents: str | Sequence[Name], count: int, *, bare: bool = False) -> list[str] | list[Name]:
     """The agent of every row; `None`, the bare base, only where that is asked for."""
+    if not isinstance(agents, Iterable):
+        raise AgentError(f"Agents are named by a string or one string per text, not by {agents!r:.80}.")
     names = [agents] * count if isinstance(agents, str) else list(agents)
     if len(names) != count:
         raise ConfigError(f"{count} text(s) but {len(names)} agent(s): give one agent, or one per text.")

@@ -226,6 +226,7 @@ def test_unloading_forgets_one_agent_only(model):
         (AgentError, "There is no agent 'nobody'", {"texts": "a", "agents": "nobody"}),
         (AgentError, "There is no agent 'nobody'", {"texts": ["a", "b"], "agents": ["agent 1", "nobody"]}),
         (AgentError, "row 0 is named by a string, not by None", {"texts": ["a"], "agents": [None]}),
+        (AgentError, "a string or one string per text, not by 3", {"texts": ["a"], "agents": 3}),
         (AgentError, "8 agents.*name the agent", {"texts": "a", "agents": None}),
         (ConfigError, r"3 text\(s\) but 2 agent\(s\)", {"texts": ["a"] * 3, "agents": ["agent 1"] * 2}),
         (ConfigError, "top_k", {"texts": "a", "top_k": 0}),
@@ -403,6 +404,7 @@ def test_rows_that_cannot_be_answered_are_errors_and_the_others_are_answered(mod
 
 def test_all_rows_may_be_errors_and_none_hides_another(model):
     assert [type(error) for error in model.predict(["a", ""], "nobody", errors="return")] == [AgentError, TextError]
+    assert [type(error) for error in model.predict(["", None], "agent 1", errors="return")] == [TextError, TextError]
     assert model.predict([], "agent 1", errors="return") == []
     with pytest.raises(ConfigError, match="errors"):
         model.predict("a", "agent 1", errors="return")

@@ -126,3 +126,12 @@ def test_a_length_beyond_the_encoders_positions_is_refused_in_our_words(tmp_path
             call(long)
     model.base.max_seq_length = positions
     assert np.array_equal(model.encode(long), expected)
+
+
+@pytest.mark.parametrize("length", [2, 0, -1, None, 16.0, "16", True])
+def test_a_length_that_leaves_no_token_of_a_text_is_refused_in_our_words(base, length):
+    model = IntentModel(base)
+    model.base.max_seq_length = length
+    for call in (lambda: model.encode("a"), lambda: train(model)):
+        with pytest.raises(ConfigError, match="max_seq_length of the base is a whole number of at least 3"):
+            call()

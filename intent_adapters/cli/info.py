@@ -60,7 +60,7 @@ def _show_environment(json: bool) -> None:
         "cores": facts["processor"]["cores"],
         "instructions": facts["processor"]["instructions"],
         "GPUs": ", ".join(facts["processor"]["gpus"]) or None,
-        **{f"threads {name}": count for name, count in facts["threads"].items()},
+        "threads": ", ".join(f"{name} {count}" for name, count in facts["threads"].items()),
         "extras": ", ".join(extra for extra, installed in facts["extras"].items() if installed),
     }
     out.print(facts_table(shown, title="environment"))

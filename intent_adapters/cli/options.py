@@ -36,7 +36,7 @@ Agent = Annotated[
 ]
 Split = Annotated[
     str | None,
-    typer.Option("--split", help="Part of a folder or Hub data set: train, test, ...", show_default="the only one"),
+    typer.Option("--split", help="Part of the data: train, test, ...", show_default="the only one"),
 ]
 TextColumn = Annotated[
     str | None, typer.Option("--text-column", help="Column of the utterances.", show_default="found by its name")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from intent_adapters.data.problems import data_error
-from intent_adapters.data.table import Example, Table
+from intent_adapters.data.table import Example, Record, Table
 from intent_adapters.errors import shorten
 
 TEXT_NAMES = (
@@ -26,6 +26,11 @@ TEXT_NAMES = (
 LABEL_NAMES = ("label", "intent", "category", "class", "target", "의도", "라벨", "레이블")
 # Data sets that number their classes often carry the names in a column beside the numbers.
 SPELT_LABEL_NAMES = ("label_text", "label_name", "intent_name", "intent_text", "category_name", "class_name")
+# Some files hold all splits, and a column that says which one a row belongs to.
+SPLIT_COLUMNS = ("split", "partition", "set", "subset")
+_ENGLISH_SPLITS = ("train", "training", "test", "validation", "valid", "val", "dev", "eval", "heldout", "holdout")
+_KOREAN_SPLITS = ("학습", "훈련", "평가", "검증", "시험", "테스트")
+SPLIT_NAMES = frozenset([*_ENGLISH_SPLITS, *_KOREAN_SPLITS])
 
 
 def are_column_names(fields: Sequence[str], columns: Sequence[str]) -> bool:
@@ -69,10 +74,30 @@ def pick_examples(table: Table, text_column: str | None = None, label_column: st
     """Reduces a table to text and label; a row without one of the columns gets None there.
 
     Raises:
-        DataError: as `find_columns`.
+        DataError: as `find_columns`; or rows of several splits are among them.
     """
     text, label = find_columns(table.origin, table.columns, text_column, label_column)
+    splits = {} if label in split_columns(table.columns) else rows_by_split(table)
+    if len(splits) > 1:
+        cure = "choose one with split= when you read the file, or keep the rows of one"
+        raise data_error(table.origin, f"the rows belong to several splits: {', '.join(splits)}", cure)
     return [Example(row.place, row.values.get(text), row.values.get(label)) for row in table.records]
+
+
+def split_columns(columns: Sequence[str]) -> list[str]:
+    """The columns whose names are usual for the split of a row."""
+    return [column for column, folded in zip(columns, _folded(columns), strict=True) if folded in SPLIT_COLUMNS]
+
+
+def rows_by_split(table: Table) -> dict[str, list[Record]]:
+    """The rows by split, where a column names the split of each row; empty where none does."""
+    for column in split_columns(table.columns):
+        rows: dict[str, list[Record]] = {}
+        for record in table.records:
+            rows.setdefault(str(record.values.get(column)).strip(), []).append(record)
+        if rows and SPLIT_NAMES.issuperset(name.casefold() for name in rows):
+            return rows
+    return {}
 
 
 def _find(origin: str, columns: list[str], role: str, named: str | None, groups: list[tuple[str, ...]]) -> str:

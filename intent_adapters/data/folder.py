@@ -7,16 +7,18 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
+from intent_adapters.data.columns import SPLIT_NAMES
 from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.readers import READERS, format_of, is_data_file, reader_for, stem_of
 from intent_adapters.data.readers.rasa import has_nlu_section
 from intent_adapters.data.readers.text_file import read_lines
 from intent_adapters.data.table import Record, Table
+from intent_adapters.errors import shorten
 
-_ENGLISH_SPLITS = ("train", "training", "test", "validation", "valid", "val", "dev", "eval")
-_KOREAN_SPLITS = ("학습", "훈련", "평가", "검증", "시험", "테스트")
-SPLIT_NAMES = frozenset([*_ENGLISH_SPLITS, *_KOREAN_SPLITS])
 _WORD = re.compile(r"[^\W\d_]+")
+# `clinicTest` holds two words; `trainset` and `학습데이터` name a split as `train` and `학습` do.
+_HUMP = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])")
+_SUFFIX = re.compile(r"(?:set|data|용|셋|데이터|데이터셋|용데이터)$")
 _YAML = (".yml", ".yaml")
 _NOTES = ("readme", "license", "licence", "sources")
 
@@ -41,7 +43,9 @@ def read_folder(folder: Path, split: str | None, problems: Problems, encoding: s
     _refuse_splits(folder, files, texts, subfolders)
     used = files or texts
     for path in entries:
-        if path.is_file() and path not in used and format_of(path) not in _YAML and _may_hold_data(path):
+        # Among text files that are intents, a license.txt may be one of them.
+        is_note = bool(files) and _is_note(path)
+        if path.is_file() and path not in used and format_of(path) not in _YAML and is_data_file(path) and not is_note:
             problems.leave_out("other files", str(path))
     for path in subfolders:
         if used:
@@ -86,11 +90,8 @@ def _files_below(folder: Path) -> list[Path]:
 
 def _holds_data(folder: Path) -> bool:
     """Whether data files are below a folder, other than YAML, which is read from there."""
-    return any(format_of(path) not in _YAML and _may_hold_data(path) for path in _files_below(folder))
-
-
-def _may_hold_data(path: Path) -> bool:
-    return is_data_file(path) and not _is_note(path)
+    others = (path for path in _files_below(folder) if format_of(path) not in _YAML)
+    return any(is_data_file(path) and not _is_note(path) for path in others)
 
 
 def _refuse_splits(folder: Path, files: dict[Path, str], texts: list[Path], subfolders: list[Path]) -> None:
@@ -115,7 +116,9 @@ def _split_words(name: str) -> frozenset[str]:
 
 
 def _words(name: str) -> list[str]:
-    return _WORD.findall(_composed(name).casefold())
+    found = _WORD.findall(_composed(name))
+    words = [part.casefold() for word in found for part in {word, *_HUMP.split(word)}]
+    return words + [short for word in words if (short := _SUFFIX.sub("", word)) in SPLIT_NAMES]
 
 
 def _composed(name: str) -> str:
@@ -128,12 +131,17 @@ def _read_split(
 ) -> list[Table]:
     split = _composed(split)
     chosen = [path for path, name in files.items() if name == split]
-    subfolder = next((path for path in subfolders if _composed(path.name) == split), None)
-    if not chosen and subfolder is not None:
-        return read_folder(subfolder, None, problems, encoding)
-    chosen = chosen or [path for path, name in files.items() if split.casefold() in _words(name)]
-    if chosen:
-        return _read_files(chosen, problems, encoding)
+    folders = [path for path in subfolders if _composed(path.name) == split]
+    alike = [path for path, name in files.items() if split.casefold() in _words(name)]
+    used = chosen or folders or alike
+    for path in [*folders, *alike]:
+        # Of nlu.yml and test_nlu.yml the second is no part of the split nlu.
+        if path not in used and _split_words(path.stem) == _split_words(split):
+            problems.leave_out(f"others with {shorten(split)} in their names", str(path))
+    if folders and not chosen:
+        return read_folder(folders[0], None, problems, encoding)
+    if used:
+        return _read_files(used, problems, encoding)
     found = sorted({*files.values(), *(path.name for path in subfolders)})
     cure = f"choose among: {', '.join(found)}" if found else "the folder has no splits: leave split= out"
     raise data_error(str(folder), f"there is no split {split!r}", cure)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from datasets import ClassLabel, Dataset, DatasetDict, IterableDataset, IterableDatasetDict
 
-from intent_adapters.data.columns import find_columns
+from intent_adapters.data.columns import find_columns, split_columns
 from intent_adapters.data.problems import data_error
 from intent_adapters.data.table import Record, Table, unique
 from intent_adapters.errors import shorten
@@ -17,14 +17,14 @@ def table_of_object(
 ) -> Table:
     """The rows of a `datasets.Dataset` or of a list of dicts; ClassLabel numbers become their names.
 
-    Of a dataset only the columns of the text and the label are read: others may hold sound or images.
+    Of a dataset only the columns of the text, the label and the split are read: others may hold sound or images.
 
     Raises:
         DataError: if `rows` is neither, or a row is not a dict.
     """
     if isinstance(rows, Dataset):
         columns = find_columns(origin, rows.column_names, text_column, label_column)
-        return _table_of_dataset(rows.select_columns(list(columns)), origin)
+        return _table_of_dataset(rows.select_columns([*columns, *split_columns(rows.column_names)]), origin)
     if isinstance(rows, (IterableDataset, IterableDatasetDict)):
         raise data_error(origin, "the dataset is streamed", "load it without streaming=True: training needs all rows")
     if isinstance(rows, DatasetDict):

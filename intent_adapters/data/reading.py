@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from datasets import Dataset, DatasetDict
 
-from intent_adapters.data.columns import pick_examples
+from intent_adapters.data.columns import pick_examples, rows_by_split
 from intent_adapters.data.folder import read_folder
 from intent_adapters.data.hub import is_saved_dataset, load_hub, load_saved
 from intent_adapters.data.objects import choose_split, table_of_object
@@ -43,7 +43,8 @@ def read_intents(
             `save_to_disk` wrote), or the name of a data set on the Hub. A path that exists wins over a Hub name.
         text_column: the column of the utterances; found by its name if None.
         label_column: the column of the intents; found by its name if None. ClassLabel numbers become their names.
-        split: which part of a folder, `DatasetDict` or Hub data set to read; may be None if there is only one.
+        split: which part of a folder, `DatasetDict` or Hub data set to read, or of a file with a column `split` or
+            `partition`; may be None if there is only one.
         purpose: "training" (at least two intents, no text with two of them, repeated rows dropped) or "evaluation"
             (rows as they are); see `validate_rows`.
         encoding: of text files; UTF-8 if None.
@@ -98,9 +99,13 @@ def _table_of_rows(
 def _read_file(path: Path, split: str | None, problems: Problems, encoding: str | None) -> Table:
     if not path.is_file():
         raise data_error(str(path), "this is neither a file nor a folder", "copy its content into a file")
-    if split is not None:
+    table = reader_for(path)(path, problems, encoding)
+    if split is None:
+        return table
+    splits = rows_by_split(table)
+    if not splits:
         raise data_error(str(path), f"one file has no split {split!r}", "leave split= out, or give its folder")
-    return reader_for(path)(path, problems, encoding)
+    return Table(table.origin, table.columns, splits[choose_split(str(path), list(splits), split)])
 
 
 def _pick(tables: list[Table], text_column: str | None, label_column: str | None, problems: Problems) -> list[Example]:

@@ -35,6 +35,7 @@ def validate_rows(
     text_column: str | None = None,
     label_column: str | None = None,
     purpose: Purpose = "training",
+    origin: str = "rows",
 ) -> Dataset:
     """Checks rows that are already in memory and brings them into the form that training takes.
 
@@ -48,6 +49,7 @@ def validate_rows(
         text_column: the column of the utterances; found by its name if None.
         label_column: the column of the intents; found by its name if None. ClassLabel numbers become their names.
         purpose: "training" or "evaluation".
+        origin: what an error calls them.
 
     Returns:
         A dataset with exactly the string columns `text` and `label`, rows in their order.
@@ -62,7 +64,7 @@ def validate_rows(
         DataWarning: how many rows were repeated; and labels that differ only in case, width, white space or characters
             that do not show.
     """
-    table = table_of_object(rows, text_column=text_column, label_column=label_column)
+    table = table_of_object(rows, origin, text_column=text_column, label_column=label_column)
     return check_examples(table.origin, pick_examples(table, text_column, label_column), Problems(), purpose)
 
 
@@ -88,6 +90,11 @@ def check_examples(origin: str, examples: list[Example], problems: Problems, pur
     _warn_of_look_alikes(labels)
     columns = {"text": [text for _, text, _ in checked], "label": [label for _, _, label in checked]}
     return Dataset.from_dict(columns, features=Features({"text": Value("string"), "label": Value("string")}))
+
+
+def reduced(text: str) -> str:
+    """What of a text tells it from others: neither its white space nor how its letters are composed."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def check_text(place: str, value: object, problems: Problems) -> str | None:
@@ -160,7 +167,7 @@ def _without_repetitions(rows: list[tuple[str, str, str]], problems: Problems) -
     first: dict[str, tuple[str, str]] = {}
     kept: list[tuple[str, str, str]] = []
     for place, text, label in rows:
-        key = " ".join(unicodedata.normalize("NFC", text).split())
+        key = reduced(text)
         earlier_place, earlier_label = first.setdefault(key, (place, label))
         if earlier_place == place:
             kept.append((place, text, label))

@@ -111,7 +111,8 @@ def _shares(
     wanted = [name for name in rows_of if name is not None]
     if not wanted:
         bare = rows_of.get(None, [])
-        yield bare, [None] * len(bare)
+        if bare:
+            yield bare, [None] * len(bare)
         return
     missing: dict[str, IntentAdaptersError] | None = None if failures is None else {}
     broken: dict[Agent, IntentAdaptersError] | None = None if failures is None else {}

@@ -17,6 +17,7 @@ from transformers import PreTrainedTokenizerFast
 from intent_adapters.artifacts.encoder import encoder_of
 from intent_adapters.artifacts.fingerprint import PROBE_TEXTS
 from intent_adapters.errors import ConfigError
+from intent_adapters.inputs import check_range
 
 PROBES = [*PROBE_TEXTS, "a", " spaces \n around ", "to be cut off " * 500]
 # transformers' way of saying that there is no limit.
@@ -146,10 +147,12 @@ def tokenizer_for(model: SentenceTransformer) -> Tokenizer:
     """The fastest way that gives what `model.preprocess` gives.
 
     Raises:
-        ConfigError: The model is set to read more tokens than its encoder has positions for.
+        ConfigError: The model is set to read no tokens of a text, or more than its encoder has positions for.
     """
-    positions, wanted = _positions(encoder_of(model)), model.max_seq_length
-    if positions is not None and wanted is not None and wanted > positions:
+    positions = _positions(encoder_of(model))
+    wanted: Any = model.max_seq_length  # whatever somebody has set
+    check_range("max_seq_length of the base", wanted, model.tokenizer.num_special_tokens_to_add() + 1)
+    if positions is not None and wanted > positions:
         raise ConfigError(
             f"max_seq_length of the base is {wanted}, but its encoder has positions for {positions} tokens only: set "
             f"it to {positions} at most."

@@ -13,6 +13,7 @@ from torch import Tensor
 from intent_adapters.bottleneck import BottleneckConfig
 from intent_adapters.data import texts_of, validate_rows
 from intent_adapters.data.texts import Texts
+from intent_adapters.data.validation import reduced
 from intent_adapters.errors import ConfigError, DataError
 from intent_adapters.training.embedder import Embedder
 from intent_adapters.training.prototypes import class_means, names_are_telling, new_names, uttered_names
@@ -105,7 +106,8 @@ def prepare_out_of_scope(rows: Texts | None, task: Task) -> list[str] | None:
     if rows is None:
         return None
     texts = texts_of(rows, "out_of_scope")
-    both = sorted(set(texts) & set(task.texts[: task.utterances]))
+    trained = set(map(reduced, task.texts[: task.utterances]))
+    both = sorted(text for text in set(texts) if reduced(text) in trained)
     if both:
         raise DataError(
             f"{len(both)} of the out-of-scope texts are training texts too, the first is {both[0]!r}: take them out "
@@ -127,7 +129,7 @@ def _order_intents(intents: set[str], config: BottleneckConfig | None) -> list[s
 
 
 def _number_validation(rows: Rows, number: Mapping[str, int]) -> tuple[list[str], Tensor]:
-    examples = validate_rows(rows, purpose="evaluation")
+    examples = validate_rows(rows, purpose="evaluation", origin="validation")
     unknown = sorted(set(examples["label"]) - number.keys())
     if unknown:
         raise DataError(

@@ -109,6 +109,9 @@ def test_folders_without_anything_usable(tmp_path: Path):
         ("clinic_train.csv", "clinic_test.csv"),
         ("Train-Clinic.csv", "TEST.clinic.csv"),
         ("진료_학습.csv", unicodedata.normalize("NFD", "진료_평가.csv")),
+        ("trainset.csv", "testset.csv"),
+        ("clinicTrain.csv", "clinicTestData.csv"),
+        ("학습데이터.csv", "평가용.csv"),
     ],
 )
 def test_splits_are_told_by_a_word_in_the_name(tmp_path: Path, train: str, test: str):
@@ -193,3 +196,21 @@ def test_what_a_folder_holds_besides_is_said(tmp_path: Path):
     assert re.search(r"YAML files without an `nlu` section \(1: [^,;]*domain\.yml\)", message)
     assert re.search(r"other files \(2: [^,;]*c\.xlsx, [^,;]*d\.txt\)", message)
     assert re.search(r"subfolders \(1: [^,;]*old\)", message)
+
+
+def test_what_else_is_called_like_a_split_is_said(tmp_path: Path):
+    rows = csv("hi,greet", "bye,leave")
+    fill(tmp_path, {"train.csv": rows, "train_more.csv": rows, "train/more.csv": rows, "test.csv": rows})
+    with pytest.warns(
+        DataWarning, match=r"others with 'train' in their names \(2: [^,]*train, [^,]*train_more\.csv\)"
+    ):
+        assert len(read_intents(tmp_path, split="train")) == 2
+    (tmp_path / "train.csv").unlink()
+    with pytest.warns(DataWarning, match=r"others with 'train' in their names \(1: [^,]*train_more\.csv\)"):
+        assert len(read_intents(tmp_path, split="train")) == 2
+
+
+def test_an_intent_called_like_a_note_is_not_lost_in_silence(tmp_path: Path):
+    fill(tmp_path, {"greet.txt": "hi\n", "leave.txt": "bye\n", "license.txt": "renew my driving licence\n"})
+    with pytest.warns(DataWarning, match=r"other files \(1: [^,]*license\.txt\)"):
+        assert read_intents(tmp_path)["label"][:] == ["greet", "leave"]

@@ -153,3 +153,14 @@ def test_unpaired_brackets_are_fast(tmp_path: Path):
     noise = "[" * 3000 + "[a](" * 1500
     path.write_text(f"nlu:\n- intent: a\n  examples: |\n    - {noise}\n- intent: b\n  examples: |\n    - ok\n")
     assert read_intents(path)["text"][0] == noise
+
+
+def test_several_lines_below_text_are_not_one_example(tmp_path: Path):
+    path = tmp_path / "nlu.yml"
+    path.write_text(
+        "nlu:\n- intent: a\n  examples:\n  - text: |\n      - hi\n      - hello\n"
+        "- intent: b\n  examples: |\n    - bye\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(DataError, match=r"nlu\.yml:4: these lines become one example"):
+        read_intents(path)

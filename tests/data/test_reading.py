@@ -296,3 +296,40 @@ def test_evaluation_rows_are_kept_as_they_are():
 def test_the_published_benchmarks_are_read_whole():
     assert len(read_intents(shared_path("data/intents/banking77"), split="train_5")) == 385
     assert len(read_intents(shared_path("data/intents/clinc150/test.jsonl"), purpose="evaluation")) == 4500
+
+
+SPLIT_ROWS = [
+    {"utt": "hi", "intent": "greet", "partition": "train"},
+    {"utt": "bye", "intent": "leave", "partition": "train"},
+    {"utt": "hello", "intent": "greet", "partition": "test"},
+]
+
+
+def test_a_file_of_several_splits_is_read_one_at_a_time(tmp_path: Path):
+    path = tmp_path / "all.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in SPLIT_ROWS), encoding="utf-8")
+    with pytest.raises(DataError, match="several splits: train, test; choose one with split="):
+        read_intents(path)
+    assert read_intents(path, split="train")["text"][:] == ["hi", "bye"]
+    assert read_intents(path, split="test", purpose="evaluation")["text"][:] == ["hello"]
+    with pytest.raises(DataError, match="no split 'dev'; choose among: 'train', 'test'"):
+        read_intents(path, split="dev")
+
+
+@pytest.mark.parametrize("kind", [list, Dataset.from_list])
+def test_rows_of_several_splits_are_not_trained_on_together(kind):
+    with pytest.raises(DataError, match="several splits: train, test"):
+        read_intents(kind(SPLIT_ROWS))
+    assert len(read_intents(kind(SPLIT_ROWS[:2]))) == 2
+    rows = [{"text": row["utt"], "label": row["partition"], "split": "odd"} for row in SPLIT_ROWS]
+    assert len(read_intents(kind(rows))) == 3
+
+
+def test_what_python_cannot_hold_is_our_error(tmp_path: Path):
+    days = pa.array([2**30, 1], pa.date32())
+    pq.write_table(pa.table({"text": ["hi", "bye"], "label": ["a", "b"], "day": days}), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"not a readable parquet file .*days=1073741824"):
+        read_intents(tmp_path / "a.parquet")
+    (tmp_path / "a.csv").write_text("text,label\nhi,a\nbye,b\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"encoding 'utf.*8' is unknown"):
+        read_intents(tmp_path / "a.csv", encoding="utf\0008")

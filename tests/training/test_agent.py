@@ -259,7 +259,9 @@ def test_the_order_of_the_rows_does_not_order_the_labels(model):
         ({"learning_rate": -1.0}, ConfigError, "learning_rate must be"),
         ({"circle_weight": -1.0}, ConfigError, "circle_weight"),
         ({"config": BottleneckConfig(labels=["price", "other"])}, ConfigError, "differ, for one in 'cancel_visit'"),
+        ({"config": {"bottleneck_size": 4}}, ConfigError, "must be a BottleneckConfig, but it is of type dict"),
         ({"validation": [{"text": "hello", "label": "greeting"}]}, DataError, "'greeting'"),
+        ({"validation": []}, DataError, "validation: there are no rows"),
         ({"rows": []}, DataError, "no rows"),
         ({"rows": ROWS[:5]}, DataError, "intent|label"),
         ({"rows": [{"text": "", "label": "a"}, {"text": "b", "label": "b"}]}, DataError, "empty"),
@@ -283,7 +285,7 @@ def test_an_agent_is_replaced_on_request(model):
 
 
 def test_training_asks_no_permission_of_transformers(model, tmp_path, monkeypatch):
-    """transformers 5.24 takes adapters beside a PEFT only that was not released when it was."""
+    """transformers 5.24 takes adapters only beside a PEFT that did not exist when it was released."""
 
     def refuse(min_version: str) -> None:
         raise ValueError(f"please use a version >= {min_version}")

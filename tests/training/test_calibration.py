@@ -409,6 +409,7 @@ def test_rates_that_are_none_are_refused(model, rate):
         (DataError, "out_of_scope: cannot read texts from str 'rain'", {"out_of_scope": "rain"}),
         (DataError, r"out_of_scope\[1\]: the text is missing", {"out_of_scope": [{"text": "rain"}, {"label": "x"}]}),
         (DataError, "training texts too, the first is 'card\\?'", {"out_of_scope": ["rain", "card?"]}),
+        (DataError, "training texts too, the first is 'no  card yet'", {"out_of_scope": ["rain", "no  card yet"]}),
         (DataError, r"out_of_scope\[1\]: the text is empty", {"out_of_scope": ["rain", " "]}),
     ],
 )

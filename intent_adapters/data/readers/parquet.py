@@ -26,7 +26,8 @@ def read_parquet(path: Path, problems: Problems, encoding: str | None = None) ->
             check_names(str(path), file.schema_arrow.names)
             table = file.read()
         columns: dict[str, list[object]] = {name: table.column(name).to_pylist() for name in table.column_names}
-    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+    # A date or a time that Python cannot hold overflows.
+    except (pa.ArrowException, OSError, ValueError, KeyError, OverflowError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         cure = "write it again, for example with Dataset.to_parquet"
         raise data_error(str(path), f"not a readable parquet file ({reason})", cure) from error

@@ -202,7 +202,10 @@ def _listed_examples(path: Path, node: yaml.SequenceNode, problems: Problems) ->
         if isinstance(item, yaml.MappingNode):
             _check_keys(path, item, _EXAMPLE_KEYS, problems)
             text = _get(item, "text")
-        if isinstance(text, yaml.ScalarNode):
+        if isinstance(text, yaml.ScalarNode) and re.search(r"\n\s*-", text.value):
+            what = "these lines become one example, because they stand below `text:`"
+            problems.add(_place(path, text), what, "write each as an entry of its own, `- text: hello`")
+        elif isinstance(text, yaml.ScalarNode):
             yield f"{path}:{_first_line(text)}", text.value.strip().removeprefix("- ")
         else:
             problems.add(_place(path, item), "the example has no `text`", "write `- text: hello`")

@@ -98,13 +98,13 @@ def _refuse_binary(path: Path, raw: bytes) -> None:
 def _decode(path: Path, raw: bytes, encoding: str | None) -> str:
     try:
         return raw.decode(encoding or "utf-8")
-    except LookupError as error:
-        raise data_error(str(path), f"encoding {encoding!r} is unknown", "try 'utf-8', 'cp949' or 'utf-16'") from error
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise _undecodable(f"{path}:{line}", raw, error, encoding) from error
     except UnicodeError as error:
         raise data_error(str(path), f"the file is not {encoding} ({error})", "give another encoding=") from error
+    except (LookupError, ValueError) as error:  # the latter for a name with NUL in it
+        raise data_error(str(path), f"encoding {encoding!r} is unknown", "try 'utf-8', 'cp949' or 'utf-16'") from error
 
 
 def _undecodable(place: str, raw: bytes, error: UnicodeDecodeError, encoding: str | None) -> DataError:
