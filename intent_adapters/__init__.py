@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from intent_adapters.bottleneck import BottleneckConfig
 from intent_adapters.errors import IntentAdaptersError
+from intent_adapters.extras import need
 from intent_adapters.model import IntentModel
 from intent_adapters.prediction import Prediction
 
@@ -24,8 +25,7 @@ def __getattr__(name: str) -> Any:
     # A server that only answers needs no `datasets`: training is imported when it is asked for.
     if name != "train_agent":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        from intent_adapters.training import train_agent
-    except ModuleNotFoundError as error:
-        raise ImportError(f"Training needs {error.name}: pip install 'intent-adapters[train]'") from error
+    need("datasets", "train")
+    from intent_adapters.training import train_agent
+
     return train_agent

@@ -61,7 +61,8 @@ def load_onnx_base(
 
     Raises:
         BaseError: There is no such base, it has no graph of ours, or a damaged one.
-        ConfigError: ONNX Runtime is not installed, or a setting is out of range.
+        ConfigError: A setting is out of range.
+        MissingExtraError: ONNX Runtime is not installed.
     """
     if precision is not None:
         check_choice("precision", precision, get_args(Precision))

@@ -11,16 +11,9 @@ from peft.utils import CONFIG_NAME
 
 from intent_adapters.artifacts.contents import CARD_NAME
 from intent_adapters.artifacts.fingerprint import fingerprint
-from intent_adapters.cli.card_options import (
-    Facts,
-    Language,
-    License,
-    Scores,
-    ScoresName,
-    TrainingData,
-    card_facts,
-)
+from intent_adapters.cli.card_facts import card_facts
 from intent_adapters.cli.console import err, examples, working
+from intent_adapters.cli.options import Facts, Language, License, Scores, ScoresName, TrainingData
 from intent_adapters.hub import CardFacts, adapter_card, base_card
 from intent_adapters.loading import load_base
 

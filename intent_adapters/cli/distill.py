@@ -8,21 +8,20 @@ import typer
 from sentence_transformers import SentenceTransformer
 
 from intent_adapters.cli.console import err, examples, working
-from intent_adapters.cli.pair_options import (
+from intent_adapters.cli.options import (
     Every,
     Kinds,
     LeaveOut,
-    Output,
+    ModelOutput,
     PairBatch,
     Pairs,
+    PairSeed,
     Report,
     Resume,
-    Seed,
     Steps,
     Sts,
-    pair_sources,
-    pair_training,
 )
+from intent_adapters.cli.pairs import pair_sources, pair_training
 from intent_adapters.data.pairs import read_pairs
 from intent_adapters.training.distillation import distill
 from intent_adapters.training.sts import sts_evaluator
@@ -38,7 +37,7 @@ EXAMPLES = examples(
 def distill_command(
     pairs: Pairs,
     teacher: Annotated[str, typer.Option("--teacher", "-t", help="Sentence encoder: Hub id or folder.")],
-    output: Output,
+    output: ModelOutput,
     layers: Annotated[int, typer.Option("--layers", min=1, help="How many of the teacher's layers to keep.")] = 6,
     random: Annotated[
         bool, typer.Option("--random", help="Start from random weights: 6 layers, 384 wide, instead of layers.")
@@ -59,7 +58,7 @@ def distill_command(
     relation_heads: Annotated[int, typer.Option("--relation-heads", min=1, help="Of the MiniLMv2 part.")] = 12,
     sts: Sts = None,
     every: Every = 2000,
-    seed: Seed = 0,
+    seed: PairSeed = 0,
     resume: Resume = False,
     report_to: Report = "none",
 ) -> None:

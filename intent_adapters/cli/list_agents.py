@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from intent_adapters.cli.console import add_row, err, examples, new_table, out, print_json, working
-from intent_adapters.cli.hub_options import Token
-from intent_adapters.cli.options import Json
+from intent_adapters.cli.options import Json, Token
 from intent_adapters.hub import list_agents
 
 Base = Annotated[str, typer.Argument(metavar="BASE", help="Hub id of the base.", show_default=False)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -67,3 +68,79 @@ Threshold = Annotated[
 ]
 BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Texts in one pass of the encoder.")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON instead of tables.")]
+
+# Of the commands that go to the Hub, and of those that write cards.
+Token = Annotated[
+    str | None,
+    typer.Option(
+        "--token",
+        help="Hub token. Better kept out of command lines: `hf auth login`, or HF_TOKEN.",
+        show_default="the stored one",
+    ),
+]
+Revision = Annotated[
+    str | None, typer.Option("--revision", help="Branch, tag or commit.", show_default="the default branch")
+]
+Facts = Annotated[
+    Path | None,
+    typer.Option(
+        "--facts",
+        help="JSON with any of: language, license, description, data, datasets, texts, examples, measurements, "
+        "latency, limits.",
+        show_default=False,
+    ),
+]
+Language = Annotated[
+    list[str] | None, typer.Option("--language", help="Code of the texts' language, such as ko.", show_default=False)
+]
+License = Annotated[
+    str | None, typer.Option("--license", help="Licence as the Hub spells it, such as apache-2.0.", show_default=False)
+]
+TrainingData = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        help="The utterances that it was trained on: they are counted, and the first of each intent is shown.",
+        show_default=False,
+    ),
+]
+Scores = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--scores", help="What `evaluate --json` wrote; given several times, one for each seed.", show_default=False
+    ),
+]
+ScoresName = Annotated[
+    str, typer.Option("--scores-name", help="What the scores were measured on, in words.", metavar="TEXT")
+]
+
+
+# Of stages 1 and 2.
+Pairs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PAIRS...",
+        help="Files (csv, tsv, jsonl, json, parquet) or Hub data sets with columns anchor and positive; FILE=0.25 "
+        "takes a quarter of the pairs.",
+        show_default=False,
+    ),
+]
+ModelOutput = Annotated[Path, typer.Option("--output", "-o", help="Folder for the trained model.", show_default=False)]
+Kinds = Annotated[
+    list[str] | None,
+    typer.Option("--kind", help="Take only pairs of this kind; may be given several times.", show_default="all"),
+]
+LeaveOut = Annotated[
+    list[str] | None,
+    typer.Option("--leave-out", help="Leave out this source; may be given several times.", show_default="none"),
+]
+Steps = Annotated[int, typer.Option("--steps", min=2, help="Steps of the optimizer.")]
+PairBatch = Annotated[int, typer.Option("--batch-size", min=2, help="Pairs in a step, on each device.")]
+Sts = Annotated[
+    Path | None,
+    typer.Option("--sts", help="A file of scored sentence pairs to evaluate on meanwhile.", show_default="none"),
+]
+Every = Annotated[int, typer.Option("--every", min=1, help="Steps between checkpoints, and between evaluations.")]
+Report = Annotated[Literal["none", "tensorboard", "trackio"], typer.Option("--report-to", help="Where logs go.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in the output folder.")]
+PairSeed = Annotated[int, typer.Option("--seed", min=0, help="Of batches and dropout.")]

@@ -14,8 +14,7 @@ from intent_adapters.artifacts.contents import ADAPTER, BASE
 from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.artifacts.folders import replaced_folder
 from intent_adapters.cli.console import examples, facts_table, out, print_json, working
-from intent_adapters.cli.hub_options import Revision, Token
-from intent_adapters.cli.options import Json
+from intent_adapters.cli.options import Json, Revision, Token
 from intent_adapters.errors import BaseMismatchError
 from intent_adapters.hub.fetching import HubOptions, fetch_base, fetch_either
 

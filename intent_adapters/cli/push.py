@@ -11,10 +11,9 @@ from peft.utils import CONFIG_NAME
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.cli.card import Folder, own_card
-from intent_adapters.cli.card_options import Facts, Language, License, Scores, ScoresName, TrainingData, card_facts
+from intent_adapters.cli.card_facts import card_facts
 from intent_adapters.cli.console import examples, facts_table, out, print_json, working
-from intent_adapters.cli.hub_options import Token
-from intent_adapters.cli.options import Json
+from intent_adapters.cli.options import Facts, Json, Language, License, Scores, ScoresName, Token, TrainingData
 from intent_adapters.hub import publish_adapter, publish_base
 from intent_adapters.hub.publishing import PublishOptions
 from intent_adapters.loading import load_base

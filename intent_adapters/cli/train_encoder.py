@@ -8,21 +8,20 @@ import typer
 from sentence_transformers import SentenceTransformer
 
 from intent_adapters.cli.console import err, examples, working
-from intent_adapters.cli.pair_options import (
+from intent_adapters.cli.options import (
     Every,
     Kinds,
     LeaveOut,
-    Output,
+    ModelOutput,
     PairBatch,
     Pairs,
+    PairSeed,
     Report,
     Resume,
-    Seed,
     Steps,
     Sts,
-    pair_sources,
-    pair_training,
 )
+from intent_adapters.cli.pairs import pair_sources, pair_training
 from intent_adapters.data.pairs import read_pairs
 from intent_adapters.training.encoder import train_encoder
 from intent_adapters.training.sts import sts_evaluator
@@ -36,7 +35,7 @@ EXAMPLES = examples(
 def train_encoder_command(
     pairs: Pairs,
     base: Annotated[str, typer.Option("--base", "-b", help="Language model or encoder: Hub id or folder.")],
-    output: Output,
+    output: ModelOutput,
     kinds: Kinds = None,
     leave_out: LeaveOut = None,
     steps: Steps = 1000,
@@ -45,7 +44,7 @@ def train_encoder_command(
     temperature: Annotated[float, typer.Option("--temperature", help="Of the contrastive loss.")] = 0.02,
     sts: Sts = None,
     every: Every = 500,
-    seed: Seed = 0,
+    seed: PairSeed = 0,
     resume: Resume = False,
     report_to: Report = "none",
 ) -> None:

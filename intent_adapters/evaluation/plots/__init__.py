@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from intent_adapters.errors import MissingExtraError
+from intent_adapters.extras import missing
 
 try:
     import matplotlib  # noqa: F401
 except ModuleNotFoundError as error:
-    raise MissingExtraError("Pictures need their extra: pip install 'intent-adapters[plots]'") from error
+    raise missing("matplotlib", "plots") from error
 
 from intent_adapters.evaluation.plots.canvas import Picture
 from intent_adapters.evaluation.plots.confidence import plot_confidence

@@ -38,7 +38,7 @@ class OnnxBase:
 
     Raises:
         BaseError: Files are damaged, or do not belong together.
-        ConfigError: ONNX Runtime is not installed.
+        MissingExtraError: ONNX Runtime is not installed.
     """
 
     def __init__(self, folder: Path, graph: str, threads: int) -> None:
@@ -87,7 +87,7 @@ def read_onnx_base(folder: Path, name: str, *, precision: Precision | None, thre
 
     Raises:
         BaseError: It has no graph of ours, or a damaged one.
-        ConfigError: ONNX Runtime is not installed.
+        MissingExtraError: ONNX Runtime is not installed.
     """
     return read_whole(folder, lambda: _read(folder, name, precision, threads or torch.get_num_threads()))
 

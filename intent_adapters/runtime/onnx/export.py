@@ -16,13 +16,13 @@ from intent_adapters.artifacts.tensors import site_shapes
 from intent_adapters.bottleneck import BottleneckConfig
 from intent_adapters.bottleneck.config import Sites
 from intent_adapters.errors import BaseError, ConfigError
+from intent_adapters.extras import need
 from intent_adapters.inputs import check_choice
 from intent_adapters.runtime.onnx.arithmetic import Arithmetic, Float32, Int8
 from intent_adapters.runtime.onnx.base import OnnxBase, probe
 from intent_adapters.runtime.onnx.calibration import UTTERANCES, watch
 from intent_adapters.runtime.onnx.description import FOLDER, Description, Precision, graph_file
 from intent_adapters.runtime.onnx.encoder import MASK, EncoderGraph
-from intent_adapters.runtime.onnx.extras import need
 from intent_adapters.runtime.onnx.graph import Graph
 from intent_adapters.runtime.onnx.layout import layout_of
 from intent_adapters.runtime.onnx.pooling import pool
@@ -77,7 +77,8 @@ def export_base(
 
     Raises:
         BaseError: The base cannot be exported, or `folder` holds other things.
-        ConfigError: A setting makes no sense, or an optional package is missing.
+        ConfigError: A setting makes no sense.
+        MissingExtraError: An optional package is missing.
     """
     need("onnx", "export")
     need("onnxruntime", "export")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from intent_adapters.runtime.onnx.extras import need
+from intent_adapters.extras import need
 
 # Opset 20 brought Gelu; contributed operators of ONNX Runtime have no versions.
 OPSET = 20

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intent_adapters.errors import BaseError
+from intent_adapters.extras import need
 from intent_adapters.runtime.onnx.encoder import IDS, MASK
-from intent_adapters.runtime.onnx.extras import need
 
 OUTPUT = "sentence_embedding"
 
@@ -46,7 +46,7 @@ class OnnxSession:
 
     Raises:
         BaseError: It is no graph that this version of ONNX Runtime can run.
-        ConfigError: ONNX Runtime is not installed.
+        MissingExtraError: ONNX Runtime is not installed.
     """
 
     def __init__(self, graph: bytes, threads: int, where: str) -> None:

@@ -6,46 +6,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from intent_adapters.data import read_intents
 from intent_adapters.errors import DataError
 from intent_adapters.hub import CardFacts, Measurement
-
-Facts = Annotated[
-    Path | None,
-    typer.Option(
-        "--facts",
-        help="JSON with any of: language, license, description, data, datasets, texts, examples, measurements, "
-        "latency, limits.",
-        show_default=False,
-    ),
-]
-Language = Annotated[
-    list[str] | None, typer.Option("--language", help="Code of the texts' language, such as ko.", show_default=False)
-]
-License = Annotated[
-    str | None, typer.Option("--license", help="Licence as the Hub spells it, such as apache-2.0.", show_default=False)
-]
-TrainingData = Annotated[
-    str | None,
-    typer.Option(
-        "--data",
-        help="The utterances that it was trained on: they are counted, and the first of each intent is shown.",
-        show_default=False,
-    ),
-]
-Scores = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--scores", help="What `evaluate --json` wrote; given several times, one for each seed.", show_default=False
-    ),
-]
-ScoresName = Annotated[
-    str, typer.Option("--scores-name", help="What the scores were measured on, in words.", metavar="TEXT")
-]
 
 
 def card_facts(

@@ -1,0 +1,46 @@
+"""What `train-encoder` and `distill` make of the options that they share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from intent_adapters.cli.options import Report
+from intent_adapters.data.pairs import PairSource
+from intent_adapters.training.pair_training import PairTraining
+
+
+def pair_sources(names: list[str], kinds: list[str] | None, leave_out: list[str] | None) -> list[PairSource]:
+    """FILE or FILE=WEIGHT, with the same filters for all.
+
+    Raises:
+        typer.BadParameter: A weight that is no number.
+    """
+    sources = []
+    for name in names:
+        rows, equals, weight = name.rpartition("=")
+        if not equals or Path(name).exists():
+            rows, weight = name, "1"
+        try:
+            share = float(weight)
+        except ValueError as error:
+            raise typer.BadParameter(f"the weight in {name!r} is no number") from error
+        sources.append(PairSource(rows, weight=share, kinds=kinds or None, leave_out=leave_out or ()))
+    return sources
+
+
+def pair_training(
+    steps: int, batch_size: int, learning_rate: float, every: int, seed: int, report_to: Report
+) -> PairTraining:
+    """The settings of a run from the options that both commands have."""
+    return PairTraining(
+        steps=steps,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        warmup_steps=min(500, steps // 10),
+        save_every=every,
+        evaluate_every=every,
+        seed=seed,
+        report_to=report_to,
+    )
