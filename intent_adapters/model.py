@@ -34,8 +34,8 @@ from intent_adapters.loading import (
 )
 from intent_adapters.prediction import Prediction
 from intent_adapters.runtime import AdapterStore, TorchRuntime
-from intent_adapters.runtime.asking import Runtime, answer, embed
-from intent_adapters.runtime.known import AgentOrigin, StoreStats
+from intent_adapters.runtime.agent import AgentOrigin, StoreStats
+from intent_adapters.runtime.answering import Runtime, answer, embed
 from intent_adapters.runtime.onnx import OnnxBase, OnnxRuntime, Precision
 from intent_adapters.runtime.resident import resident_bytes
 

@@ -17,8 +17,8 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.errors import AgentError, IntentAdaptersError
-from intent_adapters.runtime.freed import give_back_freed_memory
-from intent_adapters.runtime.known import Agent, AgentOrigin, Load, StoreStats, check_form
+from intent_adapters.runtime.agent import Agent, AgentOrigin, Load, StoreStats, check_form
+from intent_adapters.runtime.malloc_trim import give_back_freed_memory
 from intent_adapters.runtime.resident import Resident
 
 # Under a budget, freed memory is given back to the system after so many loads: it takes as long as one of them.

@@ -13,9 +13,9 @@ from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.tensors import site_shapes
 from intent_adapters.errors import AdapterError, ConfigError
 from intent_adapters.runtime.onnx.base import OnnxBase
-from intent_adapters.runtime.onnx.crew import Crew
 from intent_adapters.runtime.onnx.planning import Run, runs
 from intent_adapters.runtime.onnx.session import OnnxSession
+from intent_adapters.runtime.onnx.shared_threads import SharedThreads
 from intent_adapters.runtime.resident import Residence, Resident
 from intent_adapters.runtime.tokens import TokenRows
 
@@ -34,7 +34,7 @@ class OnnxRuntime:
     ) -> None:
         self._base = base
         self._sites = {site.path: site for site in base.description.sites}
-        self._crew = Crew(base.threads)
+        self._threads = SharedThreads(base.threads)
         self._residence = Residence(base.encoder, torch.device("cpu"), adapter_dtype, max_adapter_bytes)
 
     def admit(self, adapter: Adapter) -> Resident:
@@ -76,7 +76,7 @@ class OnnxRuntime:
         def work(run: Run) -> None:
             embeddings[run.rows] = self._run(session, tokens, run)
 
-        self._crew.each(work, planned)
+        self._threads.each(work, planned)
         return torch.from_numpy(embeddings)
 
     def _run(self, session: OnnxSession, tokens: TokenRows, run: Run) -> NDArray[np.float32]:

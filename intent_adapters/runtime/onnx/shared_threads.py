@@ -10,7 +10,7 @@ from typing import TypeVar
 Task = TypeVar("Task")
 
 
-class Crew:
+class SharedThreads:
     """The calling thread and its helpers. Safe to use from several threads, which share the helpers.
 
     Args:

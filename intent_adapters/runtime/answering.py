@@ -12,8 +12,8 @@ from torch import Tensor
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.errors import IntentAdaptersError
 from intent_adapters.prediction import Prediction
+from intent_adapters.runtime.agent import Agent
 from intent_adapters.runtime.head import Asked, predictions
-from intent_adapters.runtime.known import Agent
 from intent_adapters.runtime.resident import Resident
 from intent_adapters.runtime.store import AdapterStore
 

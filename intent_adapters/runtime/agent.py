@@ -1,4 +1,4 @@
-"""What a store knows of each agent, and what it says of itself."""
+"""One version of an agent in a store, and what the store says of itself."""
 
 from __future__ import annotations
 
