@@ -11,7 +11,7 @@ from sentence_transformers import SentenceTransformer
 
 from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.loading import load_base
-from intent_adapters.training.sts import sts_evaluator
+from intent_adapters.training.base.sts import sts_evaluator
 from tests.support.shared import shared_path
 
 CARDS = Path(__file__).parents[1] / "model_cards"

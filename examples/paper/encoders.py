@@ -23,9 +23,9 @@ from examples.paper.tracks import Contrastive, Distilled, Given, Pretrained, Rec
 from intent_adapters.data import PairSource, read_pairs
 from intent_adapters.errors import ConfigError, DataError
 from intent_adapters.training import distill, train_encoder
-from intent_adapters.training.pair_training import PairTraining
-from intent_adapters.training.pretraining import MaskedTraining, pretrain
-from intent_adapters.training.student import SMALL_SHAPE, student_from_layers, student_from_shape
+from intent_adapters.training.base.pair_training import PairTraining
+from intent_adapters.training.base.pretraining import MaskedTraining, pretrain
+from intent_adapters.training.base.student import SMALL_SHAPE, student_from_layers, student_from_shape
 
 MADE = "made.json"
 CHECKPOINTS = "checkpoints"

@@ -23,10 +23,10 @@ from intent_adapters.cli.options import (
 )
 from intent_adapters.cli.pairs import pair_sources, pair_training
 from intent_adapters.data.pairs import read_pairs
-from intent_adapters.training.distillation import distill
-from intent_adapters.training.sts import sts_evaluator
-from intent_adapters.training.student import student_from_layers, student_from_shape
-from intent_adapters.training.vocabulary import trim_vocabulary
+from intent_adapters.training.base.distillation import distill
+from intent_adapters.training.base.sts import sts_evaluator
+from intent_adapters.training.base.student import student_from_layers, student_from_shape
+from intent_adapters.training.base.vocabulary import trim_vocabulary
 
 EXAMPLES = examples(
     "intent-adapters distill pairs.jsonl.gz --teacher large-encoder -o small-encoder --matching-weight 5",

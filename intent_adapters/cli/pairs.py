@@ -8,7 +8,7 @@ import typer
 
 from intent_adapters.cli.options import Report
 from intent_adapters.data.pairs import PairSource
-from intent_adapters.training.pair_training import PairTraining
+from intent_adapters.training.base.pair_training import PairTraining
 
 
 def pair_sources(names: list[str], kinds: list[str] | None, leave_out: list[str] | None) -> list[PairSource]:

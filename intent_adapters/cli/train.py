@@ -17,8 +17,8 @@ from intent_adapters.data import label_counts, read_intents, read_texts
 from intent_adapters.errors import AdapterError
 from intent_adapters.evaluation import evaluate
 from intent_adapters.hub.naming import folder_name
-from intent_adapters.training.agent import train_agent
-from intent_adapters.training.methods import Method
+from intent_adapters.training.agent.methods import Method
+from intent_adapters.training.agent.train import train_agent
 
 Output = Annotated[
     Path,

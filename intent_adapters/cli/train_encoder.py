@@ -23,8 +23,8 @@ from intent_adapters.cli.options import (
 )
 from intent_adapters.cli.pairs import pair_sources, pair_training
 from intent_adapters.data.pairs import read_pairs
-from intent_adapters.training.encoder import train_encoder
-from intent_adapters.training.sts import sts_evaluator
+from intent_adapters.training.base.encoder import train_encoder
+from intent_adapters.training.base.sts import sts_evaluator
 
 EXAMPLES = examples(
     "intent-adapters train-encoder pairs.jsonl.gz -b klue/roberta-base -o large-encoder --kind paraphrase",

@@ -92,7 +92,7 @@ class CircleLoss(nn.Module):
         +---------------+--------+
 
     Recommendations:
-        - Use `IntentBatchSampler` from `intent_adapters.training.sampler`: every intent in a batch then has two
+        - Use `IntentBatchSampler` from `intent_adapters.training.agent.sampler`: every intent in a batch then has two
           texts in it whenever the data has them.
         - To train a classifier, use `IntentLoss`, which adds this loss to cross-entropy with one encoder pass.
 
@@ -107,7 +107,7 @@ class CircleLoss(nn.Module):
                 SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
             )
             from intent_adapters.losses import CircleLoss
-            from intent_adapters.training.sampler import IntentBatchSampler
+            from intent_adapters.training.agent.sampler import IntentBatchSampler
 
             model = SentenceTransformer("sentence-transformers/all-MiniLM-L6-v2")
             train_dataset = Dataset.from_dict({

@@ -47,7 +47,7 @@ class IntentLoss(nn.Module):
         +---------------+--------+
 
     Recommendations:
-        - Use `IntentBatchSampler` from `intent_adapters.training.sampler`: Circle loss needs two texts of an intent
+        - Use `IntentBatchSampler` from `intent_adapters.training`: Circle loss needs two texts of an intent
           in the same batch.
         - With `model_init`, pass the loss as a function of the model, so that each new model gets its own head.
 
@@ -66,7 +66,7 @@ class IntentLoss(nn.Module):
             )
             from torch import nn
             from intent_adapters.losses import IntentLoss
-            from intent_adapters.training.sampler import IntentBatchSampler
+            from intent_adapters.training.agent.sampler import IntentBatchSampler
 
             model = SentenceTransformer("sentence-transformers/all-MiniLM-L6-v2")
             train_dataset = Dataset.from_dict({

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from intent_adapters.training.agent import TrainingResult, train_agent
-from intent_adapters.training.calibration import CalibrationResult
-from intent_adapters.training.distillation import distill
-from intent_adapters.training.encoder import train_encoder
-from intent_adapters.training.methods import Method
-from intent_adapters.training.recipe import Recipe
-from intent_adapters.training.sampler import IntentBatchSampler
+from intent_adapters.training.agent.calibration import CalibrationResult
+from intent_adapters.training.agent.methods import Method
+from intent_adapters.training.agent.recipe import Recipe
+from intent_adapters.training.agent.sampler import IntentBatchSampler
+from intent_adapters.training.agent.train import TrainingResult, train_agent
+from intent_adapters.training.base.distillation import distill
+from intent_adapters.training.base.encoder import train_encoder
 
 __all__ = [
     "CalibrationResult",

@@ -15,7 +15,7 @@ from torch import nn
 
 from intent_adapters.errors import ConfigError, DataError
 from intent_adapters.losses import IntentLoss, circle_loss
-from intent_adapters.training.sampler import IntentBatchSampler
+from intent_adapters.training.agent.sampler import IntentBatchSampler
 from tests.support.tiny import tiny_base
 
 TEXTS = {

@@ -15,12 +15,12 @@ from sentence_transformers import SentenceTransformer
 
 from intent_adapters import BottleneckConfig, IntentModel
 from intent_adapters.training import train_agent
-from intent_adapters.training.distillation import distill
-from intent_adapters.training.encoder import train_encoder
-from intent_adapters.training.pair_training import PairTraining
-from intent_adapters.training.pretraining import MaskedTraining, pretrain
+from intent_adapters.training.base.distillation import distill
+from intent_adapters.training.base.encoder import train_encoder
+from intent_adapters.training.base.pair_training import PairTraining
+from intent_adapters.training.base.pretraining import MaskedTraining, pretrain
+from intent_adapters.training.base.student import student_from_shape
 from intent_adapters.training.randomness import own_process
-from intent_adapters.training.student import student_from_shape
 from tests.support.tiny import tiny_base, tiny_tokenizer
 
 ROWS = [

@@ -7,8 +7,8 @@ import pytest
 from examples.paper.rows import ROWS, TABLE_2, TABLE_3
 from examples.paper.tracks import Distilled, Given, Pretrained, read_track, shipped_tracks
 from intent_adapters.errors import ConfigError
-from intent_adapters.training.pair_training import PairTraining
-from intent_adapters.training.pretraining import MaskedTraining
+from intent_adapters.training.base.pair_training import PairTraining
+from intent_adapters.training.base.pretraining import MaskedTraining
 from tests.examples.paper.conftest import TRACK
 
 

@@ -18,13 +18,13 @@ from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.encoder import encoder_of, structural_copy
 from intent_adapters.artifacts.tensors import HEAD, PREFIX
 from intent_adapters.bottleneck import BottleneckConfig, find_head, linear_logits
-from intent_adapters.training.calibration import Reader
-from intent_adapters.training.embedder import Embedder
-from intent_adapters.training.loop import Run, run_training
-from intent_adapters.training.prototypes import class_means
+from intent_adapters.training.agent.calibration import Reader
+from intent_adapters.training.agent.embedder import Embedder
+from intent_adapters.training.agent.loop import Run, run_training
+from intent_adapters.training.agent.prototypes import class_means
+from intent_adapters.training.agent.recipe import Recipe
+from intent_adapters.training.agent.task import Task
 from intent_adapters.training.randomness import OwnDraws
-from intent_adapters.training.recipe import Recipe
-from intent_adapters.training.task import Task
 
 Method = Literal["adapter", "full", "probe"]
 

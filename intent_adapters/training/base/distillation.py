@@ -9,7 +9,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.evaluation import BaseEvaluator
 
 from intent_adapters.losses.distillation import DistillationLoss
-from intent_adapters.training.pair_training import PairTraining, run_pair_training
+from intent_adapters.training.base.pair_training import PairTraining, run_pair_training
 from intent_adapters.training.randomness import own_process
 
 # A student has more to learn than an encoder in stage 1 has to change.

@@ -15,8 +15,8 @@ from intent_adapters.data import texts_of, validate_rows
 from intent_adapters.data.texts import Texts
 from intent_adapters.data.validation import reduced
 from intent_adapters.errors import ConfigError, DataError
-from intent_adapters.training.embedder import Embedder
-from intent_adapters.training.prototypes import class_means, names_are_telling, new_names, uttered_names
+from intent_adapters.training.agent.embedder import Embedder
+from intent_adapters.training.agent.prototypes import class_means, names_are_telling, new_names, uttered_names
 
 Rows: TypeAlias = Dataset | Sequence[Mapping[str, object]]
 

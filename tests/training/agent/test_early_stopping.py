@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from intent_adapters.training.early_stopping import EarlyStopping
+from intent_adapters.training.agent.early_stopping import EarlyStopping
 
 
 def run(scores, patience):

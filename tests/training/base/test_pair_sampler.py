@@ -8,7 +8,7 @@ import torch
 from datasets import Dataset
 
 from intent_adapters.errors import ConfigError, DataError
-from intent_adapters.training.pair_sampler import PairBatchSampler
+from intent_adapters.training.base.pair_sampler import PairBatchSampler
 
 
 def grouped(groups=30, each=4):

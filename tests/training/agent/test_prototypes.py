@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from intent_adapters.training import prototypes
-from intent_adapters.training.prototypes import (
+from intent_adapters.training.agent import prototypes
+from intent_adapters.training.agent.prototypes import (
     class_means,
     fitting_scale,
     names_are_telling,

@@ -19,8 +19,8 @@ from transformers import TrainerCallback
 
 from intent_adapters.errors import ConfigError
 from intent_adapters.losses.projection import Projection
-from intent_adapters.training.checkpoints import CHECKPOINTS, last_checkpoint
-from intent_adapters.training.pair_sampler import PairBatchSampler
+from intent_adapters.training.base.checkpoints import CHECKPOINTS, last_checkpoint
+from intent_adapters.training.base.pair_sampler import PairBatchSampler
 from intent_adapters.training.randomness import own_process
 
 PROJECTION_FILE = "projection.safetensors"

@@ -17,17 +17,17 @@ from intent_adapters import IntentModel
 from intent_adapters.bottleneck import Calibration
 from intent_adapters.errors import ConfigError, DataError
 from intent_adapters.training import train_agent
-from intent_adapters.training.calibration import calibrate_agent, comparable_rate, held_out_folds
-from intent_adapters.training.mixtures import halves, mixtures
-from intent_adapters.training.prototypes import SOFTENING, fitting_scale
-from intent_adapters.training.scope import (
+from intent_adapters.training.agent.calibration import calibrate_agent, comparable_rate, held_out_folds
+from intent_adapters.training.agent.mixtures import halves, mixtures
+from intent_adapters.training.agent.prototypes import SOFTENING, fitting_scale
+from intent_adapters.training.agent.scope import (
     carry_over,
     energies_of,
     fit_scope,
     fit_temperature,
     separating_threshold,
 )
-from intent_adapters.training.task import Task
+from intent_adapters.training.agent.task import Task
 from tests.support.tiny import tiny_base
 
 TEXTS = {

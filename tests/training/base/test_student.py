@@ -8,7 +8,7 @@ from sentence_transformers import SentenceTransformer
 from transformers import AutoConfig, AutoModel
 
 from intent_adapters.errors import ConfigError
-from intent_adapters.training.student import student_from_layers, student_from_shape
+from intent_adapters.training.base.student import student_from_layers, student_from_shape
 from tests.support.tiny import tiny_base
 
 TEXTS = ["abc 1", "예약 취소"]

@@ -27,7 +27,7 @@ from transformers import (
 )
 
 from intent_adapters.errors import ConfigError, DataError
-from intent_adapters.training.checkpoints import CHECKPOINTS, last_checkpoint
+from intent_adapters.training.base.checkpoints import CHECKPOINTS, last_checkpoint
 from intent_adapters.training.randomness import own_process
 
 CHUNK = 10_000

@@ -14,11 +14,11 @@ from sentence_transformers.base.evaluation import BaseEvaluator
 from transformers import TrainerCallback
 
 from intent_adapters.errors import ConfigError
-from intent_adapters.training import pair_training
-from intent_adapters.training.distillation import distill
-from intent_adapters.training.encoder import train_encoder
-from intent_adapters.training.pair_training import PairTraining
-from intent_adapters.training.student import student_from_layers
+from intent_adapters.training.base import pair_training
+from intent_adapters.training.base.distillation import distill
+from intent_adapters.training.base.encoder import train_encoder
+from intent_adapters.training.base.pair_training import PairTraining
+from intent_adapters.training.base.student import student_from_layers
 from tests.support.tiny import tiny_base
 
 WORDS = ["abc", "예약", "hello", "취소", "진료", "얼마", "x1", "y2", "z3", "주세요", "변경", "q9"]

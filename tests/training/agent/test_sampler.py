@@ -17,7 +17,7 @@ from sentence_transformers import SentenceTransformerTrainer, SentenceTransforme
 
 from intent_adapters.errors import ConfigError, DataError
 from intent_adapters.losses import CircleLoss
-from intent_adapters.training.sampler import IntentBatchSampler
+from intent_adapters.training.agent.sampler import IntentBatchSampler
 from tests.support.shared import shared_path
 from tests.support.tiny import tiny_base
 

@@ -11,8 +11,8 @@ from sentence_transformers import SentenceTransformer
 from transformers import Trainer, TrainerCallback
 
 from intent_adapters.errors import ConfigError, DataError
-from intent_adapters.training.checkpoints import CHECKPOINTS
-from intent_adapters.training.pretraining import MaskedTraining, pack_blocks, pretrain
+from intent_adapters.training.base.checkpoints import CHECKPOINTS
+from intent_adapters.training.base.pretraining import MaskedTraining, pack_blocks, pretrain
 from tests.support.tiny import tiny_tokenizer
 
 TEXTS = ["예약 취소해 주세요", "진료비 얼마", "abc def ghi"] * 20

@@ -12,10 +12,16 @@ from torch.nn import functional as F
 
 from intent_adapters.bottleneck import Calibration, scope_scores
 from intent_adapters.errors import ConfigError
-from intent_adapters.training.mixtures import mixtures
-from intent_adapters.training.prototypes import SOFTENING, class_means, cosines_without_itself, fitting_scale
-from intent_adapters.training.scope import carry_over, energies_of, fit_scope, fit_temperature, separating_threshold
-from intent_adapters.training.task import Task
+from intent_adapters.training.agent.mixtures import mixtures
+from intent_adapters.training.agent.prototypes import SOFTENING, class_means, cosines_without_itself, fitting_scale
+from intent_adapters.training.agent.scope import (
+    carry_over,
+    energies_of,
+    fit_scope,
+    fit_temperature,
+    separating_threshold,
+)
+from intent_adapters.training.agent.task import Task
 
 Source = Literal["cross-validation", "validation", "mixtures"]
 Reader: TypeAlias = Callable[[Sequence[str]], Tensor]

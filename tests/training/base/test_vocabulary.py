@@ -8,7 +8,7 @@ from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer, models
 
 from intent_adapters.errors import ConfigError
-from intent_adapters.training.vocabulary import trim_vocabulary
+from intent_adapters.training.base.vocabulary import trim_vocabulary
 from tests.support.shared import shared_path
 from tests.support.tiny import tiny_base
 

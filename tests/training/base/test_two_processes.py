@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from tests.support.tiny import tiny_base
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SCRIPT = """
     import sys
     from pathlib import Path
@@ -25,8 +25,8 @@ SCRIPT = """
     from safetensors.torch import save_file
     from sentence_transformers import SentenceTransformer
 
-    from intent_adapters.training import pair_training
-    from intent_adapters.training.distillation import distill
+    from intent_adapters.training.base import pair_training
+    from intent_adapters.training.base.distillation import distill
 
     folder = Path(sys.argv[1])
     rank = PartialState(cpu=True).process_index

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from intent_adapters.training.task import Task
+from intent_adapters.training.agent.task import Task
 
 
 def mixtures(task: Task, count: int, seed: int) -> list[str]:

@@ -16,14 +16,14 @@ from intent_adapters.errors import ConfigError
 from intent_adapters.model import IntentModel
 from intent_adapters.runtime.tokens import tokenizer_for
 from intent_adapters.surroundings import own_settings
-from intent_adapters.training.calibration import CalibrationResult, Reader, calibrate_agent, check_rate
-from intent_adapters.training.cut_texts import warn_of_cut_texts
-from intent_adapters.training.embedder import Embedder
-from intent_adapters.training.methods import FITTERS, Method
-from intent_adapters.training.prototypes import fitting_scale
+from intent_adapters.training.agent.calibration import CalibrationResult, Reader, calibrate_agent, check_rate
+from intent_adapters.training.agent.cut_texts import warn_of_cut_texts
+from intent_adapters.training.agent.embedder import Embedder
+from intent_adapters.training.agent.methods import FITTERS, Method
+from intent_adapters.training.agent.prototypes import fitting_scale
+from intent_adapters.training.agent.recipe import Recipe, RecipeOptions, recipe_for
+from intent_adapters.training.agent.task import Rows, Task, prepare_out_of_scope, prepare_task
 from intent_adapters.training.randomness import check_seed
-from intent_adapters.training.recipe import Recipe, RecipeOptions, recipe_for
-from intent_adapters.training.task import Rows, Task, prepare_out_of_scope, prepare_task
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,12 +20,12 @@ from transformers import get_linear_schedule_with_warmup
 from intent_adapters.bottleneck import BottleneckConfig, find_head
 from intent_adapters.bottleneck.layer import BottleneckLayer
 from intent_adapters.losses import IntentLoss
-from intent_adapters.training.early_stopping import EarlyStopping
-from intent_adapters.training.embedder import Embedder
+from intent_adapters.training.agent.early_stopping import EarlyStopping
+from intent_adapters.training.agent.embedder import Embedder
+from intent_adapters.training.agent.recipe import Recipe
+from intent_adapters.training.agent.sampler import IntentBatchSampler
+from intent_adapters.training.agent.token_dropout import TokenDropout
 from intent_adapters.training.randomness import OwnDraws
-from intent_adapters.training.recipe import Recipe
-from intent_adapters.training.sampler import IntentBatchSampler
-from intent_adapters.training.token_dropout import TokenDropout
 
 MAX_GRADIENT_NORM = 1.0
 

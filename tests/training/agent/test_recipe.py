@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from intent_adapters.errors import ConfigError
-from intent_adapters.training.recipe import TEXTS_IN_TOTAL, recipe_for
+from intent_adapters.training.agent.recipe import TEXTS_IN_TOTAL, recipe_for
 
 
 def test_few_shot_data_get_the_full_number_of_epochs():

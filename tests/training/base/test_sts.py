@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from intent_adapters.errors import DataError
-from intent_adapters.training.sts import sts_evaluator
+from intent_adapters.training.base.sts import sts_evaluator
 from tests.support.shared import shared_path
 from tests.support.tiny import tiny_base
 

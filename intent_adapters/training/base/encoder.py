@@ -9,7 +9,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.evaluation import BaseEvaluator
 
 from intent_adapters.losses.contrastive import CachedContrastiveLoss, ContrastiveLoss
-from intent_adapters.training.pair_training import PairTraining, run_pair_training
+from intent_adapters.training.base.pair_training import PairTraining, run_pair_training
 
 
 def train_encoder(

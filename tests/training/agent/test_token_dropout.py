@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from intent_adapters.training.token_dropout import TokenDropout
+from intent_adapters.training.agent.token_dropout import TokenDropout
 from tests.support.tiny import tiny_tokenizer
 
 TEXTS = ["cancel my visit please", "예약 취소", "a"]

@@ -6,8 +6,8 @@ import warnings
 from collections import defaultdict
 
 from intent_adapters.errors import DataWarning, shorten
-from intent_adapters.training.embedder import Embedder
-from intent_adapters.training.task import Task
+from intent_adapters.training.agent.embedder import Embedder
+from intent_adapters.training.agent.task import Task
 
 
 def warn_of_cut_texts(frozen: Embedder, task: Task) -> None:

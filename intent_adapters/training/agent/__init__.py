@@ -1,0 +1,1 @@
+"""Stage 3: an agent, trained on its few labelled utterances."""
