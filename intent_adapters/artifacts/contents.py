@@ -21,7 +21,7 @@ MAX_BASE_BYTES = 8 * 2**30
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Which files of a repository are read, how large they may be, and without which ones it is none of its kind.
+    """Which files of a repository are read, how large they may be, and which ones it cannot be without.
 
     Attributes:
         what: "adapter" or "base".

@@ -142,8 +142,15 @@ def _flush(folder: Path) -> None:
 
 def _swap_in(new: Path, target: Path) -> None:
     if not target.exists():
-        new.rename(target)
-    elif not _exchange(new, target):
+        try:
+            new.rename(target)
+        except OSError:
+            if not target.exists():
+                raise
+        else:
+            return
+    # It was there, or another writer has just made it.
+    if not _exchange(new, target):
         # No atomic exchange on this system: the target is absent for the moment between two renames.
         old = new.with_name(f"{new.name}.old")
         target.rename(old)

@@ -98,7 +98,7 @@ def reduced(text: str) -> str:
 
 
 def check_text(place: str, value: object, problems: Problems) -> str | None:
-    """A text without surrounding white space; None if it is none, which becomes a problem."""
+    """A text without surrounding white space; None if it is not a text, which becomes a problem."""
     text = _plain(value)
     fault = _text_fault(text)
     if fault:

@@ -14,7 +14,7 @@ def check_repo_id(name: str) -> None:
     """Let names pass that a Hub repository can have.
 
     Raises:
-        HFValidationError: It is none; the message says why.
+        HFValidationError: It cannot be such a name; the message says why.
     """
     utils.validate_repo_id(name)  # type: ignore[attr-defined] # public, but exported lazily
 

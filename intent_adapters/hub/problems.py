@@ -145,7 +145,7 @@ def clean_token(token: str | bool | None, kind: type[IntentAdaptersError]) -> st
         return token
     token = token.strip()
     if not re.fullmatch(r"[!-~]+", token):
-        raise kind("The token is none: it is empty, or has spaces or special characters in it. Copy it again.")
+        raise kind("This cannot be a token: it is empty, or has spaces or special characters in it. Copy it again.")
     return token
 
 

@@ -1,4 +1,4 @@
-"""MiniLMv2 loss: the student's self-attention relations shall be the teacher's (Wang et al., 2020)."""
+"""MiniLMv2 loss: the student learns the self-attention relations of the teacher (Wang et al., 2020)."""
 
 from __future__ import annotations
 

@@ -186,3 +186,19 @@ def test_a_folder_between_two_renames_is_waited_for(tmp_path):
     assert is_there(target)
     timer.join()
     assert not is_there(tmp_path / "nowhere")
+
+
+def test_a_folder_that_another_writer_makes_meanwhile_is_replaced(tmp_path, monkeypatch):
+    target = tmp_path / "agent"
+    rename = Path.rename
+
+    def late(self: Path, other: Path) -> Path:
+        if not target.exists():
+            target.mkdir()
+            write(target, "theirs")
+        return rename(self, other)
+
+    monkeypatch.setattr(Path, "rename", late)
+    replace(target, "ours")
+    assert contents(target) == ["ours", "ours"]
+    assert siblings(target) == []

@@ -42,7 +42,7 @@ def families_for(texts: Iterable[str]) -> list[str]:
         texts: What will be written in the picture.
 
     Returns:
-        Families in the order in which matplotlib shall look for a glyph.
+        Families in the order in which matplotlib looks for a glyph.
 
     Warns:
         MissingFontWarning: There are characters that no installed font has; they will be drawn as boxes.

@@ -15,7 +15,7 @@ def activation_name(name: str) -> str:
     """Our name of an encoder's activation function.
 
     Raises:
-        BaseError: It is none of those that can be exported.
+        BaseError: It is not one of those that can be exported.
     """
     known = SYNONYMS.get(name, name)
     if known not in NON_LINEARITIES:

@@ -79,8 +79,10 @@ def prepare_task(
 
     Raises:
         DataError: The rows cannot be trained on, or a validation row has an intent that no training row has.
-        ConfigError: `config.labels` are not the intents of the rows.
+        ConfigError: `config` is of another kind, or `config.labels` are not the intents of the rows.
     """
+    if config is not None and not isinstance(config, BottleneckConfig):
+        raise ConfigError(f"config must be a BottleneckConfig, but it is of type {type(config).__name__}")
     examples = validate_rows(rows)
     texts, of_text = list(examples["text"]), list(examples["label"])
     intents = _order_intents(set(of_text), config)

@@ -145,8 +145,6 @@ def train_agent(
     started = time.perf_counter()
     if method not in FITTERS:
         raise ConfigError(f"method must be one of {', '.join(FITTERS)}, but it is {method!r}")
-    if config is not None and not isinstance(config, BottleneckConfig):
-        raise ConfigError(f"config must be a BottleneckConfig, but it is of type {type(config).__name__}")
     check_rate(false_rejection_rate)
     if out_of_scope is not None and not calibrate:
         raise ConfigError("out_of_scope is for the calibration: leave it out, or calibrate=False")

@@ -82,7 +82,7 @@ class PairBatchSampler(DefaultBatchSampler):
         rows = order[first]
         length = self._log_length[rows] + self.length_jitter * rng.standard_normal(len(rows))
         rows = rows[np.lexsort((rng.random(len(rows)), length))]
-        # What does not fill a batch is cut off at random from both ends: the longest pairs shall have their turn too.
+        # What does not fill a batch is cut off at random from both ends: the longest pairs must have their turn too.
         batches = [rows[start : start + self.batch_size] for start in range(0, len(rows), self.batch_size)]
         if len(self) < len(batches):
             shift = int(rng.integers(len(rows) - len(self) * self.batch_size + 1))
