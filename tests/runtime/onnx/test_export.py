@@ -12,7 +12,7 @@ import torch
 
 from intent_adapters import IntentModel
 from intent_adapters.bottleneck.functional import NON_LINEARITIES
-from intent_adapters.errors import BaseError, ConfigError
+from intent_adapters.errors import BaseError, ConfigError, MissingExtraError
 from intent_adapters.loading import load_onnx_base
 from intent_adapters.runtime.onnx import base as onnx_base
 from intent_adapters.runtime.onnx import export
@@ -186,10 +186,10 @@ def test_missing_packages_name_their_extra(
     exports: Exports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, extra: str
 ):
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ConfigError, match=r"intent-adapters\[export\]"):
+    with pytest.raises(MissingExtraError, match=r"intent-adapters\[export\]"):
         export_base(exports.base, tmp_path / "onnx")
     if extra == "onnx":
-        with pytest.raises(ConfigError, match=r"intent-adapters\[onnx\]"):
+        with pytest.raises(MissingExtraError, match=r"intent-adapters\[onnx\]"):
             IntentModel.from_pretrained(exports.float32, backend="onnx")
     else:  # answering takes no more than ONNX Runtime
         assert IntentModel.from_pretrained(exports.float32, backend="onnx").encode("hi").shape == (32,)
