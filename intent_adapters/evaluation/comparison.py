@@ -15,6 +15,7 @@ from intent_adapters.evaluation.agent import evaluate
 from intent_adapters.evaluation.repetition import Repeated
 from intent_adapters.model import IntentModel
 from intent_adapters.training import Method, train_agent
+from intent_adapters.training.agent.methods import FITTERS
 
 AGENT = "compared"
 
@@ -134,7 +135,7 @@ def _run(
         )
         accuracies.append(evaluate(result.model, test, AGENT).accuracy)
         seconds.append(result.seconds)
-        size = size or _agent_bytes(result.model, shared_base=system.method != "full")
+        size = size or _agent_bytes(result.model, shared_base=not FITTERS[system.method].whole)
         if on_run is not None:
             on_run(name, seed, accuracies[-1])
     return ComparedSystem(name, system.title, tuple(accuracies), tuple(seconds), size)

@@ -17,11 +17,11 @@ def warn_of_cut_texts(frozen: Embedder, task: Task) -> None:
         frozen: Of the bare base; its own tokenizer is used, so no other thread may.
         task: The agent's.
     """
-    texts = [task.prompt + text for text in task.texts]
     limit = frozen.model.max_seq_length
-    tokens = frozen.tokenize(texts)
     if limit is None:
         return
+    texts = [task.prompt + text for text in task.texts]
+    tokens = frozen.tokenize(texts)
     full = [number for number, length in enumerate(tokens.lengths) if length >= limit]
     whole = frozen.model.tokenizer([texts[number] for number in full], truncation=False, verbose=False) if full else {}
     cut = [number for number, ids in zip(full, whole.get("input_ids", []), strict=True) if len(ids) > limit]

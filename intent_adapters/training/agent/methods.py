@@ -52,6 +52,11 @@ class Fitter(Protocol):
     """A way to train an agent."""
 
     @property
+    def whole(self) -> bool:
+        """Whether the encoder's own weights are trained, so that the agent stands on a base of its own."""
+        ...
+
+    @property
     def uses_names(self) -> bool:
         """Whether the readable names of intents may become texts."""
         ...
@@ -135,6 +140,7 @@ class EncoderFitter:
 class ProbeFitter:
     """Logistic regression, C = 10, on the frozen embeddings, as a linear head."""
 
+    whole = False
     uses_names = False
 
     def shape(self, config: BottleneckConfig) -> BottleneckConfig:

@@ -70,7 +70,7 @@ class TrainingResult:
             AgentError: The model does not have the agent any more.
         """
         adapter = self.model.adapter(self.agent)
-        if self.method != "full":
+        if not FITTERS[self.method].whole:
             adapter.write(folder)
             return
         base = Path(folder).absolute() / "base"
@@ -159,7 +159,7 @@ def train_agent(
         task = prepare_task(frozen, rows, config=config, validation=validation, label_names=names)
         warn_of_cut_texts(frozen, task)
         foreign = prepare_out_of_scope(out_of_scope, task)
-        recipe = recipe_for(len(task.texts), len(task.intents), names=task.names, full=method == "full", **options)
+        recipe = recipe_for(len(task.texts), len(task.intents), names=task.names, full=fitter.whole, **options)
         config = fitter.shape(_complete(config, task, model, recipe, seed))
         bar = f"training {name!r}" if progress else None
         fitted = fitter.fit(frozen, task, config, recipe, seed=seed, progress=bar)
