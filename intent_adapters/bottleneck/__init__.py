@@ -5,12 +5,14 @@ from __future__ import annotations
 from intent_adapters.bottleneck.calibration import Calibration
 from intent_adapters.bottleneck.config import BottleneckConfig
 from intent_adapters.bottleneck.functional import (
+    MINIMUM_SCALE,
     NON_LINEARITIES,
     cosine_logits,
     linear_logits,
+    normalized_linear_logits,
     scope_scores,
 )
-from intent_adapters.bottleneck.head import CosineHead, IntentHead, LinearHead, find_head
+from intent_adapters.bottleneck.head import CosineHead, IntentHead, LinearHead, NormalizedLinearHead, find_head
 from intent_adapters.bottleneck.model import BottleneckModel
 from intent_adapters.bottleneck.provenance import Provenance
 from intent_adapters.bottleneck.registration import INTENT_BOTTLENECK, PREFIX, ExternalPeftType, register
@@ -20,6 +22,7 @@ register(BottleneckConfig, BottleneckModel)
 
 __all__ = [
     "INTENT_BOTTLENECK",
+    "MINIMUM_SCALE",
     "NON_LINEARITIES",
     "PREFIX",
     "BottleneckConfig",
@@ -29,12 +32,14 @@ __all__ = [
     "ExternalPeftType",
     "IntentHead",
     "LinearHead",
+    "NormalizedLinearHead",
     "Provenance",
     "SiteKind",
     "cosine_logits",
     "find_head",
     "find_sites",
     "linear_logits",
+    "normalized_linear_logits",
     "register",
     "scope_scores",
     "tensor_prefix",

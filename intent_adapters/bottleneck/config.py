@@ -23,7 +23,7 @@ from intent_adapters.bottleneck.validation import (
 from intent_adapters.errors import AdapterError, ConfigError, shorten
 
 Sites = Literal["houlsby", "pfeiffer", "parallel", "none"]
-HeadKind = Literal["cosine", "linear"]
+HeadKind = Literal["cosine", "linear", "normalized_linear"]
 
 DEFAULT_SIZE = 16
 MAXIMUM_SIZE = 4096
@@ -62,6 +62,7 @@ class BottleneckConfig(PeftConfig):
             `"TOKEN_CLS"` and `"QUESTION_ANS"`. `IntentModel` does not load adapters that have such modules.
         labels: The names of the intents, in the order of the logits; 1 to 100,000, distinct. None: no head.
         head: `"cosine"`: learnable scale times the cosine with one vector per intent. `"linear"`: an affine map.
+            `"normalized_linear"`: an affine map of the embedding scaled to length 1.
         head_scale: Initial scale of the cosine head, and of the logits of an imprinted linear head. None: 20, or in
             `train_agent` what fits the encoder and the data.
         embedding_dim: Dimension of the sentence embedding. Default: the encoder's hidden size.

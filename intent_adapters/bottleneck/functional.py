@@ -53,6 +53,11 @@ def linear_logits(embeddings: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return F.linear(embeddings.to(weight.dtype), weight, bias)
 
 
+def normalized_linear_logits(embeddings: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """An affine classifier of directions: `linear_logits` of the embeddings scaled to length 1; the same shapes."""
+    return F.linear(F.normalize(embeddings.to(weight.dtype), dim=-1), weight, bias)
+
+
 def scope_scores(energies: Tensor, location: float, spread: float) -> Tensor:
     """How much at home utterances are with an agent: `sigmoid((energy - location) / spread)`.
 

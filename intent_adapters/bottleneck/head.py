@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from intent_adapters.bottleneck.config import BottleneckConfig
-from intent_adapters.bottleneck.functional import cosine_logits, linear_logits
+from intent_adapters.bottleneck.functional import cosine_logits, linear_logits, normalized_linear_logits
 from intent_adapters.bottleneck.layer import IntentTunerLayer
 from intent_adapters.errors import AdapterError, ConfigError
 
@@ -77,7 +77,25 @@ class LinearHead(nn.Module):
         self.bias.copy_(-0.5 * self.initial_scale * means.square().sum(dim=-1))
 
 
-HEADS: dict[str, type[CosineHead | LinearHead]] = {"cosine": CosineHead, "linear": LinearHead}
+class NormalizedLinearHead(LinearHead):
+    """Logits are an affine map of the embedding scaled to length 1; see `LinearHead`."""
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """Map embeddings (batch, dim) to logits (batch, num_labels)."""
+        return normalized_linear_logits(embeddings, self.weight, self.bias)
+
+    @torch.no_grad()
+    def imprint(self, class_means: Tensor) -> None:
+        """Start as the nearest class mean by cosine: each class vector is its mean, scaled to the initial scale."""
+        self.weight.copy_(self.initial_scale * F.normalize(class_means.to(self.weight), dim=-1))
+        self.bias.zero_()
+
+
+HEADS: dict[str, type[CosineHead | LinearHead]] = {
+    "cosine": CosineHead,
+    "linear": LinearHead,
+    "normalized_linear": NormalizedLinearHead,
+}
 """The kinds of head, by the name that `BottleneckConfig.head` takes."""
 
 

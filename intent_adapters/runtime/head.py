@@ -36,7 +36,7 @@ class AgentHead:
         weight = adapter.tensors[f"{HEAD}.weight"].cpu()
         scale = adapter.tensors.get(f"{HEAD}.scale")
         bias = adapter.tensors.get(f"{HEAD}.bias")
-        self._cosine = scale is not None
+        self._normalizes = self.config.head != "linear"
         if scale is not None:
             weight = F.normalize(weight, dim=-1) * scale.cpu().clamp_min(MINIMUM_SCALE)
         temperature = self.config.calibration.temperature
@@ -59,7 +59,7 @@ class AgentHead:
             # One label of one row after the other, so that no thread has to be woken, by NumPy's BLAS or PyTorch: on a
             # busy machine that takes a thousand times as long as the product.
             logits = np.vecdot(embeddings[:, None], self._weight)
-        if self._cosine:
+        if self._normalizes:
             logits /= lengths
         if self._bias is not None:
             logits += self._bias

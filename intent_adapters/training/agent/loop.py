@@ -21,7 +21,7 @@ from intent_adapters.bottleneck import BottleneckConfig, find_head
 from intent_adapters.bottleneck.layer import BottleneckLayer
 from intent_adapters.losses import IntentLoss
 from intent_adapters.training.agent.early_stopping import EarlyStopping
-from intent_adapters.training.agent.embedder import Embedder
+from intent_adapters.training.agent.fast_encoder import TrainingEmbedder
 from intent_adapters.training.agent.recipe import Recipe
 from intent_adapters.training.agent.sampler import IntentBatchSampler
 from intent_adapters.training.agent.token_dropout import TokenDropout
@@ -46,7 +46,7 @@ class Run:
 
 
 def run_training(
-    embedder: Embedder,
+    embedder: TrainingEmbedder,
     texts: Sequence[str],
     labels: Sequence[int],
     config: BottleneckConfig,
@@ -102,7 +102,7 @@ def run_training(
             _switch_dropout(model, on=True)
             for rows in sampler:
                 with dropout:
-                    embeddings = embedder.forward(drop_tokens(tokens.batch(rows)))
+                    embeddings = embedder.forward_trained(drop_tokens(tokens.batch(rows)))
                 terms = loss.compute_loss_from_embeddings([embeddings], intents[rows].to(embeddings.device))
                 total = torch.stack(list(terms.values())).sum()
                 optimizer.zero_grad()

@@ -10,7 +10,6 @@ from typing import Literal, Protocol
 import torch
 from peft import get_peft_model_state_dict, inject_adapter_in_model
 from sentence_transformers import SentenceTransformer
-from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -20,9 +19,11 @@ from intent_adapters.artifacts.tensors import HEAD, PREFIX
 from intent_adapters.bottleneck import BottleneckConfig, find_head, linear_logits
 from intent_adapters.training.agent.calibration import Reader
 from intent_adapters.training.agent.embedder import Embedder
+from intent_adapters.training.agent.fast_encoder import TrainingEmbedder
 from intent_adapters.training.agent.loop import Run, run_training
 from intent_adapters.training.agent.prototypes import class_means
 from intent_adapters.training.agent.recipe import Recipe
+from intent_adapters.training.agent.regression import logistic_regression, with_regression
 from intent_adapters.training.agent.task import Task
 from intent_adapters.training.randomness import OwnDraws
 
@@ -118,7 +119,7 @@ class EncoderFitter:
         _add_adapter(copied, config, task, seed)
         if self.whole:
             copied.requires_grad_(True)
-        trained = Embedder(copied, frozen.tokenize)
+        trained = TrainingEmbedder(copied, frozen.tokenize)
         run = run_training(
             trained,
             [task.prompt + text for text in task.texts],
@@ -129,6 +130,8 @@ class EncoderFitter:
             progress=progress,
             score=_accuracy_on(trained, task) if task.validation else None,
         )
+        if config.head == "cosine" and recipe.regression_weight:
+            config = _add_regression(trained, task, config, recipe.regression_weight)
         return Fitted(
             _reader(trained, task.prompt),
             lambda: _extract(copied, config),
@@ -158,11 +161,7 @@ class ProbeFitter:
         progress: str | None = None,
     ) -> Fitted:
         """See `Fitter`; the recipe plays no part."""
-        fitted = LogisticRegression(C=10, max_iter=1000, random_state=seed).fit(task.embeddings.numpy(), task.labels)
-        weight = torch.from_numpy(fitted.coef_).float()
-        bias = torch.from_numpy(fitted.intercept_).float()
-        if len(task.intents) == 2:  # scikit-learn gives the logit of the second class alone
-            weight, bias = torch.cat([-weight, weight]) / 2, torch.cat([-bias, bias]) / 2
+        weight, bias = logistic_regression(task.embeddings, task.labels)
         adapter = Adapter(config, {f"{HEAD}.weight": weight, f"{HEAD}.bias": bias}).rounded()
         weight, bias = adapter.tensors[f"{HEAD}.weight"], adapter.tensors[f"{HEAD}.bias"]
 
@@ -188,6 +187,14 @@ def _add_adapter(model: SentenceTransformer, config: BottleneckConfig, task: Tas
     # Only the cosine head ignores how long an embedding is.
     embeddings = F.normalize(task.embeddings, dim=-1) if config.head == "cosine" else task.embeddings
     find_head(model).imprint(INTERNAL_NAME, class_means(embeddings, task.labels, len(task.intents)))
+
+
+def _add_regression(trained: Embedder, task: Task, config: BottleneckConfig, weight: float) -> BottleneckConfig:
+    """Add a regression on the adapted embeddings to the trained head; returns the config of the adapter it makes."""
+    heads = find_head(trained.model).intent_bottleneck_head
+    embeddings = trained.embed([task.prompt + text for text in task.texts])
+    heads[INTERNAL_NAME] = with_regression(heads[INTERNAL_NAME], embeddings, task.labels, weight)
+    return dataclasses.replace(config, head="normalized_linear", head_scale=None)
 
 
 def _accuracy_on(trained: Embedder, task: Task) -> Callable[[], float]:

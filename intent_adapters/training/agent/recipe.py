@@ -29,6 +29,8 @@ class Recipe:
         head_learning_rate: Peak rate of the classification head.
         token_dropout: Probability with which each token of a training text is left out, drawn anew in every epoch.
         warmup: Part of the steps, 0 to 1, in which the learning rates rise.
+        regression_weight: Weight of the logits of a logistic regression on the adapted embeddings, which is added to a
+            trained cosine head; 0 leaves it out.
 
     Raises:
         ConfigError: A setting is out of range.
@@ -44,6 +46,7 @@ class Recipe:
     head_learning_rate: float = 6e-4
     token_dropout: float = 0.2
     warmup: float = 0.1
+    regression_weight: float = 1.0
 
     def __post_init__(self) -> None:
         _check("epochs", self.epochs, isinstance(self.epochs, int) and self.epochs >= 1, "a whole number from 1 up")
@@ -57,6 +60,8 @@ class Recipe:
             share = getattr(self, name)
             _check(name, share, _is_number(share) and 0 <= share < 1, "a number from 0 to below 1")
         _check("warmup", self.warmup, _is_number(self.warmup) and 0 <= self.warmup <= 1, "a number from 0 to 1")
+        regression = self.regression_weight
+        _check("regression_weight", regression, _is_number(regression) and 0 <= regression <= 100, "from 0 to 100")
         gamma, weight = self.circle_gamma, self.circle_weight
         _check("circle_gamma", gamma, _is_number(gamma) and 1e-3 <= gamma <= 1e5, "a number from 0.001 to 100000")
         _check("circle_weight", weight, _is_number(weight) and 0 <= weight <= 1e4, "a number from 0 to 10000")
@@ -79,6 +84,7 @@ class RecipeOptions(TypedDict, total=False):
     head_learning_rate: float | None
     token_dropout: float | None
     warmup: float | None
+    regression_weight: float | None
 
 
 def recipe_for(
