@@ -12,6 +12,7 @@ from intent_adapters.bottleneck.functional import NON_LINEARITIES
 from intent_adapters.bottleneck.provenance import Provenance
 from intent_adapters.bottleneck.registration import INTENT_BOTTLENECK
 from intent_adapters.bottleneck.validation import (
+    check_descriptions,
     check_flag,
     check_labels,
     check_module_names,
@@ -67,6 +68,7 @@ class BottleneckConfig(PeftConfig):
             `train_agent` what fits the encoder and the data.
         embedding_dim: Dimension of the sentence embedding. Default: the encoder's hidden size.
         prompt: Prefix put before each text, such as `"query: "`.
+        descriptions: What intents are about, by their names. They are there to read: no answer depends on them.
         calibration: What makes probabilities and a decision of the logits.
         provenance: What it was trained on, and how.
 
@@ -88,6 +90,7 @@ class BottleneckConfig(PeftConfig):
     head_scale: float | None = None
     embedding_dim: int | None = None
     prompt: str | None = None
+    descriptions: dict[str, list[str]] | None = None
     calibration: Calibration = field(default_factory=Calibration)
     provenance: Provenance = field(default_factory=Provenance)
 
@@ -146,6 +149,7 @@ class BottleneckConfig(PeftConfig):
 
     def _check_blocks(self) -> None:
         self.prompt = check_text("prompt", self.prompt)
+        self.descriptions = check_descriptions(self.descriptions, self.labels)
         self.calibration = _block("calibration", self.calibration, Calibration)
         self.provenance = _block("provenance", self.provenance, Provenance)
 

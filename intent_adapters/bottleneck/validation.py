@@ -92,6 +92,22 @@ def check_labels(value: Any) -> list[str]:
     return [str.__str__(label) for label in value]  # of a member of an enumeration its value, not its name
 
 
+def check_descriptions(value: Any, labels: Collection[str] | None) -> dict[str, list[str]] | None:
+    """None, or a list of texts for some of the labels."""
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise ConfigError(f"descriptions must be an object or absent, got {shorten(value)}")
+    for label, texts in value.items():
+        if label not in (labels or ()):
+            raise ConfigError(f"descriptions has {shorten(label)}, which is not among the labels")
+        if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
+            raise ConfigError(f"descriptions of {shorten(label)} must be a list of strings, got {shorten(texts)}")
+        for text in texts:
+            check_text(f"descriptions of {shorten(label)}", text)
+    return value
+
+
 def check_module_names(name: str, value: Any) -> list[str] | None:
     """None, or a collection of 1 to 1,000 names of modules, returned sorted and each once."""
     if value is None:

@@ -85,13 +85,7 @@ def adapter_card(
             f"PeftModel.from_pretrained(encoder.transformers_model, {wording.quoted(source)})  # put on in place\n"
             f"print(encoder.encode([{wording.quoted((config.prompt or '') + text)}]).shape)"
         ),
-        "labels": wording.table(
-            ["intent", "example"] if facts.examples else ["intent"],
-            [
-                (wording.code(label), wording.plain(facts.examples.get(label, "")))[: 2 if facts.examples else 1]
-                for label in adapter.labels
-            ],
-        ),
+        "labels": _intents(adapter, facts),
         "results": wording.results(facts.measurements, facts.latency),
         "data": check_prose("data", facts.data),
         "texts": facts.texts,
@@ -140,6 +134,17 @@ def _metadata(name: str, adapter: Adapter, facts: CardFacts) -> dict[str, Any]:
         eval_results=results or None,
     )
     return {**data.to_dict(), OWN_KEY: own}
+
+
+def _intents(adapter: Adapter, facts: CardFacts) -> str:
+    """The table of the intents, with those columns that hold something."""
+    described = {label: " / ".join(texts) for label, texts in (adapter.config.descriptions or {}).items()}
+    columns = {name: values for name, values in {"about": described, "example": facts.examples}.items() if values}
+    rows = [
+        (wording.code(label), *(wording.plain(values.get(label, "")) for values in columns.values()))
+        for label in adapter.labels
+    ]
+    return wording.table(["intent", *columns], rows)
 
 
 def _settings(config: BottleneckConfig) -> dict[str, object]:

@@ -57,11 +57,6 @@ class Fitter(Protocol):
         """Whether the encoder's own weights are trained, so that the agent stands on a base of its own."""
         ...
 
-    @property
-    def uses_names(self) -> bool:
-        """Whether the readable names of intents may become texts."""
-        ...
-
     def shape(self, config: BottleneckConfig) -> BottleneckConfig:
         """The config of the adapters that it makes."""
         ...
@@ -98,7 +93,6 @@ class EncoderFitter:
     """
 
     whole: bool
-    uses_names: bool = True
 
     def shape(self, config: BottleneckConfig) -> BottleneckConfig:
         """See `Fitter`."""
@@ -144,7 +138,6 @@ class ProbeFitter:
     """Logistic regression, C = 10, on the frozen embeddings, as a linear head."""
 
     whole = False
-    uses_names = False
 
     def shape(self, config: BottleneckConfig) -> BottleneckConfig:
         """See `Fitter`."""

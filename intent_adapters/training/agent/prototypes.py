@@ -7,13 +7,12 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 
 import torch
+from scipy.special import bdtrc
 from torch import Tensor
 from torch.nn import functional as F
 
 SCALES = (5, 6, 8, 10, 12, 15, 18, 24, 30, 36, 45, 60, 75, 90, 120, 150)
-# Of names that mean nothing one lies nearest to its own intent, on average and however many there are, which with two
-# intents is half of them. Three are more than chance gives.
-FEWEST_TELLING_NAMES = 3
+CHANCE_TO_ERR = 0.05
 # Both found on validation data. Training wants softer logits than the scale that fits texts the class means have not
 # seen; and where the class means hardly ever err, that scale has no upper limit but this one.
 SOFTENING = 2 / 3
@@ -98,8 +97,10 @@ def readable(label: str) -> str:
 def names_are_telling(name_embeddings: Tensor, labels: Tensor, means: Tensor, uttered: int = 0) -> bool:
     """Whether the names of the intents say what they mean, as "card arrival" does and "intent 17" does not.
 
-    A name is telling if the class mean that it is nearest to is the intent's own, or if it is an utterance of the
-    intent. The names are if those of at least half of all intents are, and at least three: two prove nothing.
+    Names that mean nothing lie nearest to their own intent as often as to any other. The names are telling if more of
+    them than that do, with a chance of 5 % to err; or if some are utterances of their intents and half of all are
+    right. That is all or nothing: names that are left out one by one do harm, since the regression and the head then
+    prefer the intents that have one text more.
 
     Args:
         name_embeddings: Of the readable names that are no utterances, shape (names, dim).
@@ -109,8 +110,9 @@ def names_are_telling(name_embeddings: Tensor, labels: Tensor, means: Tensor, ut
     """
     means = F.normalize(means, dim=-1)
     nearest = torch.cat([(chunk @ means.T).argmax(dim=-1) for chunk in name_embeddings.split(ROWS_AT_ONCE)])
-    telling = uttered + int((nearest == labels).sum())
-    return telling >= max(len(means) / 2, FEWEST_TELLING_NAMES)
+    right = int((nearest == labels).sum())
+    by_chance = bdtrc(right - 1, len(labels), 1 / len(means)) if right else 1.0
+    return by_chance <= CHANCE_TO_ERR or (uttered > 0 and uttered + right >= (uttered + len(labels)) / 2)
 
 
 def uttered_names(labels: Sequence[str], texts: Sequence[str], label_of: Sequence[int]) -> list[int]:

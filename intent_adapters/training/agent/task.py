@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 import torch
@@ -31,7 +31,8 @@ class Task:
         intents: The intents' names, by number.
         prompt: What is put before each text.
         embeddings: The frozen base's sentence embeddings of the texts, shape (texts, dim).
-        names: How many of the texts, the last ones, are readable names of intents and not utterances.
+        names: How many of the texts, the last ones, are no utterances: readable names of intents, and descriptions.
+        label_names: Whether the readable names are among them.
         validation: Texts and the numbers of their intents, to stop early on.
     """
 
@@ -41,11 +42,12 @@ class Task:
     prompt: str
     embeddings: Tensor
     names: int = 0
+    label_names: bool = False
     validation: tuple[list[str], Tensor] | None = None
 
     @property
     def utterances(self) -> int:
-        """How many of the texts, the first ones, are utterances and not names of intents."""
+        """How many of the texts, the first ones, are utterances and not names or descriptions of intents."""
         return len(self.texts) - self.names
 
     def subset(self, numbers: Tensor) -> Task:
@@ -67,6 +69,7 @@ def prepare_task(
     config: BottleneckConfig | None = None,
     validation: Rows | None = None,
     label_names: bool | None = None,
+    descriptions: Mapping[str, str | Sequence[str]] | None = None,
 ) -> Task:
     """Validate the rows, number the intents and embed the texts.
 
@@ -76,9 +79,11 @@ def prepare_task(
         config: Its labels, if any, fix the order of the intents; its prompt is put before each text.
         validation: Data to stop early on.
         label_names: Whether the intents' readable names become texts too. None: if they are telling.
+        descriptions: What intents are about, by their names; each is a text too.
 
     Raises:
-        DataError: The rows cannot be trained on, or a validation row has an intent that no training row has.
+        DataError: The rows cannot be trained on, or a validation row or a description is of an intent that no training
+            row has, or a description has no text.
         ConfigError: `config` is of another kind, or `config.labels` are not the intents of the rows.
     """
     if config is not None and not isinstance(config, BottleneckConfig):
@@ -92,7 +97,9 @@ def prepare_task(
     task = Task(texts, labels, intents, prompt, frozen.embed([prompt + text for text in texts]))
     if validation is not None:
         task = dataclasses.replace(task, validation=_number_validation(validation, number))
-    return task if label_names is False else _with_label_names(frozen, task, insist=label_names is True)
+    if label_names is not False:
+        task = _with_label_names(frozen, task, insist=label_names is True)
+    return _with_descriptions(frozen, task, descriptions)
 
 
 def prepare_out_of_scope(rows: Texts | None, task: Task) -> list[str] | None:
@@ -153,10 +160,43 @@ def _with_label_names(frozen: Embedder, task: Task, *, insist: bool) -> Task:
     uttered = len(uttered_names(task.intents, task.texts, task.labels.tolist()))
     if not insist and not names_are_telling(embeddings, numbers, means, uttered):
         return task
+    return dataclasses.replace(_extended(task, names, numbers, embeddings), label_names=True)
+
+
+def _with_descriptions(
+    frozen: Embedder, task: Task, descriptions: Mapping[str, str | Sequence[str]] | None
+) -> Task:
+    """The task with each description as one more text, but for those that are texts already."""
+    if not descriptions:
+        return task
+    number = {intent: index for index, intent in enumerate(task.intents)}
+    taken = set(zip(map(reduced, task.texts), task.labels.tolist(), strict=True))
+    texts, numbers = [], []
+    for intent, described in descriptions.items():
+        if intent not in number:
+            raise DataError(f"there is a description of {intent!r}, which is no intent of the rows: {_some(number)}")
+        for text in [described] if isinstance(described, str) else described:
+            if not isinstance(text, str) or not text.strip():
+                raise DataError(f"a description of {intent!r} has no text: {text!r}")
+            if (reduced(text), number[intent]) not in taken:
+                texts.append(text)
+                numbers.append(number[intent])
+    if not texts:
+        return task
+    return _extended(task, texts, torch.tensor(numbers), frozen.embed([task.prompt + text for text in texts]))
+
+
+def _some(names: Iterable[str]) -> str:
+    found = sorted(names)
+    return ", ".join(map(repr, found[:5])) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
+
+
+def _extended(task: Task, texts: list[str], numbers: Tensor, embeddings: Tensor) -> Task:
+    """The task with texts that are no utterances."""
     return dataclasses.replace(
         task,
-        texts=task.texts + names,
+        texts=task.texts + texts,
         labels=torch.cat([task.labels, numbers]),
         embeddings=torch.cat([task.embeddings, embeddings]),
-        names=len(names),
+        names=task.names + len(texts),
     )

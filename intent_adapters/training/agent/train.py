@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Unpack
 
@@ -88,6 +89,7 @@ def train_agent(
     config: BottleneckConfig | None = None,
     validation: Rows | None = None,
     label_names: bool | None = None,
+    descriptions: Mapping[str, str | Sequence[str]] | None = None,
     calibrate: bool = True,
     out_of_scope: Texts | None = None,
     false_rejection_rate: float = 0.05,
@@ -113,6 +115,8 @@ def train_agent(
             epochs, which needs no data set aside.
         label_names: Whether the readable name of each intent ("card arrival") is one more utterance of it. None: if
             the base finds that the names say what the intents mean.
+        descriptions: What intents are about, or what they are called in the language of the users, by their names: one
+            text or several for an intent. Each is one more training text, and they are kept in the adapter's config.
         calibrate: Whether to learn how sure the agent may be and what it should not answer, which sets temperature,
             scope and threshold of its config and does not touch its weights. It takes two short trainings on halves
             of the utterances (with more than 800, one on a larger part), about a third of the time again; with 100
@@ -155,12 +159,16 @@ def train_agent(
     with own_settings(gradients=True):
         bare = structural_copy(model.base).eval()
         frozen = Embedder(bare, tokenizer_for(bare))
-        names = label_names if fitter.uses_names else False
-        task = prepare_task(frozen, rows, config=config, validation=validation, label_names=names)
+        task = prepare_task(
+            frozen, rows, config=config, validation=validation, label_names=label_names, descriptions=descriptions
+        )
         warn_of_cut_texts(frozen, task)
         foreign = prepare_out_of_scope(out_of_scope, task)
         recipe = recipe_for(len(task.texts), len(task.intents), names=task.names, full=fitter.whole, **options)
         config = fitter.shape(_complete(config, task, model, recipe, seed))
+        if descriptions:
+            texts = {intent: [said] if isinstance(said, str) else list(said) for intent, said in descriptions.items()}
+            config = dataclasses.replace(config, descriptions=texts)
         bar = f"training {name!r}" if progress else None
         fitted = fitter.fit(frozen, task, config, recipe, seed=seed, progress=bar)
         adapter, owner = fitted.adapter(), model
@@ -188,7 +196,7 @@ def train_agent(
         config=adapter.config,
         recipe=recipe,
         texts=len(task.texts),
-        label_names=task.names > 0,
+        label_names=task.label_names,
         epochs=fitted.run.epochs,
         losses=fitted.run.losses,
         validation_accuracy=fitted.run.validation_score,
