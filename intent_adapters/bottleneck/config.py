@@ -68,6 +68,7 @@ class BottleneckConfig(PeftConfig):
             `train_agent` what fits the encoder and the data.
         embedding_dim: Dimension of the sentence embedding. Default: the encoder's hidden size.
         prompt: Prefix put before each text, such as `"query: "`.
+        catch_all: Those of the labels that stand for what has no intent: an answer with one of them is out of scope.
         descriptions: What intents are about, by their names. They are there to read: no answer depends on them.
         calibration: What makes probabilities and a decision of the logits.
         provenance: What it was trained on, and how.
@@ -90,6 +91,7 @@ class BottleneckConfig(PeftConfig):
     head_scale: float | None = None
     embedding_dim: int | None = None
     prompt: str | None = None
+    catch_all: list[str] | None = None
     descriptions: dict[str, list[str]] | None = None
     calibration: Calibration = field(default_factory=Calibration)
     provenance: Provenance = field(default_factory=Provenance)
@@ -149,6 +151,10 @@ class BottleneckConfig(PeftConfig):
 
     def _check_blocks(self) -> None:
         self.prompt = check_text("prompt", self.prompt)
+        if self.catch_all is not None:
+            self.catch_all = check_labels(self.catch_all)
+            for label in self.catch_all:
+                check_name("catch_all", label, self.labels or ())
         self.descriptions = check_descriptions(self.descriptions, self.labels)
         self.calibration = _block("calibration", self.calibration, Calibration)
         self.provenance = _block("provenance", self.provenance, Provenance)

@@ -36,6 +36,7 @@ class AgentHead:
         weight = adapter.tensors[f"{HEAD}.weight"].cpu()
         scale = adapter.tensors.get(f"{HEAD}.scale")
         bias = adapter.tensors.get(f"{HEAD}.bias")
+        self.catch_all = frozenset(self.config.catch_all or ())
         self._normalizes = self.config.head != "linear"
         if scale is not None:
             weight = F.normalize(weight, dim=-1) * scale.cpu().clamp_min(MINIMUM_SCALE)
@@ -134,7 +135,7 @@ def predictions(
             labels = [head.labels[index] for index in row_indices[: len(head.labels)]]
             score = row_scores[0]
             scope_score = head.scope_score(energy, score)
-            in_scope = limit is None or scope_score >= limit
+            in_scope = (limit is None or scope_score >= limit) and labels[0] not in head.catch_all
             top = tuple(zip(labels, row_scores, strict=False))
             yield row, Prediction(name, labels[0], score, top, in_scope, scope_score)
 

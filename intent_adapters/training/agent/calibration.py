@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from intent_adapters.bottleneck import Calibration, scope_scores
 from intent_adapters.errors import ConfigError
 from intent_adapters.training.agent.mixtures import mixtures
-from intent_adapters.training.agent.prototypes import SOFTENING, class_means, cosines_without_itself, fitting_scale
+from intent_adapters.training.agent.regression import logistic_regression
 from intent_adapters.training.agent.scope import (
     carry_over,
     energies_of,
@@ -27,10 +27,13 @@ Source = Literal["cross-validation", "validation", "mixtures"]
 Reader: TypeAlias = Callable[[Sequence[str]], Tensor]
 """Computes the logits (texts, intents) of texts."""
 
-# The share below a threshold is then known to about one point.
-ENOUGH_HELD_OUT = 400
+# The share of right answers is then known to about three points, and one held-out part will do.
+ENOUGH_HELD_OUT = 150
 ENOUGH_VALIDATION = 100
 MIXTURES = 500
+FOLDS = 10
+# Regressions on so many texts times intents, all folds together, take seconds.
+REGRESSED = 1_500_000
 
 
 @dataclass(frozen=True)
@@ -54,20 +57,28 @@ class CalibrationResult:
 
 
 @dataclass(frozen=True)
-class _HeldOut:
-    """Logits of utterances by agents that did not see them.
+class Unseen:
+    """What agents say to utterances that they were not trained on.
 
     Attributes:
+        source: Where the utterances are from.
         logits: Shape (texts, intents).
         labels: Shape (texts,).
-        mixed: Their agents' logits of mixtures, shape (mixtures, intents).
-        folds: The numbers of the texts that were held out together.
     """
 
+    source: Literal["cross-validation", "validation"]
     logits: Tensor
     labels: Tensor
-    mixed: Tensor
-    folds: list[Tensor]
+
+    @property
+    def right(self) -> Tensor:
+        """Whether each answer is right, shape (texts,)."""
+        return self.logits.argmax(dim=-1) == self.labels
+
+    @property
+    def accuracy(self) -> float:
+        """The share of right answers."""
+        return float(self.right.double().mean())
 
 
 def check_rate(false_rejection_rate: float) -> None:
@@ -80,10 +91,43 @@ def check_rate(false_rejection_rate: float) -> None:
         )
 
 
+def read_unseen(task: Task, read: Reader, refit: Callable[[Task], Reader], seed: int) -> Unseen | None:
+    """What an agent says to utterances that it was not trained on.
+
+    Args:
+        task: The agent's.
+        read: Computes the trained agent's logits, which are taken if there are 100 validation rows.
+        refit: Trains another like it, in short, on a part of the task; it is asked for the rest of the utterances.
+        seed: Of the parts.
+
+    Returns:
+        None if there are hardly validation rows and no intent has two utterances.
+    """
+    if task.validation is not None and len(task.validation[0]) >= ENOUGH_VALIDATION:
+        texts, labels = task.validation
+        return Unseen("validation", read(texts), labels)
+    parts = held_out_parts(task, seed)
+    if not parts:
+        return None
+    logits = [refit(task.subset(_others(part, len(task.texts))))([task.texts[row] for row in part]) for part in parts]
+    return Unseen("cross-validation", torch.cat(logits), task.labels[torch.cat(parts)])
+
+
+def is_better(one: Unseen, other: Unseen) -> bool:
+    """Whether the answers of one agent are better than those of another to the same utterances, beyond chance.
+
+    Of the utterances that only one of them answers right, it must have more by one standard error (McNemar, 1947).
+    """
+    won = int((one.right & ~other.right).sum())
+    lost = int((other.right & ~one.right).sum())
+    return won - lost > math.sqrt(won + lost)
+
+
 def calibrate_agent(
     task: Task,
     read: Reader,
-    refit: Callable[[Task], Reader],
+    unseen: Unseen | None,
+    embed: Callable[[Sequence[str]], Tensor],
     *,
     seed: int,
     false_rejection_rate: float,
@@ -91,13 +135,10 @@ def calibrate_agent(
 ) -> CalibrationResult | None:
     """Find an agent's temperature, the usual level of its energies, and its threshold.
 
-    With 100 validation rows or more, from these. Else by cross-validation: agents like it are trained in short on
-    parts of its utterances and judge the others. Their logits give the temperature as they are. Their energies are
-    not on the level of the agent's own, for two reasons, and each is measured where that costs next to nothing:
-
-    - They were trained for fewer epochs. Mixtures of two utterances of different intents are new to them and to the
-      agent alike; the energies are carried over by the quantiles that they give to such mixtures.
-    - They had fewer utterances, so that new ones are farther away. See `comparable_rate`.
+    The temperature is the one that fits what the agent, or agents like it, said to utterances they had not seen. The
+    energies of these would not do, but with validation rows: agents with half of the utterances find new ones farther
+    away. Those of a regression on the frozen base, which is fitted in no time, are held out a tenth at a time. They
+    are carried over to the agent's level by the quantiles of both on mixtures of two utterances, new to both.
 
     Where no intent has two utterances, nothing can be held out. If there are utterances out of scope all the same, the
     mixtures stand in for new utterances in scope. (Balanced accuracy with one utterance per intent and 5 or 25 out of
@@ -106,7 +147,8 @@ def calibrate_agent(
     Args:
         task: The agent's.
         read: Computes the trained agent's logits.
-        refit: Trains another like it, in short, on a part of the task.
+        unseen: See `read_unseen`.
+        embed: Computes the frozen base's embeddings (texts, dim).
         seed: Of folds and mixtures.
         false_rejection_rate: The share of utterances in scope that the threshold may reject.
         out_of_scope: Utterances that the agent should reject. With them, the threshold is the one with the highest
@@ -115,107 +157,75 @@ def calibrate_agent(
     Returns:
         None if there is no utterance to learn from.
     """
-    rate = at = false_rejection_rate
-    accuracy: float | None
-    if task.validation is not None and len(task.validation[0]) >= ENOUGH_VALIDATION:
-        source: Source = "validation"
-        texts, labels = task.validation
-        logits = read(texts)
-        count, accuracy, temperature = len(labels), _share_right(logits, labels), fit_temperature(logits, labels)
-        energies = energies_of(logits, temperature)
-    elif held_out := _cross_validate(task, refit, seed):
-        source = "cross-validation"
-        logits, labels = held_out.logits, held_out.labels
-        count, accuracy, temperature = len(labels), _share_right(logits, labels), fit_temperature(logits, labels)
-        energies = carry_over(
-            energies_of(logits, temperature),
-            energies_of(held_out.mixed, temperature),
-            energies_of(read(mixtures(task, MIXTURES, seed)), temperature),
-        )
-        at = comparable_rate(task, held_out.folds, rate)
-    elif out_of_scope:
-        source, count, accuracy, temperature = "mixtures", MIXTURES, None, 1.0
-        energies = energies_of(read(mixtures(task, MIXTURES, seed)), temperature)
-    else:
+    if unseen is None and not out_of_scope:
         return None
-    location, spread = fit_scope(energies, rate, at)
-    threshold = rate
+    temperature = fit_temperature(unseen.logits, unseen.labels) if unseen else 1.0
+    if unseen and unseen.source == "validation":
+        energies = energies_of(unseen.logits[_in_scope(task, unseen.labels)], temperature)
+    else:
+        mixed = mixtures(task, MIXTURES, seed)
+        energies = energies_of(read(mixed), temperature)
+        if unseen:
+            energies = carry_over(*_regressed_energies(task, embed(mixed), seed), energies)
+    location, spread = fit_scope(energies, false_rejection_rate)
+    threshold = false_rejection_rate
     if out_of_scope:
         foreign = energies_of(read(out_of_scope), temperature)
         threshold = separating_threshold(*(scope_scores(some, location, spread) for some in (energies, foreign)))
-    return CalibrationResult(source, count, accuracy, Calibration(temperature, location, spread, threshold))
+    settings = Calibration(temperature, location, spread, threshold)
+    if unseen:
+        return CalibrationResult(unseen.source, len(unseen.labels), unseen.accuracy, settings)
+    return CalibrationResult("mixtures", MIXTURES, None, settings)
 
 
-def _share_right(logits: Tensor, labels: Tensor) -> float:
-    return float((logits.argmax(dim=-1) == labels).double().mean())
+def _regressed_energies(task: Task, mixed: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+    """Energies of a regression on the frozen base: of the utterances, each held out; and of the mixtures."""
+    count = min(max(REGRESSED // (len(task.texts) * len(task.intents)), 2), FOLDS)
+    logits, labels = [], []
+    for part in spread_parts(task, count, seed):
+        rest = _others(part, len(task.texts))
+        weight, bias = logistic_regression(task.embeddings[rest], task.labels[rest], task.background_embeddings)
+        logits.append(task.embeddings[part] @ weight.T + bias)
+        labels.append(task.labels[part])
+    of_utterances, own = torch.cat(logits), torch.cat(labels)
+    temperature = fit_temperature(of_utterances, own)
+    weight, bias = logistic_regression(task.embeddings, task.labels, task.background_embeddings)
+    held_out = energies_of(of_utterances[_in_scope(task, own)], temperature)
+    return held_out, energies_of(mixed @ weight.T + bias, temperature)
 
 
-def _cross_validate(task: Task, refit: Callable[[Task], Reader], seed: int) -> _HeldOut | None:
-    folds = held_out_folds(task, seed)
-    logits, mixed = [], []
-    for held_out in folds:
-        part = task.subset(_others(held_out, len(task.texts)))
-        read = refit(part)
-        logits.append(read([task.texts[number] for number in held_out.tolist()]))
-        mixed.append(read(mixtures(part, MIXTURES // len(folds), seed)))
-    if not folds:
-        return None
-    return _HeldOut(torch.cat(logits), task.labels[torch.cat(folds)], torch.cat(mixed), folds)
+def _in_scope(task: Task, labels: Tensor) -> Tensor:
+    """Which labels are no catch-all; all, if nothing else is there."""
+    inside = ~torch.isin(labels, labels.new_tensor(task.catch_all))
+    return inside if bool(inside.any()) else torch.ones_like(inside)
 
 
-def held_out_folds(task: Task, seed: int) -> list[Tensor]:
-    """Which texts to hold out together: both halves, or of more than 800 utterances one smaller part.
+def held_out_parts(task: Task, seed: int) -> list[Tensor]:
+    """Which texts to hold out together: both halves, or of more than 300 utterances one part of 150 or more."""
+    labels = task.labels[: task.utterances]
+    repeated = int((torch.bincount(labels)[labels] > 1).sum())
+    parts = spread_parts(task, max(2, repeated // ENOUGH_HELD_OUT), seed)
+    return parts[:1] if parts and len(parts[0]) >= ENOUGH_HELD_OUT else parts
 
-    Every intent's utterances are spread evenly. Its readable name is never held out, nor an utterance that is the
-    only one of its intent.
+
+def spread_parts(task: Task, count: int, seed: int) -> list[Tensor]:
+    """The utterances in parts, over which every intent's are spread evenly.
+
+    The readable name of an intent is in no part, nor an utterance that is the only one of its intent.
 
     Args:
         task: The agent's.
+        count: How many parts, at least two; fewer come back where there are fewer utterances.
         seed: Of the draw.
 
     Returns:
-        Disjoint, ascending numbers of texts, 400 or more in all if there are; empty if no intent has two utterances.
+        Disjoint, ascending numbers of texts; empty if no intent has two utterances.
     """
     labels = task.labels[: task.utterances]
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
     order = order[labels[order].argsort(stable=True)]
     order = order[torch.bincount(labels)[labels[order]] > 1]
-    if not len(order):
-        return []
-    folds = max(2, len(order) // ENOUGH_HELD_OUT)
-    parts = [order[fold::folds].sort().values for fold in range(folds)]
-    return parts[:1] if len(parts[0]) >= ENOUGH_HELD_OUT else parts
-
-
-def comparable_rate(task: Task, folds: list[Tensor], rate: float) -> float:
-    """Which share of the held-out utterances corresponds to a share of utterances that are new to the agent itself.
-
-    The class means of the frozen encoder can leave out single utterances at no cost. It is the share of the held-out
-    utterances, judged by the class means of the others, below the quantile of all utterances, each judged by the
-    class means without itself.
-
-    Args:
-        task: The agent's.
-        folds: The numbers of the texts that were held out together; they are not empty.
-        rate: Share of new utterances.
-
-    Returns:
-        A rate between half of `rate` and twice as much.
-    """
-    intents = len(task.intents)
-    temperature = SOFTENING / fitting_scale(task.embeddings, task.labels, intents)
-    embeddings = F.normalize(task.embeddings, dim=-1)
-    alone = []
-    for rows, cosines, without_itself in cosines_without_itself(embeddings, task.labels, intents):
-        cosines[torch.arange(len(rows)), task.labels[rows]] = without_itself
-        alone.append(energies_of(cosines[rows < task.utterances], temperature))
-    limit = torch.cat(alone).quantile(rate)
-    below = []
-    for held_out in folds:
-        part = _others(held_out, len(task.texts))
-        means = F.normalize(class_means(embeddings[part], task.labels[part], intents), dim=-1)
-        below.append(energies_of(embeddings[held_out] @ means.T, temperature) < limit)
-    return min(max(float(torch.cat(below).double().mean()), rate / 2), 2 * rate, 0.49)
+    return [order[first::count].sort().values for first in range(min(count, len(order)))]
 
 
 def _others(numbers: Tensor, count: int) -> Tensor:

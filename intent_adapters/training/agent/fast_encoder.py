@@ -149,8 +149,11 @@ def _frozen_products(model: SentenceTransformer) -> list[nn.Linear]:
     return [
         module
         for module in encoder_of(model).modules()
-        if type(module) is nn.Linear and not module.weight.requires_grad and module.weight.numel() >= FEWEST_WEIGHTS
-        and module.weight.dtype == torch.float32 and (module.bias is None or not module.bias.requires_grad)
+        if type(module) is nn.Linear
+        and not module.weight.requires_grad
+        and module.weight.numel() >= FEWEST_WEIGHTS
+        and module.weight.dtype == torch.float32
+        and (module.bias is None or not module.bias.requires_grad)
     ]
 
 

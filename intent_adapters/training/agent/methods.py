@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.encoder import encoder_of, structural_copy
 from intent_adapters.artifacts.tensors import HEAD, PREFIX
-from intent_adapters.bottleneck import BottleneckConfig, find_head, linear_logits
+from intent_adapters.bottleneck import BottleneckConfig, CosineHead, find_head, linear_logits
 from intent_adapters.training.agent.calibration import Reader
 from intent_adapters.training.agent.embedder import Embedder
 from intent_adapters.training.agent.fast_encoder import TrainingEmbedder
@@ -126,6 +126,8 @@ class EncoderFitter:
         )
         if config.head == "cosine" and recipe.regression_weight:
             config = _add_regression(trained, task, config, recipe.regression_weight)
+            if task.validation:
+                run = dataclasses.replace(run, validation_score=_accuracy_on(trained, task)())
         return Fitted(
             _reader(trained, task.prompt),
             lambda: _extract(copied, config),
@@ -154,7 +156,7 @@ class ProbeFitter:
         progress: str | None = None,
     ) -> Fitted:
         """See `Fitter`; the recipe plays no part."""
-        weight, bias = logistic_regression(task.embeddings, task.labels)
+        weight, bias = logistic_regression(task.embeddings, task.labels, task.background_embeddings)
         adapter = Adapter(config, {f"{HEAD}.weight": weight, f"{HEAD}.bias": bias}).rounded()
         weight, bias = adapter.tensors[f"{HEAD}.weight"], adapter.tensors[f"{HEAD}.bias"]
 
@@ -185,8 +187,11 @@ def _add_adapter(model: SentenceTransformer, config: BottleneckConfig, task: Tas
 def _add_regression(trained: Embedder, task: Task, config: BottleneckConfig, weight: float) -> BottleneckConfig:
     """Add a regression on the adapted embeddings to the trained head; returns the config of the adapter it makes."""
     heads = find_head(trained.model).intent_bottleneck_head
-    embeddings = trained.embed([task.prompt + text for text in task.texts])
-    heads[INTERNAL_NAME] = with_regression(heads[INTERNAL_NAME], embeddings, task.labels, weight)
+    together = trained.embed([task.prompt + text for text in task.texts + task.background])
+    texts = len(task.texts)
+    head = heads[INTERNAL_NAME]
+    assert isinstance(head, CosineHead)
+    heads[INTERNAL_NAME] = with_regression(head, together[:texts], task.labels, together[texts:], weight)
     return dataclasses.replace(config, head="normalized_linear", head_scale=None)
 
 

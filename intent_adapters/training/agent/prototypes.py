@@ -112,7 +112,7 @@ def names_are_telling(name_embeddings: Tensor, labels: Tensor, means: Tensor, ut
     nearest = torch.cat([(chunk @ means.T).argmax(dim=-1) for chunk in name_embeddings.split(ROWS_AT_ONCE)])
     right = int((nearest == labels).sum())
     by_chance = bdtrc(right - 1, len(labels), 1 / len(means)) if right else 1.0
-    return by_chance <= CHANCE_TO_ERR or (uttered > 0 and uttered + right >= (uttered + len(labels)) / 2)
+    return bool(by_chance <= CHANCE_TO_ERR) or (uttered > 0 and uttered + right >= (uttered + len(labels)) / 2)
 
 
 def uttered_names(labels: Sequence[str], texts: Sequence[str], label_of: Sequence[int]) -> list[int]:

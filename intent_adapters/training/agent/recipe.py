@@ -98,9 +98,9 @@ def recipe_for(
     """The default settings for data of this size, with what the caller wants otherwise.
 
     They were chosen on validation data: few-shot draws of two English data sets and three Korean chatbots. What counts
-    is the number of steps: 150 of them, or 200 where an intent has hardly more than two texts, in 8 to 100 epochs; with
-    more than 1,750 texts in fewer, so that the time stays bounded. The Circle loss pays most where an intent has hardly
-    more than two texts.
+    is the number of steps: 150 batches of 32, or 200 where an intent has hardly more than two texts, in 8 to 100
+    epochs; with more than 1,750 texts in fewer, so that the time stays bounded. The Circle loss pays most where an
+    intent has hardly more than two texts.
 
     Args:
         texts: How many training texts there are.
@@ -121,8 +121,8 @@ def recipe_for(
             f"there is no setting {unknown[0]!r}; a recipe has {', '.join(RecipeOptions.__annotations__)}"
         )
     few = texts - names < 3 * intents
-    batches = math.ceil(max(texts, 1) / (options.get("batch_size") or BATCH_SIZE))
-    epochs = min(max(round((STEPS_FROM_FEW if few else STEPS) / batches), EPOCHS[0]), EPOCHS[1])
+    epochs = round((STEPS_FROM_FEW if few else STEPS) / math.ceil(max(texts, 1) / BATCH_SIZE))
+    epochs = min(max(epochs, EPOCHS[0]), EPOCHS[1])
     chosen: dict[str, Any] = {
         "epochs": min(epochs, max(TEXTS_IN_TOTAL // max(texts, 1), FEWEST_EPOCHS)),
         "learning_rate": 1e-4 if full else 2e-3,

@@ -2,35 +2,53 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from torch.nn import functional as F
 
 from intent_adapters.bottleneck import MINIMUM_SCALE, CosineHead, NormalizedLinearHead
+from intent_adapters.training.randomness import OwnDraws
 
 INVERSE_REGULARIZATION = 10.0
 
 
-def logistic_regression(embeddings: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+def logistic_regression(embeddings: Tensor, labels: Tensor, background: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Fit a linear classifier.
+
+    A background is one more class, with the weight of an average intent, whose row is then subtracted from all others.
+    That changes no probability, since softmax ignores what all logits share; but the energy, `logsumexp` of the
+    logits, becomes the log-odds of any intent against the background, which tells what is out of scope.
 
     Args:
         embeddings: Shape (texts, dim).
         labels: The number of each text's intent, shape (texts,); every intent from 0 on has a text.
+        background: Embeddings of texts that have none of the intents, shape (other texts, dim).
 
     Returns:
         Weight (intents, dim) and bias (intents,) of the logits.
     """
-    fitted = LogisticRegression(C=INVERSE_REGULARIZATION, max_iter=1000).fit(embeddings.numpy(), labels.numpy())
+    intents = int(labels.max()) + 1
+    weights = np.ones(len(labels))
+    if background is not None and len(background):
+        embeddings = torch.cat([embeddings, background])
+        weights = np.append(weights, np.full(len(background), len(labels) / intents / len(background)))
+        labels = torch.cat([labels, labels.new_full((len(background),), intents)])
+    fitted = LogisticRegression(C=INVERSE_REGULARIZATION, max_iter=1000)
+    fitted.fit(embeddings.numpy(), labels.numpy(), sample_weight=weights)
     weight, bias = torch.from_numpy(fitted.coef_).float(), torch.from_numpy(fitted.intercept_).float()
     if len(weight) == 1:  # of two classes scikit-learn gives the logit of the second alone
-        weight, bias = torch.cat([-weight, weight]) / 2, torch.cat([-bias, bias]) / 2
+        return torch.cat([-weight, weight]) / 2, torch.cat([-bias, bias]) / 2
+    if len(weight) > intents:
+        weight, bias = weight[:-1] - weight[-1], bias[:-1] - bias[-1]
     return weight, bias
 
 
 @torch.no_grad()
-def with_regression(head: CosineHead, embeddings: Tensor, labels: Tensor, weight: float) -> NormalizedLinearHead:
+def with_regression(
+    head: CosineHead, embeddings: Tensor, labels: Tensor, background: Tensor | None, weight: float
+) -> NormalizedLinearHead:
     """The sum of a trained cosine head and a regression on what the trained encoder makes of the training texts.
 
     The softmax of summed logits is the normalised product of both classifiers' probabilities. The sum of two linear
@@ -40,10 +58,14 @@ def with_regression(head: CosineHead, embeddings: Tensor, labels: Tensor, weight
         head: The trained head.
         embeddings: Of the training texts, by the trained encoder, shape (texts, dim).
         labels: The number of each text's intent, shape (texts,).
+        background: Of texts that have none of the intents, by the trained encoder, shape (other texts, dim).
         weight: Of the regression's logits.
     """
-    regression, bias = logistic_regression(F.normalize(embeddings, dim=-1), labels)
-    combined = NormalizedLinearHead(head.weight.shape[1], head.weight.shape[0], 1.0)
+    if background is not None:
+        background = F.normalize(background, dim=-1)
+    regression, bias = logistic_regression(F.normalize(embeddings, dim=-1), labels, background)
+    with OwnDraws(0):  # it is overwritten, but the caller's random numbers are not to move
+        combined = NormalizedLinearHead(head.weight.shape[1], head.weight.shape[0], 1.0)
     cosines = F.normalize(head.weight.cpu(), dim=-1) * head.scale.cpu().clamp_min(MINIMUM_SCALE)
     combined.weight.copy_(cosines + weight * regression)
     combined.bias.copy_(weight * bias)

@@ -45,15 +45,14 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     return math.exp(-(low + high) / 2)
 
 
-def fit_scope(energies: Tensor, rate: float, at: float) -> tuple[float, float]:
+def fit_scope(energies: Tensor, rate: float) -> tuple[float, float]:
     """Location and spread of the logistic distribution with the median of these energies and one of their quantiles.
 
     Args:
         energies: Of utterances that are in scope, shape (texts,).
-        rate: Of the logistic distribution that quantile; above 0, below 0.5.
-        at: Of the energies that quantile; likewise.
+        rate: The quantile that both have in common, beside the median; above 0, below 0.5.
     """
-    median, low = energies.quantile(torch.tensor([0.5, at], dtype=energies.dtype)).tolist()
+    median, low = energies.quantile(torch.tensor([0.5, rate], dtype=energies.dtype)).tolist()
     return median, max((median - low) / math.log((1 - rate) / rate), SMALLEST_SPREAD)
 
 

@@ -15,8 +15,20 @@ from intent_adapters.data import texts_of, validate_rows
 from intent_adapters.data.texts import Texts
 from intent_adapters.data.validation import reduced
 from intent_adapters.errors import ConfigError, DataError
+from intent_adapters.training.agent.background import background_texts, outside
 from intent_adapters.training.agent.embedder import Embedder
-from intent_adapters.training.agent.prototypes import class_means, names_are_telling, new_names, uttered_names
+from intent_adapters.training.agent.prototypes import (
+    class_means,
+    names_are_telling,
+    new_names,
+    readable,
+    uttered_names,
+)
+
+CATCH_ALL_NAMES = (
+    *("none", "fallback", "nlu fallback", "default fallback intent", "out of scope", "oos", "unknown"),
+    *("other", "others", "기타", "없음", "그 외", "해당 없음"),
+)
 
 Rows: TypeAlias = Dataset | Sequence[Mapping[str, object]]
 
@@ -34,6 +46,9 @@ class Task:
         names: How many of the texts, the last ones, are no utterances: readable names of intents, and descriptions.
         label_names: Whether the readable names are among them.
         validation: Texts and the numbers of their intents, to stop early on.
+        background: Texts that have none of the intents, for the regression.
+        background_embeddings: Of them, by the frozen base, shape (other texts, dim).
+        catch_all: The numbers of the intents that stand for what has no intent.
     """
 
     texts: list[str]
@@ -44,6 +59,9 @@ class Task:
     names: int = 0
     label_names: bool = False
     validation: tuple[list[str], Tensor] | None = None
+    background: list[str] = dataclasses.field(default_factory=list)
+    background_embeddings: Tensor | None = None
+    catch_all: tuple[int, ...] = ()
 
     @property
     def utterances(self) -> int:
@@ -70,6 +88,7 @@ def prepare_task(
     validation: Rows | None = None,
     label_names: bool | None = None,
     descriptions: Mapping[str, str | Sequence[str]] | None = None,
+    catch_all: Sequence[str] | None = None,
 ) -> Task:
     """Validate the rows, number the intents and embed the texts.
 
@@ -80,6 +99,7 @@ def prepare_task(
         validation: Data to stop early on.
         label_names: Whether the intents' readable names become texts too. None: if they are telling.
         descriptions: What intents are about, by their names; each is a text too.
+        catch_all: The intents that stand for what has no intent. None: those that are named so.
 
     Raises:
         DataError: The rows cannot be trained on, or a validation row or a description is of an intent that no training
@@ -95,11 +115,21 @@ def prepare_task(
     prompt = (config.prompt if config is not None else None) or ""
     labels = torch.tensor([number[intent] for intent in of_text])
     task = Task(texts, labels, intents, prompt, frozen.embed([prompt + text for text in texts]))
+    task = dataclasses.replace(task, catch_all=_catch_all(intents, catch_all))
     if validation is not None:
         task = dataclasses.replace(task, validation=_number_validation(validation, number))
     if label_names is not False:
         task = _with_label_names(frozen, task, insist=label_names is True)
     return _with_descriptions(frozen, task, descriptions)
+
+
+def with_background(frozen: Embedder, task: Task) -> Task:
+    """The task with those background utterances that are not about what the agent is about."""
+    texts = background_texts()
+    embeddings = frozen.embed([task.prompt + text for text in texts])
+    kept = outside(embeddings, task.embeddings[: task.utterances])
+    chosen = [text for text, keep in zip(texts, kept.tolist(), strict=True) if keep]
+    return dataclasses.replace(task, background=chosen, background_embeddings=embeddings[kept])
 
 
 def prepare_out_of_scope(rows: Texts | None, task: Task) -> list[str] | None:
@@ -148,6 +178,14 @@ def _number_validation(rows: Rows, number: Mapping[str, int]) -> tuple[list[str]
     return list(examples["text"]), torch.tensor([number[label] for label in examples["label"]])
 
 
+def _catch_all(intents: list[str], wanted: Sequence[str] | None) -> tuple[int, ...]:
+    if wanted is None:
+        return tuple(number for number, intent in enumerate(intents) if readable(intent) in CATCH_ALL_NAMES)
+    if isinstance(wanted, str) or not set(wanted) <= set(intents):
+        raise ConfigError(f"catch_all must list intents of the rows, {_some(intents)}, but it is {wanted!r}")
+    return tuple(number for number, intent in enumerate(intents) if intent in wanted)
+
+
 def _with_label_names(frozen: Embedder, task: Task, *, insist: bool) -> Task:
     """The task with each intent's name as one more text, if that is wanted or the names are telling."""
     named = list(new_names(task.intents, task.texts))
@@ -163,9 +201,7 @@ def _with_label_names(frozen: Embedder, task: Task, *, insist: bool) -> Task:
     return dataclasses.replace(_extended(task, names, numbers, embeddings), label_names=True)
 
 
-def _with_descriptions(
-    frozen: Embedder, task: Task, descriptions: Mapping[str, str | Sequence[str]] | None
-) -> Task:
+def _with_descriptions(frozen: Embedder, task: Task, descriptions: Mapping[str, str | Sequence[str]] | None) -> Task:
     """The task with each description as one more text, but for those that are texts already."""
     if not descriptions:
         return task

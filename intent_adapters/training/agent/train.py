@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Unpack
 
@@ -17,13 +18,21 @@ from intent_adapters.errors import ConfigError
 from intent_adapters.model import IntentModel
 from intent_adapters.runtime.tokens import tokenizer_for
 from intent_adapters.surroundings import own_settings
-from intent_adapters.training.agent.calibration import CalibrationResult, Reader, calibrate_agent, check_rate
+from intent_adapters.training.agent.calibration import (
+    CalibrationResult,
+    Reader,
+    Unseen,
+    calibrate_agent,
+    check_rate,
+    is_better,
+    read_unseen,
+)
 from intent_adapters.training.agent.cut_texts import warn_of_cut_texts
 from intent_adapters.training.agent.embedder import Embedder
-from intent_adapters.training.agent.methods import FITTERS, Method
+from intent_adapters.training.agent.methods import FITTERS, Fitted, Method
 from intent_adapters.training.agent.prototypes import fitting_scale
 from intent_adapters.training.agent.recipe import Recipe, RecipeOptions, recipe_for
-from intent_adapters.training.agent.task import Rows, Task, prepare_out_of_scope, prepare_task
+from intent_adapters.training.agent.task import Rows, Task, prepare_out_of_scope, prepare_task, with_background
 from intent_adapters.training.randomness import check_seed
 
 
@@ -34,7 +43,7 @@ class TrainingResult:
     Attributes:
         model: The model that has the agent: the one handed in, or for full fine-tuning a new one on its own base.
         agent: Its name there.
-        method: How it was trained.
+        method: How it was trained: as was asked for, or `"probe"` where an adapter is no better than that.
         config: The adapter's config.
         recipe: The settings that it was trained with; the probe has no use for them.
         texts: How many utterances it was trained on.
@@ -42,6 +51,9 @@ class TrainingResult:
         epochs: Passes over the utterances; 0 for the probe.
         losses: Mean over the last epoch of each term of the loss, and their sum "loss"; empty for the probe.
         validation_accuracy: Between 0 and 1, of the weights that were kept; None without validation rows.
+        accuracies: What the adapter and the probe got right of utterances that they were not trained on, between 0 and
+            1; empty where they were not compared. From cross-validation it is less than what they will reach, since
+            these had fewer utterances, and the adapters a shorter training.
         calibration: What its probabilities, its scope score and its threshold rest on; None without calibration, or
             where no intent has two utterances and nothing is given that is out of scope.
         seconds: What it took.
@@ -57,6 +69,7 @@ class TrainingResult:
     epochs: int
     losses: dict[str, float]
     validation_accuracy: float | None
+    accuracies: dict[Method, float]
     calibration: CalibrationResult | None
     seconds: float
 
@@ -90,6 +103,8 @@ def train_agent(
     validation: Rows | None = None,
     label_names: bool | None = None,
     descriptions: Mapping[str, str | Sequence[str]] | None = None,
+    catch_all: Sequence[str] | None = None,
+    instant: bool = False,
     calibrate: bool = True,
     out_of_scope: Texts | None = None,
     false_rejection_rate: float = 0.05,
@@ -107,8 +122,9 @@ def train_agent(
         name: The agent's name.
         rows: A `datasets.Dataset` or a list of `{"text", "label"}`; two intents at least.
         seed: Of initialisation, batches and dropout.
-        method: `"adapter"`: bottlenecks and head on the frozen base. `"full"`: fine-tune a copy of the whole base
-            with the same head and loss. `"probe"`: logistic regression on the frozen embeddings, in a second.
+        method: `"adapter"`: bottlenecks and head on the frozen base; if a logistic regression does better on
+            utterances that neither was trained on, it is kept instead. `"full"`: fine-tune a copy of the whole base
+            with the same head and loss. `"probe"`: logistic regression on the frozen embeddings, in a second or two.
         config: The adapter's shape, head and prompt. None: bottlenecks of 16 after attention and feed-forward, and a
             cosine head. Its labels, if it has any, fix their order.
         validation: Rows to stop early on: the epoch with the best accuracy on them is kept. None: a fixed number of
@@ -117,10 +133,13 @@ def train_agent(
             the base finds that the names say what the intents mean.
         descriptions: What intents are about, or what they are called in the language of the users, by their names: one
             text or several for an intent. Each is one more training text, and they are kept in the adapter's config.
-        calibrate: Whether to learn how sure the agent may be and what it should not answer, which sets temperature,
-            scope and threshold of its config and does not touch its weights. It takes two short trainings on halves
-            of the utterances (with more than 800, one on a larger part), about a third of the time again; with 100
-            validation rows or more those are used instead.
+        catch_all: The intents that stand for what has no intent: an answer with one of them is out of scope, and
+            their utterances do not count as the agent's own. None: those named so, such as "none", "fallback",
+            "out_of_scope" or "기타".
+        instant: Let the probe answer under this name while the adapter trains, uncalibrated, if no agent has it yet.
+        calibrate: Whether to compare the adapter with the probe, and to learn how sure the agent may be and what it
+            should not answer. It takes two short trainings on halves of the utterances (with more than 300, one),
+            about a third of the time again; with 100 validation rows or more those are used instead.
         out_of_scope: Utterances that the agent should reject, texts or rows whose labels play no part. They are never
             trained on: the threshold becomes the one that tells them best from the agent's own utterances.
         false_rejection_rate: The share of the agent's own utterances that the threshold may reject, above 0 and below
@@ -155,58 +174,146 @@ def train_agent(
     model.check_new_name(name, replace=replace)
     recipe_for(1, 2, **options)
     check_seed(seed)
-    fitter = FITTERS[method]
     with own_settings(gradients=True):
         bare = structural_copy(model.base).eval()
         frozen = Embedder(bare, tokenizer_for(bare))
         task = prepare_task(
-            frozen, rows, config=config, validation=validation, label_names=label_names, descriptions=descriptions
+            frozen,
+            rows,
+            config=config,
+            validation=validation,
+            label_names=label_names,
+            descriptions=descriptions,
+            catch_all=catch_all,
         )
         warn_of_cut_texts(frozen, task)
         foreign = prepare_out_of_scope(out_of_scope, task)
-        recipe = recipe_for(len(task.texts), len(task.intents), names=task.names, full=fitter.whole, **options)
-        config = fitter.shape(_complete(config, task, model, recipe, seed))
-        if descriptions:
-            texts = {intent: [said] if isinstance(said, str) else list(said) for intent, said in descriptions.items()}
-            config = dataclasses.replace(config, descriptions=texts)
-        bar = f"training {name!r}" if progress else None
-        fitted = fitter.fit(frozen, task, config, recipe, seed=seed, progress=bar)
-        adapter, owner = fitted.adapter(), model
-        if fitted.base is not None:
-            owner = IntentModel(fitted.base())
-            provenance = dataclasses.replace(config.provenance, base_fingerprint=owner.fingerprint)
-            adapter = adapter.with_config(provenance=provenance)
-
-        def refit(part: Task) -> Reader:
-            bar = f"calibrating {name!r}" if progress else None
-            return fitter.fit(frozen, part, config, recipe.shortened(), seed=seed, progress=bar).read
-
-        calibration = None
         if calibrate:
-            calibration = calibrate_agent(
-                task, fitted.read, refit, seed=seed, false_rejection_rate=false_rejection_rate, out_of_scope=foreign
-            )
-        if calibration:
-            adapter = adapter.with_config(calibration=calibration.settings)
-    owner.add_agent(name, adapter, replace=replace)
+            task = with_background(frozen, task)
+        whole = FITTERS[method].whole
+        recipe = recipe_for(len(task.texts), len(task.intents), names=task.names, full=whole, **options)
+        config = _complete(config, task, model, recipe, seed, descriptions)
+        training = _Training(name, frozen, task, config, recipe, seed, progress)
+        probe = training.fit("probe") if method == "adapter" and (instant or calibrate) else None
+        with _answering_meanwhile(model, name, probe if instant else None):
+            kept, unseen, accuracies = training.best(method, probe, compare=calibrate)
+            calibration = None
+            if calibrate:
+                calibration = calibrate_agent(
+                    task,
+                    kept.fitted.read,
+                    unseen,
+                    lambda texts: frozen.embed([task.prompt + text for text in texts]),
+                    seed=seed,
+                    false_rejection_rate=false_rejection_rate,
+                    out_of_scope=foreign,
+                )
+            adapter, owner = kept.fitted.adapter(), model
+            if kept.fitted.base is not None:
+                owner = IntentModel(kept.fitted.base())
+                provenance = dataclasses.replace(adapter.config.provenance, base_fingerprint=owner.fingerprint)
+                adapter = adapter.with_config(provenance=provenance)
+            if calibration:
+                adapter = adapter.with_config(calibration=calibration.settings)
+            owner.add_agent(name, adapter, replace=replace or name in model.agents)
+    run = kept.fitted.run
     return TrainingResult(
         model=owner,
         agent=name,
-        method=method,
+        method=kept.method,
         config=adapter.config,
         recipe=recipe,
         texts=len(task.texts),
         label_names=task.label_names,
-        epochs=fitted.run.epochs,
-        losses=fitted.run.losses,
-        validation_accuracy=fitted.run.validation_score,
+        epochs=run.epochs,
+        losses=run.losses,
+        validation_accuracy=run.validation_score,
+        accuracies=accuracies,
         calibration=calibration,
         seconds=time.perf_counter() - started,
     )
 
 
+@dataclasses.dataclass(frozen=True)
+class _Training:
+    """What all ways to train the agent have in common."""
+
+    agent: str
+    frozen: Embedder
+    task: Task
+    config: BottleneckConfig
+    recipe: Recipe
+    seed: int
+    progress: bool
+
+    def fit(self, method: Method) -> _Trained:
+        fitter = FITTERS[method]
+        config = fitter.shape(self.config)
+        provenance = config.provenance
+        provenance = dataclasses.replace(provenance, training={"method": method, **provenance.training})
+        config = dataclasses.replace(config, provenance=provenance)
+        fitted = fitter.fit(self.frozen, self.task, config, self.recipe, seed=self.seed, progress=self.bar("training"))
+        return _Trained(self, method, config, fitted)
+
+    def best(
+        self, method: Method, probe: _Trained | None, *, compare: bool
+    ) -> tuple[_Trained, Unseen | None, dict[Method, float]]:
+        """Trains; gives the better of that and the probe, what it says to unseen texts, and the accuracy of both."""
+        trained = self.fit(method)
+        unseen = trained.read_unseen() if compare else None
+        free = probe.read_unseen() if probe and unseen else None
+        if probe is None or unseen is None or free is None:
+            return trained, unseen, {}
+        accuracies: dict[Method, float] = {method: unseen.accuracy, "probe": free.accuracy}
+        return (probe, free, accuracies) if is_better(free, unseen) else (trained, unseen, accuracies)
+
+    def bar(self, doing: str) -> str | None:
+        return f"{doing} {self.agent!r}" if self.progress else None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Trained:
+    """The agent, trained in one way."""
+
+    training: _Training
+    method: Method
+    config: BottleneckConfig
+    fitted: Fitted
+
+    def read_unseen(self) -> Unseen | None:
+        """What it says, or agents like it that are trained in short say, to utterances it was not trained on."""
+        common = self.training
+
+        def refit(part: Task) -> Reader:
+            short, bar = common.recipe.shortened(), common.bar("calibrating")
+            return (
+                FITTERS[self.method].fit(common.frozen, part, self.config, short, seed=common.seed, progress=bar).read
+            )
+
+        return read_unseen(common.task, self.fitted.read, refit, common.seed)
+
+
+@contextmanager
+def _answering_meanwhile(model: IntentModel, name: str, probe: _Trained | None) -> Iterator[None]:
+    """Lets a probe answer under a name that no agent has; it goes again if the block fails."""
+    first = probe is not None and name not in model.agents
+    if first and probe is not None:
+        model.add_agent(name, probe.fitted.adapter())
+    try:
+        yield
+    except BaseException:
+        if first:
+            model.unload_adapter(name)
+        raise
+
+
 def _complete(
-    config: BottleneckConfig | None, task: Task, model: IntentModel, recipe: Recipe, seed: int
+    config: BottleneckConfig | None,
+    task: Task,
+    model: IntentModel,
+    recipe: Recipe,
+    seed: int,
+    descriptions: Mapping[str, str | Sequence[str]] | None,
 ) -> BottleneckConfig:
     """The config with labels, base and what fits the data filled in."""
     config = config or BottleneckConfig(labels=task.intents)
@@ -215,10 +322,14 @@ def _complete(
     scale = config.head_scale
     if scale is None:
         scale = fitting_scale(task.embeddings, task.labels, len(task.intents))
+    if descriptions:
+        texts = {intent: [said] if isinstance(said, str) else list(said) for intent, said in descriptions.items()}
+        config = dataclasses.replace(config, labels=task.intents, descriptions=texts)
     return dataclasses.replace(
         config,
         task_type=TaskType.FEATURE_EXTRACTION,
         labels=task.intents,
+        catch_all=[task.intents[number] for number in task.catch_all] or None,
         head_scale=scale,
         embedding_dim=task.embeddings.shape[1],
         base_model_name_or_path=model.base_name,

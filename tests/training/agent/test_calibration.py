@@ -17,9 +17,15 @@ from intent_adapters import IntentModel
 from intent_adapters.bottleneck import Calibration
 from intent_adapters.errors import ConfigError, DataError
 from intent_adapters.training import train_agent
-from intent_adapters.training.agent.calibration import calibrate_agent, comparable_rate, held_out_folds
+from intent_adapters.training.agent.calibration import (
+    Unseen,
+    calibrate_agent,
+    held_out_parts,
+    is_better,
+    read_unseen,
+    spread_parts,
+)
 from intent_adapters.training.agent.mixtures import halves, mixtures
-from intent_adapters.training.agent.prototypes import SOFTENING, fitting_scale
 from intent_adapters.training.agent.scope import (
     carry_over,
     energies_of,
@@ -107,7 +113,7 @@ def test_without_a_single_mistake_some_doubt_remains(rows):
 @settings(max_examples=60, deadline=None)
 def test_the_scope_score_at_the_quantile_is_the_rate(rows, rate, seed):
     energies = torch.from_numpy(np.random.default_rng(seed).normal(size=rows))
-    location, spread = fit_scope(energies, rate, rate)
+    location, spread = fit_scope(energies, rate)
     scores = torch.sigmoid((energies - location) / spread)
     assert location == pytest.approx(float(np.median(energies)))
     assert abs(float((scores < rate).double().mean()) - rate) <= 1 / rows
@@ -119,7 +125,7 @@ def test_the_scope_score_at_the_quantile_is_the_rate(rows, rate, seed):
 
 
 def test_equal_energies_have_a_spread_all_the_same():
-    location, spread = fit_scope(torch.full((9,), 2.0, dtype=torch.float64), 0.05, 0.05)
+    location, spread = fit_scope(torch.full((9,), 2.0, dtype=torch.float64), 0.05)
     assert (location, spread) == (2.0, 1e-3)
 
 
@@ -169,9 +175,9 @@ def test_repeated_and_single_samples_can_be_carried_over():
 
 @given(st.lists(st.integers(1, 9), min_size=2, max_size=8), st.integers(0, 5), st.booleans())
 @settings(max_examples=60, deadline=None)
-def test_folds_spread_every_intent_and_never_take_all_of_it(counts, seed, named):
+def test_parts_spread_every_intent_and_never_take_all_of_it(counts, seed, named):
     task = make_task(counts, names=len(counts) if named else 0)
-    folds = held_out_folds(task, seed)
+    folds = held_out_parts(task, seed)
     held_out = torch.cat(folds).tolist() if folds else []
     assert len(set(held_out)) == len(held_out)
     assert all(number < task.utterances for number in held_out)
@@ -184,41 +190,36 @@ def test_folds_spread_every_intent_and_never_take_all_of_it(counts, seed, named)
         )
 
 
-@pytest.mark.parametrize(("utterances", "sizes"), [(400, [200, 200]), (800, [400]), (998 * 2, [499]), (5000, [417])])
-def test_with_many_utterances_one_part_of_about_400_is_held_out(utterances, sizes):
-    folds = held_out_folds(make_task([2] * (utterances // 2)), seed=0)
-    assert [len(fold) for fold in folds] == sizes
+@pytest.mark.parametrize(("utterances", "sizes"), [(200, [100, 100]), (300, [150]), (998 * 2, [154]), (5000, [152])])
+def test_with_many_utterances_one_part_of_about_150_is_held_out(utterances, sizes):
+    parts = held_out_parts(make_task([2] * (utterances // 2)), seed=0)
+    assert [len(part) for part in parts] == sizes
 
 
-def test_the_comparable_rate_is_the_slow_one():
-    task = make_task([6, 7, 8, 5], names=4)
-    folds = held_out_folds(task, seed=0)
-    scale = fitting_scale(task.embeddings, task.labels, 4) / SOFTENING
-    vectors = task.embeddings.double().numpy()
-    vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    labels = task.labels.numpy()
-
-    def energy(text, left_out, only_own):
-        logits = []
-        for intent in range(4):
-            absent = left_out if intent == labels[text] or not only_own else set()
-            mean = np.mean([vectors[i] for i in range(len(labels)) if labels[i] == intent and i not in absent], axis=0)
-            logits.append(scale * vectors[text] @ mean / np.linalg.norm(mean))
-        return math.log(sum(math.exp(value) for value in logits))
-
-    limit = np.quantile([energy(text, {text}, only_own=True) for text in range(task.utterances)], 0.2)
-    held_out = [energy(text, set(fold.tolist()), only_own=False) < limit for fold in folds for text in fold.tolist()]
-    expected = np.mean(held_out)
-    assert 0.1 < expected < 0.4
-    assert comparable_rate(task, folds, 0.2) == pytest.approx(expected)
+@given(st.lists(st.integers(1, 25), min_size=2, max_size=8), st.integers(2, 12), st.integers(0, 5))
+@settings(max_examples=60, deadline=None)
+def test_no_part_takes_the_last_utterance_of_an_intent(counts, number, seed):
+    task = make_task(counts, names=len(counts))
+    for part in spread_parts(task, number, seed):
+        left = Counter(task.labels[: task.utterances].tolist()) - Counter(task.labels[part].tolist())
+        assert set(left) == set(range(len(counts)))
 
 
-@pytest.mark.parametrize("rate", [0.001, 0.05, 0.3, 0.49])
-@pytest.mark.parametrize("counts", [[2, 1], [9, 9], [2] * 40])
-def test_the_comparable_rate_stays_near_the_rate(rate, counts):
-    task = make_task(counts)
-    found = comparable_rate(task, held_out_folds(task, 0), rate)
-    assert rate / 2 <= found <= min(2 * rate, 0.49)
+def unseen(right):
+    """Answers of which these are right."""
+    labels = torch.zeros(len(right), dtype=torch.long)
+    return Unseen("validation", torch.tensor([[1.0, 0.0] if good else [0.0, 1.0] for good in right]), labels)
+
+
+@pytest.mark.parametrize(
+    ("won", "lost", "better"), [(0, 0, False), (1, 0, False), (2, 0, True), (5, 3, False), (30, 20, True)]
+)
+def test_one_agent_is_better_than_another_only_beyond_chance(won, lost, better):
+    both = [True] * 40 + [False] * 10
+    one = unseen(both + [True] * won + [False] * lost)
+    other = unseen(both + [False] * won + [True] * lost)
+    assert is_better(one, other) is better
+    assert not is_better(other, one)
 
 
 @pytest.mark.parametrize(
@@ -264,6 +265,19 @@ def reader(task, spread=1.0):
     return read
 
 
+def embed(texts):
+    """Embeddings that depend on the text alone."""
+    return torch.from_numpy(
+        np.array([np.random.default_rng(sum(text.encode())).normal(size=6) for text in texts])
+    ).float()
+
+
+def calibrate(task, refit=None, read=None, **settings):
+    read = read or reader(task)
+    found = read_unseen(task, read, refit, seed=0)
+    return calibrate_agent(task, read, found, embed, seed=0, **{"false_rejection_rate": 0.05, **settings})
+
+
 def test_cross_validation_trains_on_the_others_and_reads_the_held_out():
     task, parts = make_task([6, 6, 6], names=3), []
 
@@ -271,7 +285,7 @@ def test_cross_validation_trains_on_the_others_and_reads_the_held_out():
         parts.append(part)
         return reader(task)
 
-    found = calibrate_agent(task, reader(task), refit, seed=0, false_rejection_rate=0.1)
+    found = calibrate(task, refit, false_rejection_rate=0.1)
     assert (found.source, found.texts, found.settings.threshold) == ("cross-validation", 18, 0.1)
     assert [(len(part.texts), part.names) for part in parts] == [(12, 3), (12, 3)]
     assert set(parts[0].texts) | set(parts[1].texts) == set(task.texts)
@@ -279,19 +293,31 @@ def test_cross_validation_trains_on_the_others_and_reads_the_held_out():
     assert 0.5 < found.accuracy <= 1
 
 
-def test_what_the_short_agents_lack_in_level_is_made_up_for():
-    """Short agents with lower logits give the same calibration: on mixtures their logits are lower too."""
+def test_the_scope_follows_the_level_of_the_agents_energies():
+    """An agent whose logits are all higher by 3 finds the same utterances in scope."""
     task = make_task([20] * 4)
     read = reader(task)
-    same, lower = (
-        calibrate_agent(
-            task, read, lambda part, shift=shift: lambda texts: read(texts) + shift, seed=0, false_rejection_rate=0.05
-        )
-        for shift in (0, -3)
+
+    def higher(texts):
+        return read(texts) + 3
+
+    one, other = (calibrate(task, lambda part, some=some: some, read=some).settings for some in (read, higher))
+    assert other.temperature == pytest.approx(one.temperature)
+    assert other.scope_location == pytest.approx(one.scope_location + 3 / one.temperature, abs=1e-4)
+    assert other.scope_spread == pytest.approx(one.scope_spread, abs=1e-4)
+
+
+def test_utterances_of_a_catch_all_do_not_count_as_the_agents_own():
+    task = make_task([40, 40, 40])
+    logits = torch.full((120, 3), -1.0)
+    logits[torch.arange(120), task.labels] = torch.where(task.labels == 2, 20.0, 5.0)
+    checked = dataclasses.replace(task, validation=(task.texts, task.labels))
+    plain, without = (
+        calibrate(dataclasses.replace(checked, catch_all=catch_all), read=lambda texts: logits).settings
+        for catch_all in ((), (2,))
     )
-    assert lower.settings.temperature == pytest.approx(same.settings.temperature)
-    assert lower.settings.scope_location == pytest.approx(same.settings.scope_location, abs=1e-4)
-    assert lower.settings.scope_spread == pytest.approx(same.settings.scope_spread, abs=1e-4)
+    assert without.scope_location == pytest.approx(5 / without.temperature, abs=0.1)
+    assert without.temperature == plain.temperature
 
 
 def scope_scores_of(found, logits):
@@ -301,8 +327,7 @@ def scope_scores_of(found, logits):
 
 def test_enough_validation_rows_make_cross_validation_needless():
     task = make_task([40, 40, 40])
-    checked = Task(**{**vars(task), "validation": (task.texts[:100], task.labels[:100])})
-    found = calibrate_agent(checked, reader(task), None, seed=0, false_rejection_rate=0.05)
+    found = calibrate(dataclasses.replace(task, validation=(task.texts[:100], task.labels[:100])))
     assert (found.source, found.texts) == ("validation", 100)
     logits = reader(task)(task.texts[:100])
     assert int((scope_scores_of(found, logits) < found.settings.threshold).sum()) == 5
@@ -310,10 +335,8 @@ def test_enough_validation_rows_make_cross_validation_needless():
 
 def test_out_of_scope_texts_set_the_threshold_alone():
     task = make_task([40, 40, 40])
-    checked = Task(**{**vars(task), "validation": (task.texts, task.labels)})
-    arguments = {"seed": 0, "false_rejection_rate": 0.05}
-    plain = calibrate_agent(checked, reader(task), None, **arguments)
-    better = calibrate_agent(checked, reader(task), None, **arguments, out_of_scope=CHATTER)
+    checked = dataclasses.replace(task, validation=(task.texts, task.labels))
+    plain, better = calibrate(checked), calibrate(checked, out_of_scope=CHATTER)
     assert dataclasses.replace(better.settings, threshold=plain.settings.threshold) == plain.settings
     foreign = scope_scores_of(plain, reader(task)(CHATTER))
     assert 0 < better.settings.threshold < 1
@@ -322,8 +345,7 @@ def test_out_of_scope_texts_set_the_threshold_alone():
 
 
 def test_where_nothing_can_be_held_out_nothing_is_learned():
-    task = make_task([1, 1, 1])
-    assert calibrate_agent(task, reader(task), None, seed=0, false_rejection_rate=0.05) is None
+    assert calibrate(make_task([1, 1, 1])) is None
 
 
 @pytest.fixture(scope="module")
@@ -353,14 +375,13 @@ def test_every_method_is_calibrated_and_says_so(model, method, tmp_path):
     assert one.scope_score != one.score
 
 
-def test_calibration_leaves_the_weights_alone_and_can_be_left_out(model):
+def test_calibration_leaves_the_bottlenecks_alone_and_can_be_left_out(model):
     first = train(model)
     plain = train(model, name="plain", calibrate=False)
     assert plain.calibration is None
-    config = plain.config
-    assert config.calibration == Calibration()
+    assert plain.config.calibration == Calibration()
     one, two = model.adapter("bank").tensors, model.adapter("plain").tensors
-    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert all(torch.equal(one[name], two[name]) for name in one if "bottleneck_head" not in name)
     again = train(model, name="again")
     assert again.calibration == first.calibration
 

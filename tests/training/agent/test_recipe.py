@@ -8,11 +8,12 @@ from intent_adapters.errors import ConfigError
 from intent_adapters.training.agent.recipe import TEXTS_IN_TOTAL, recipe_for
 
 
-def test_few_shot_data_get_the_full_number_of_epochs():
-    assert recipe_for(30, 2).epochs == recipe_for(1_000, 2).epochs == 14
+@pytest.mark.parametrize(("texts", "intents", "epochs"), [(20, 2, 100), (200, 40, 21), (200, 90, 29), (1_000, 200, 8)])
+def test_small_data_get_as_many_steps_as_larger_ones(texts, intents, epochs):
+    assert recipe_for(texts, intents).epochs == epochs
 
 
-@pytest.mark.parametrize("texts", [1_001, 1_996, 4_000])
+@pytest.mark.parametrize("texts", [1_751, 1_996, 4_000])
 def test_time_is_bounded_on_larger_data(texts):
     epochs = recipe_for(texts, 2).epochs
     assert epochs * texts <= TEXTS_IN_TOTAL < (epochs + 1) * texts
