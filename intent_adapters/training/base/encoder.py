@@ -8,7 +8,7 @@ from datasets import Dataset
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.evaluation import BaseEvaluator
 
-from intent_adapters.losses.contrastive import CachedContrastiveLoss, ContrastiveLoss
+from intent_adapters.losses.info_nce import CachedInfoNCELoss, InfoNCELoss
 from intent_adapters.training.base.pair_training import PairTraining, run_pair_training
 
 
@@ -51,9 +51,9 @@ def train_encoder(
         DataError: The pairs cannot be trained on.
     """
     loss = (
-        ContrastiveLoss(model, temperature, symmetric, gather_across_devices)
+        InfoNCELoss(model, temperature, symmetric, gather_across_devices)
         if mini_batch_size is None
-        else CachedContrastiveLoss(model, temperature, symmetric, mini_batch_size, gather_across_devices)
+        else CachedInfoNCELoss(model, temperature, symmetric, mini_batch_size, gather_across_devices)
     )
     training = PairTraining() if training is None else training
     return run_pair_training(model, loss, pairs, output, training, evaluator=evaluator, resume=resume)

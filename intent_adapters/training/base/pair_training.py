@@ -18,7 +18,7 @@ from torch import nn
 from transformers import TrainerCallback
 
 from intent_adapters.errors import ConfigError
-from intent_adapters.losses.projection import Projection
+from intent_adapters.losses.distillation.projection import Projection
 from intent_adapters.training.base.checkpoints import CHECKPOINTS, last_checkpoint
 from intent_adapters.training.base.pair_sampler import PairBatchSampler
 from intent_adapters.training.randomness import own_process

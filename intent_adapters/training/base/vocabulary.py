@@ -15,8 +15,8 @@ from tokenizers import Tokenizer
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
+from intent_adapters.artifacts.encoder import encoder_of
 from intent_adapters.errors import ConfigError
-from intent_adapters.losses.attention import transformer_of
 
 BATCH = 1000
 SPECIAL_NAMES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
@@ -51,7 +51,7 @@ def trim_vocabulary(model: SentenceTransformer, texts: Iterable[str], *, min_cou
     trimmed = copy.deepcopy(model)
     first: Any = trimmed[0]
     first.processor = _renumbered(tokenizer, definition, numbers)
-    _cut_embeddings(transformer_of(trimmed), kept, numbers)
+    _cut_embeddings(encoder_of(trimmed), kept, numbers)
     return trimmed
 
 
