@@ -7,7 +7,8 @@ from collections import Counter
 
 from datasets import Dataset
 
-from intent_adapters.errors import ConfigError, DataError
+from intent_adapters.errors import DataError
+from intent_adapters.inputs import check_range
 
 
 def label_counts(dataset: Dataset) -> dict[str, int]:
@@ -41,8 +42,7 @@ def few_shot_split(dataset: Dataset, shots: int, seed: int = 0) -> tuple[Dataset
         ConfigError: if `shots` is not a whole number of at least 1.
         DataError: if an intent has fewer rows than that.
     """
-    if isinstance(shots, bool) or not isinstance(shots, int) or shots < 1:
-        raise ConfigError(f"shots must be a whole number of at least 1, not {shots!r}")
+    check_range("shots", shots, 1)
     rows_of: dict[str, list[int]] = {}
     for index, label in enumerate(dataset["label"]):
         rows_of.setdefault(label, []).append(index)

@@ -13,7 +13,6 @@ from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.readers import reader_for
 from intent_adapters.data.readers.text_file import read_lines
 from intent_adapters.data.reading import read_intents
-from intent_adapters.data.table import unique
 from intent_adapters.data.validation import check_text
 from intent_adapters.errors import DataError, shorten
 
@@ -71,8 +70,8 @@ def texts_of(rows: Texts, origin: str = "rows") -> list[str]:
     if isinstance(rows, Dataset):
         values: list[object] = rows.with_format(None)[find_text_column(origin, rows.column_names)][:]
     else:
-        columns = unique(key for row in rows if isinstance(row, Mapping) for key in row if isinstance(key, str))
-        column = find_text_column(origin, columns) if columns else "text"
+        columns = dict.fromkeys(key for row in rows if isinstance(row, Mapping) for key in row if isinstance(key, str))
+        column = find_text_column(origin, list(columns)) if columns else "text"
         values = [row.get(column) if isinstance(row, Mapping) else row for row in rows]
     return _checked(origin, [(f"{origin}[{index}]", value) for index, value in enumerate(values)], Problems())
 

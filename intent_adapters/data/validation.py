@@ -16,7 +16,8 @@ from intent_adapters.data.columns import pick_examples
 from intent_adapters.data.objects import table_of_object
 from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.table import Example
-from intent_adapters.errors import ConfigError, DataWarning, shorten
+from intent_adapters.errors import DataWarning, shorten
+from intent_adapters.inputs import check_choice
 
 MAX_TEXT_CHARACTERS = 10_000
 MAX_LABEL_CHARACTERS = 200
@@ -74,8 +75,7 @@ def check_examples(origin: str, examples: list[Example], problems: Problems, pur
     Raises:
         DataError: as `validate_rows`.
     """
-    if purpose not in get_args(Purpose):
-        raise ConfigError(f"purpose must be one of {', '.join(map(repr, get_args(Purpose)))}, not {purpose!r}")
+    check_choice("purpose", purpose, get_args(Purpose))
     checked: list[tuple[str, str, str]] = []
     for example in examples:
         text = check_text(example.place, example.text, problems)
@@ -137,10 +137,7 @@ def _text_fault(text: object) -> tuple[str, str] | None:
     if _SURROGATE.search(text):
         return f"the text holds half of a surrogate pair: {shown}", "save the character whole, as UTF-8"
     if "\0" in text:
-        return (
-            f"the text holds a NUL character: {shown}",
-            "delete it (a UTF-16 file needs encoding='utf-16')",
-        )
+        return f"the text holds a NUL character: {shown}", "delete it (a UTF-16 file needs encoding='utf-16')"
     return None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from datasets import Dataset
@@ -56,18 +55,6 @@ class Evaluation(ClassificationScores):
     def correct(self) -> NDArray[np.bool_]:
         """(rows,) whether each labelled row's most probable intent was right."""
         return np.array([true == said for true, said in zip(self.labels, self.answers.labels, strict=True)])
-
-    def to_dict(self) -> dict[str, Any]:
-        """The scores as values that JSON can hold, without the single answers."""
-        return {
-            **ClassificationScores.to_dict(self),
-            "agent": self.agent,
-            "threshold": self.threshold,
-            "calibration": self.calibration.to_dict(),
-            "rejection": self.rejection.to_dict(),
-            "selective": self.selective.to_dict(),
-            "out_of_scope": self.out_of_scope.to_dict() if self.out_of_scope else None,
-        }
 
 
 def evaluate(

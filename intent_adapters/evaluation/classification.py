@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
 from intent_adapters.errors import DataError
+from intent_adapters.evaluation.arrays import Figures
 
 
 @dataclass(frozen=True, slots=True)
-class IntentScore:
+class IntentScore(Figures):
     """One intent's figures.
 
     Attributes:
@@ -32,7 +32,7 @@ class IntentScore:
 
 
 @dataclass(frozen=True, slots=True)
-class Confusion:
+class Confusion(Figures):
     """An intent taken for another.
 
     Attributes:
@@ -47,7 +47,7 @@ class Confusion:
 
 
 @dataclass(frozen=True, slots=True)
-class ClassificationScores:
+class ClassificationScores(Figures):
     """Accuracy and macro F1, with the intents and confusions behind them.
 
     Attributes:
@@ -63,16 +63,6 @@ class ClassificationScores:
     macro_f1: float
     intents: tuple[IntentScore, ...]
     confusions: tuple[Confusion, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The scores as values that JSON can hold."""
-        return {
-            "rows": self.rows,
-            "accuracy": self.accuracy,
-            "macro_f1": self.macro_f1,
-            "intents": [asdict(intent) for intent in self.intents],
-            "confusions": [asdict(pair) for pair in self.confusions],
-        }
 
 
 def score_labels(labels: Sequence[str], predictions: Sequence[str]) -> ClassificationScores:

@@ -39,7 +39,7 @@ def read_json(path: Path, problems: Problems, encoding: str | None = None) -> Ta
             records.append(Record(place, value))
         else:
             problems.add(place, f"not an object but {shorten(value)}", _CURE)
-    return Table.of_records(str(path), records) if records else Table(str(path), ["text", "label"])
+    return Table.of_records(str(path), records)
 
 
 class _Decoder(json.JSONDecoder):

@@ -11,13 +11,14 @@ from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 from intent_adapters.errors import DataError
-from intent_adapters.evaluation.plots.canvas import DARK, FAINT, Picture, new_picture
+from intent_adapters.evaluation.plots.canvas import FAINT, Picture, new_picture
 from intent_adapters.evaluation.plots.matrix import (
     BLOCK,
     NAMED_UP_TO,
     grid_between_cells,
     name_rows_and_columns,
     side,
+    write_in_cell,
 )
 from intent_adapters.evaluation.plots.ordering import clustered_order, first_of_pairs
 
@@ -125,13 +126,5 @@ def _draw(axes: Axes, cosines: NDArray[np.float64], limits: tuple[float, float])
         strength = (cosines[row, column] - low) / max(high - low, 1e-12)
         if strength > 0.3:
             shown = f"{cosines[row, column]:.2f}".replace("0.", ".", 1)
-            axes.text(
-                column,
-                row,
-                shown,
-                ha="center",
-                va="center",
-                fontsize=7,
-                color="white" if strength > 0.6 else DARK,
-            )
+            write_in_cell(axes, row, column, shown, dark=strength > 0.6)
     return image
