@@ -17,7 +17,7 @@ def label_counts(dataset: Dataset) -> dict[str, int]:
     Sorted, because the order is that of an adapter's head, which then does not depend on the order of the rows.
 
     Args:
-        dataset: rows with `label`.
+        dataset: Rows with `label`.
 
     Returns:
         The number of rows by intent.
@@ -31,16 +31,16 @@ def few_shot_split(dataset: Dataset, shots: int, seed: int = 0) -> tuple[Dataset
     Each intent is drawn on its own, from the seed and its name: adding an intent leaves the other draws as they were.
 
     Args:
-        dataset: rows with `text` and `label`.
-        shots: rows of each intent, at least 1.
-        seed: the same seed and rows give the same draw.
+        dataset: Rows with `text` and `label`.
+        shots: Rows of each intent, at least 1.
+        seed: The same seed and rows give the same draw.
 
     Returns:
         The drawn rows and all others, both in their order in `dataset`.
 
     Raises:
-        ConfigError: if `shots` is not a whole number of at least 1.
-        DataError: if an intent has fewer rows than that.
+        ConfigError: `shots` is not a whole number of at least 1.
+        DataError: An intent has fewer rows than that.
     """
     check_range("shots", shots, 1)
     rows_of: dict[str, list[int]] = {}

@@ -20,7 +20,7 @@ def table_of_object(
     Of a dataset only the columns of the text, the label and the split are read: others may hold sound or images.
 
     Raises:
-        DataError: if `rows` is neither, or a row is not a dict.
+        DataError: `rows` is neither, or a row is not a dict.
     """
     if isinstance(rows, Dataset):
         columns = find_columns(origin, rows.column_names, text_column, label_column)
@@ -40,7 +40,7 @@ def choose_split(origin: str, splits: list[str], split: str | None) -> str:
     """The split to read: the one asked for, or the only one there is.
 
     Raises:
-        DataError: if the split is not there, or there are several and none was asked for.
+        DataError: The split is not there, or there are several and none was asked for.
     """
     names = ", ".join(map(repr, splits))
     if not splits:

@@ -149,7 +149,7 @@ def _pairs_of(source: PairSource, problems: Problems, chosen: set[tuple[str, str
         texts = [row.get("anchor"), row.get("positive")]
         bad = [text for text in texts if not isinstance(text, str) or not text.strip()]
         if bad:
-            problems.add(place, f"{shorten(bad[0])} is no text", "give every row an anchor and a positive")
+            problems.add(place, f"{shorten(bad[0])} is not a text", "give every row an anchor and a positive")
         else:
             yield place, str(texts[0]).strip(), str(texts[1]).strip()
 

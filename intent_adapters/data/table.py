@@ -31,9 +31,9 @@ class Table:
     """The rows of one source.
 
     Attributes:
-        origin: the file, Hub name or argument that error messages name.
-        columns: column names in the order of the source.
-        records: the rows.
+        origin: The file, Hub name or argument that error messages name.
+        columns: Column names in the order of the source.
+        records: The rows.
     """
 
     origin: str
@@ -51,7 +51,7 @@ def check_names(place: str, columns: list[str]) -> None:
     """Lets column names pass of which none, except the empty one, occurs twice.
 
     Raises:
-        DataError: if one does: the values of only one of the two could be kept.
+        DataError: A name occurs twice: the values of only one of the two could be kept.
     """
     repeated = sorted({name for name in columns if name and columns.count(name) > 1})
     if repeated:

@@ -23,17 +23,17 @@ def read_texts(source: str | Path, *, text_column: str | None = None, encoding: 
     """Reads utterances whose labels play no part.
 
     Args:
-        source: the path of a file that `read_intents` reads, with or without a column of labels; of a .txt file with
+        source: The path of a file that `read_intents` reads, with or without a column of labels; of a .txt file with
             an utterance a line, where empty lines do not count; or a folder or the name of a data set on the Hub, as
             `read_intents` reads them.
-        text_column: the column of the utterances; found by its name if None.
-        encoding: of text files; UTF-8 if None.
+        text_column: The column of the utterances; found by its name if None.
+        encoding: Encoding of text files; UTF-8 if None.
 
     Returns:
         The utterances in their order, at least one.
 
     Raises:
-        DataError: naming file, line and cure of up to ten problems; as `read_intents`.
+        DataError: Up to ten problems, each with file, line and cure; as `read_intents`.
     """
     path = Path(source)
     if not path.is_file():
@@ -55,14 +55,14 @@ def texts_of(rows: Texts, origin: str = "rows") -> list[str]:
     """The utterances of rows whose labels play no part.
 
     Args:
-        rows: texts, or rows whose column of texts is found by its name.
-        origin: what an error calls them.
+        rows: Texts, or rows whose column of texts is found by its name.
+        origin: What an error calls them.
 
     Returns:
         The utterances in their order, at least one, without surrounding white space.
 
     Raises:
-        DataError: naming up to ten problems with their rows, as `validate_rows`.
+        DataError: Up to ten problems, each with its row, as `validate_rows`.
     """
     if isinstance(rows, (str, bytes)) or not isinstance(rows, (Sequence, Dataset)):
         what = f"cannot read texts from {type(rows).__name__} {shorten(rows)}"

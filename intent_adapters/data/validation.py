@@ -46,23 +46,23 @@ def validate_rows(
     is enough.
 
     Args:
-        rows: a `datasets.Dataset` or a list of dicts.
-        text_column: the column of the utterances; found by its name if None.
-        label_column: the column of the intents; found by its name if None. ClassLabel numbers become their names.
+        rows: A `datasets.Dataset` or a list of dicts.
+        text_column: The column of the utterances; found by its name if None.
+        label_column: The column of the intents; found by its name if None. ClassLabel numbers become their names.
         purpose: "training" or "evaluation".
-        origin: what an error calls them.
+        origin: What an error calls them.
 
     Returns:
         A dataset with exactly the string columns `text` and `label`, rows in their order.
 
     Raises:
-        DataError: naming up to ten problems with their rows: text or label missing, empty, not a string, with a NUL
+        DataError: Up to ten problems, each with its row: text or label missing, empty, not a string, with a NUL
             character or half a surrogate pair, a text over 10,000 or a label over 200 characters; for training also a
             text with two labels, and fewer than two labels.
-        ConfigError: if `purpose` is another word.
+        ConfigError: `purpose` is another word.
 
     Warns:
-        DataWarning: how many rows were repeated; and labels that differ only in case, width, white space or characters
+        DataWarning: How many rows were repeated; and labels that differ only in case, width, white space or characters
             that do not show.
     """
     table = table_of_object(rows, origin, text_column=text_column, label_column=label_column)
@@ -73,7 +73,7 @@ def check_examples(origin: str, examples: list[Example], problems: Problems, pur
     """Checks examples that know their places; problems found while reading are raised together with those here.
 
     Raises:
-        DataError: as `validate_rows`.
+        DataError: As `validate_rows`.
     """
     check_choice("purpose", purpose, get_args(Purpose))
     checked: list[tuple[str, str, str]] = []

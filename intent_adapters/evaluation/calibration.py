@@ -128,7 +128,7 @@ def score_calibration(
             "(rows, intents) and (rows,), and at least one row"
         )
     if not np.issubdtype(true.dtype, np.integer) or true.min() < 0 or true.max() >= table.shape[1]:
-        raise DataError(f"a label is no column of the {table.shape[1]} probabilities; give numbers of columns")
+        raise DataError(f"a label is not one of the {table.shape[1]} columns; give their numbers, from 0")
     confidence, correct = table.max(axis=1), table.argmax(axis=1) == true
     rows = np.arange(len(true))
     of_true = table[rows, true]

@@ -99,29 +99,6 @@ class CircleLoss(nn.Module):
 
     Raises:
         ConfigError: `margin` or `gamma` is out of range.
-
-    Example:
-        ::
-
-            from datasets import Dataset
-            from sentence_transformers import (
-                SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
-            )
-            from intent_adapters.losses import CircleLoss
-            from intent_adapters.training.agent.sampler import IntentBatchSampler
-
-            model = SentenceTransformer("sentence-transformers/all-MiniLM-L6-v2")
-            train_dataset = Dataset.from_dict({
-                "text": ["cancel my visit", "I can't come tomorrow", "how much is an X-ray?", "what does a scan cost"],
-                "label": [0, 0, 1, 1],
-            })
-            trainer = SentenceTransformerTrainer(
-                model=model,
-                args=SentenceTransformerTrainingArguments("out", batch_sampler=IntentBatchSampler),
-                train_dataset=train_dataset,
-                loss=CircleLoss(model),
-            )
-            trainer.train()
     """
 
     def __init__(self, model: SentenceTransformer, margin: float = 0.25, gamma: float = 32.0) -> None:

@@ -30,7 +30,7 @@ class InfoNCELoss(MultipleNegativesRankingLoss):
 
     Args:
         model: The `SentenceTransformer` to train.
-        temperature: t, above 0.
+        temperature: The temperature t, above 0.
         symmetric: Average with the loss in the other direction, which finds h_i among all h_j given h_i+.
         gather_across_devices: Take the positives of all devices as negatives, not only those of this one.
 
@@ -86,7 +86,7 @@ class CachedInfoNCELoss(CachedMultipleNegativesRankingLoss):
 
     Args:
         model: The `SentenceTransformer` to train.
-        temperature: t, above 0.
+        temperature: The temperature t, above 0.
         symmetric: Average with the loss in the other direction.
         mini_batch_size: Rows of a slice.
         gather_across_devices: Take the positives of all devices as negatives, not only those of this one.

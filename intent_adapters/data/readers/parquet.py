@@ -16,7 +16,7 @@ def read_parquet(path: Path, problems: Problems, encoding: str | None = None) ->
     """Reads a parquet file; places are row numbers, counted from 1. ClassLabel numbers become their names.
 
     Raises:
-        DataError: if it is not a parquet file or damaged, or an encoding is given.
+        DataError: It is not a parquet file or damaged, or an encoding is given.
     """
     if encoding is not None:
         raise data_error(str(path), "parquet files have no encoding to choose", "leave encoding= out")

@@ -28,9 +28,9 @@ class DistillationLoss(nn.Module):
         model: The student.
         teacher: The teacher, frozen here, with the student's tokenizer. `None` only without the MiniLMv2 part, with
             the teacher's embeddings in the labels.
-        contrastive_weight: a.
-        relation_weight: b, beta in the paper.
-        matching_weight: c.
+        contrastive_weight: Weight a of the contrastive part.
+        relation_weight: Weight b of the MiniLMv2 part, beta in the paper.
+        matching_weight: Weight c of the matching part.
         temperature: Temperature of the contrastive part.
         projection: Whether W is learned; without it W is the identity.
         teacher_dim: Length of the embeddings in the labels, if there is a projection and no teacher.

@@ -29,7 +29,7 @@ class ContrastiveDistillationLoss(nn.Module):
         teacher: A live teacher with the student's tokenizer, run on every batch; `None` takes the teacher's embeddings
             from the labels, from any teacher.
         teacher_dim: Length of the teacher's embeddings; needed without a teacher if there is a projection.
-        temperature: t, above 0.
+        temperature: The temperature t, above 0.
         projection: Whether W is learned. Without it W is the identity, and the lengths must agree.
         gather_across_devices: Take the positives of all devices as negatives, not only those of this one.
 

@@ -101,7 +101,7 @@ def pretrain(
     """
     training = training or MaskedTraining()
     if tokenizer.mask_token_id is None:
-        raise ConfigError("the tokenizer has no mask token, without which nothing can be masked: take another one")
+        raise ConfigError("the tokenizer has no mask token to hide words behind: take another one")
     last = last_checkpoint(output, resume=resume)
     blocks = pack_blocks(texts, tokenizer, training.block_length)
     with own_process(training.seed):
