@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
+from sklearn.metrics.pairwise import cosine_similarity
+from sklearn.preprocessing import normalize
 
 from intent_adapters.errors import DataError
 from intent_adapters.evaluation.plots.canvas import FAINT, Picture, new_picture
@@ -46,11 +48,9 @@ def intent_similarity(
             f"embeddings of the shape {vectors.shape} do not fit {len(labels)} labels; give (rows, dimensions)"
         )
     names, intent = np.unique(np.asarray(labels, dtype=object).astype(str), return_inverse=True)
-    units = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    means = np.zeros((len(names), vectors.shape[1]))
-    np.add.at(means, intent, units)
-    means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
-    return names.tolist(), means @ means.T
+    units = normalize(vectors)
+    means = np.stack([units[intent == number].mean(axis=0) for number in range(len(names))])
+    return names.tolist(), cosine_similarity(means)
 
 
 def most_similar(names: Sequence[str], cosines: NDArray[np.floating], limit: int) -> list[str]:
