@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, get_args
 
+import torch
 from datasets import Dataset
 from sentence_transformers import (
     SentenceTransformer,
@@ -94,9 +95,11 @@ def run_pair_training(
     model.float()  # half-precision weights, as small models are stored, lose the small changes of late steps
     if not any(parameter.requires_grad for parameter in model.parameters()):
         model.requires_grad_(True)
-    with TemporaryDirectory() as trial:  # better now than after hours of training
-        save_base(model, Path(trial, "base"))
+    if _is_first_process():
+        with TemporaryDirectory() as trial:  # better now than after hours of training
+            save_base(model, Path(trial, "base"))
     on_cpu, evaluates = model.device.type == "cpu", evaluator is not None
+    rates = {} if projection is None else {r"\bprojection\.": training.projection_learning_rate}
     with own_process(training.seed):
         trainer = SentenceTransformerTrainer(
             model=model,
@@ -104,7 +107,7 @@ def run_pair_training(
                 str(checkpoint_folder(output)),
                 **training.arguments(on_cpu=on_cpu),
                 batch_sampler=PairBatchSampler,
-                learning_rate_mapping={r"\bprojection\.": training.projection_learning_rate} if projection else {},
+                learning_rate_mapping=rates,
                 lr_scheduler_type="cosine",
                 max_grad_norm=training.max_grad_norm,
                 save_total_limit=2,
@@ -125,6 +128,12 @@ def run_pair_training(
     if trainer.is_world_process_zero():
         save_base(model, output, dtype=dtype)
     return log_of(trainer)
+
+
+def _is_first_process() -> bool:
+    """Whether models are written here: transformers writes them in the first process alone."""
+    distributed = torch.distributed
+    return not (distributed.is_available() and distributed.is_initialized()) or distributed.get_rank() == 0
 
 
 class ProjectionCare(TrainerCallback):
