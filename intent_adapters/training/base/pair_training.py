@@ -124,7 +124,9 @@ def run_pair_training(
         trainer.train(resume_from_checkpoint=last)
     model.eval()
     if dtype == "float16":
-        model.half().float()
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.copy_(parameter.half())
     if trainer.is_world_process_zero():
         save_base(model, output, dtype=dtype)
     return log_of(trainer)
