@@ -1,11 +1,14 @@
-"""What callers hand to `IntentModel`: checked here, so that nothing strange reaches the tokenizer."""
+"""Texts and single settings that callers hand over, checked before anything is done with them."""
 
 from __future__ import annotations
 
+import math
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from intent_adapters.errors import ConfigError, IntentAdaptersError, TextError
+from intent_adapters.errors import ConfigError, IntentAdaptersError, TextError, shorten
 
 SURROGATES = re.compile(r"[\ud800-\udfff]")
 
@@ -42,21 +45,39 @@ def _check_text(text: object, index: int) -> str:
     return SURROGATES.sub("\ufffd", text)
 
 
-def check_range(name: str, value: int, low: int) -> None:
-    """Let whole numbers from `low` upwards pass.
+def check_range(name: str, value: Any, low: int, high: int | None = None) -> int:
+    """Let whole numbers from `low` to `high` pass; `None` sets no upper limit.
 
     Raises:
         ConfigError: `value` is something else.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < low:
-        raise ConfigError(f"{name} is a whole number of at least {low}, not {value!r}.")
+    if isinstance(value, bool) or not isinstance(value, int) or value < low or (high is not None and value > high):
+        wanted = f"of at least {low}" if high is None else f"from {low} to {high}"
+        raise ConfigError(f"{name} is a whole number {wanted}, not {shorten(value)}.")
+    return value
 
 
-def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+def check_number(
+    name: str, value: Any, low: float, high: float = math.inf, *, above: bool = False, below: bool = False
+) -> float:
+    """Let finite numbers from `low` to `high` pass; with `above` or `below`, not that limit itself.
+
+    Raises:
+        ConfigError: `value` is something else.
+    """
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    fits = is_number and low <= value <= min(high, sys.float_info.max)
+    if not fits or (above and value == low) or (below and value == high):
+        interval = f"{'(' if above else '['}{low:g}, {high:g}{')' if below or high == math.inf else ']'}"
+        raise ConfigError(f"{name} is a number in {interval}, not {shorten(value)}.")
+    return float(value)
+
+
+def check_choice(name: str, value: Any, choices: Iterable[str]) -> None:
     """Let one of some strings pass.
 
     Raises:
         ConfigError: `value` is something else.
     """
-    if value not in choices:
-        raise ConfigError(f"{name} is one of {', '.join(choices)}, not {value!r}.")
+    if not isinstance(value, str) or value not in choices:
+        raise ConfigError(f"{name} is one of {', '.join(choices)}, not {shorten(value)}.")

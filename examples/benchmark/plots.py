@@ -10,8 +10,19 @@ from matplotlib.figure import Figure
 
 from examples.benchmark.results import LARGE, Results
 from examples.benchmark.targets import BATCH_TO_BARE, PAPER_ONE_TO_LARGE
-from examples.pictures import BLUE, DARK, GREEN, GREY, GRID, ORANGE, PURPLE, SKY, VERMILLION, draw
 from examples.published import CHECKPOINT_MEGABYTES
+from intent_adapters.evaluation.plots.canvas import (
+    BLUE,
+    DARK,
+    GREEN,
+    GREY,
+    GRID,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    new_picture,
+)
 
 BEHIND_TEXT = {"facecolor": "white", "edgecolor": "none", "pad": 1}
 PAPER_MARKS = ("D", "v", "o")
@@ -61,9 +72,9 @@ def write_plots(results: Results, folder: str | Path) -> list[Path]:
     files = []
     for name, (there, width, height, plot) in pictures.items():
         if there:
-            files.append(Path(folder, f"{name}.png"))
-            with draw(files[-1], width, height) as figure:
+            with new_picture(width, height) as figure:
                 plot(results, figure)
+            files.append(figure.write(Path(folder, f"{name}.png")))
     return files
 
 

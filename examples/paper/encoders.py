@@ -25,11 +25,10 @@ from intent_adapters.errors import ConfigError, DataError
 from intent_adapters.training import distill, train_encoder
 from intent_adapters.training.base.pair_training import PairTraining
 from intent_adapters.training.base.pretraining import MaskedTraining, pretrain
+from intent_adapters.training.base.run import checkpoint_folder
 from intent_adapters.training.base.student import SMALL_SHAPE, student_from_layers, student_from_shape
 
 MADE = "made.json"
-CHECKPOINTS = "checkpoints"
-"""Where a training that was cut off goes on from."""
 OPENERS = {".gz": gzip.open, ".xz": lzma.open}
 
 
@@ -71,7 +70,7 @@ class Encoders:
         folder = self.work / "encoders" / f"{role}-{self.digest(role)[:8]}"
         if not (folder / MADE).exists():
             log = self._make(recipe, folder)
-            shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+            shutil.rmtree(checkpoint_folder(folder), ignore_errors=True)
             (folder / MADE).write_text(json.dumps({"recipe": asdict(recipe), "log": log}, indent=1), encoding="utf-8")
         return folder
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from examples.paper.results import Results
-from examples.pictures import BLUE, GREY, GRID, PURPLE, draw
 from examples.published import CHECKPOINT_MEGABYTES, FASTER, SIZE_RATIO
+from intent_adapters.evaluation.plots.canvas import BLUE, GREY, GRID, PURPLE, new_picture
 
 LOOKS = {"large, fine-tuned": (GREY, "D"), "distilled, fine-tuned": (PURPLE, "v"), "distilled, adapter": (BLUE, "o")}
 
@@ -22,7 +22,7 @@ def plot_figure_2(results: Results, file: Path) -> None:
         ("checkpoint, MB", large["bytes"] / 1e6, distilled["bytes"] / 1e6, SIZE_RATIO),
         ("one sentence on a CPU, ms", one["large"], one["distilled"], 1 - FASTER),
     )
-    with draw(file, 9.0, 3.6) as figure:
+    with new_picture(9.0, 3.6) as figure:
         for place, (title, of_large, of_small, paper) in enumerate(panels, start=1):
             axes = figure.add_subplot(1, 3, place)
             bars = axes.bar(["large", "distilled"], [of_large, of_small], color=[GREY, BLUE], width=0.6)
@@ -32,12 +32,13 @@ def plot_figure_2(results: Results, file: Path) -> None:
             axes.set_yticks([])
             axes.set_xlim(-0.7, 1.7)
             axes.spines["left"].set_visible(False)
+    figure.write(file)
 
 
 def plot_table_4(results: Results, file: Path) -> None:
     """Megabytes for 1, 50 and 100 agents, logarithmic; the paper's figures as hollow marks."""
     totals = results.values["footprint"]["totals"]
-    with draw(file, 7.6, 4.2) as figure:
+    with new_picture(7.6, 4.2) as figure:
         axes = figure.add_subplot()
         for name, (colour, marker) in LOOKS.items():
             counts = [int(count) for count in totals[name]]
@@ -58,3 +59,4 @@ def plot_table_4(results: Results, file: Path) -> None:
         axes.grid(color=GRID)
         axes.set_title("Encoders and agents on disk, from saved folders")
         figure.legend(loc="outside right center")
+    figure.write(file)

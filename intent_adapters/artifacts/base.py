@@ -90,6 +90,15 @@ def _refuse_foreign_modules(folder: Path, base: str) -> None:
             raise BaseError(f"modules.json of the base {base!r} points out of its folder, to {place!r}.")
 
 
+def check_base_folder(folder: Path) -> None:
+    """See whether a base may be saved to a folder: it is not there, or empty, or holds a model already.
+
+    Raises:
+        BaseError: It is a file or a link, or holds other things.
+    """
+    check_target(folder, "save a base", BaseError, lambda: (folder / "config.json").exists())
+
+
 def save_base(model: SentenceTransformer, folder: str | Path, *, dtype: StoredDtype = "auto") -> str:
     """Write a base as an ordinary sentence-transformers folder, atomically.
 
@@ -110,7 +119,7 @@ def save_base(model: SentenceTransformer, folder: str | Path, *, dtype: StoredDt
     """
     check_choice("dtype", dtype, get_args(StoredDtype))
     folder = Path(folder)
-    check_target(folder, "save a base", BaseError, lambda: (folder / "config.json").exists())
+    check_base_folder(folder)
     expected = fingerprint(model)
     with replaced_folder(folder) as staging:
         model.save_pretrained(str(staging), create_model_card=False, safe_serialization=True)

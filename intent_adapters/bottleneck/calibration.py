@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from intent_adapters.bottleneck.validation import check_number
 from intent_adapters.errors import ConfigError
+from intent_adapters.inputs import check_number
 
 
 @dataclass(frozen=True)

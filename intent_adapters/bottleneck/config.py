@@ -16,12 +16,10 @@ from intent_adapters.bottleneck.validation import (
     check_flag,
     check_labels,
     check_module_names,
-    check_name,
-    check_number,
     check_text,
-    check_whole,
 )
 from intent_adapters.errors import AdapterError, ConfigError, shorten
+from intent_adapters.inputs import check_choice, check_number, check_range
 
 Sites = Literal["houlsby", "pfeiffer", "parallel", "none"]
 HeadKind = Literal["cosine", "linear", "normalized_linear"]
@@ -124,9 +122,9 @@ class BottleneckConfig(PeftConfig):
             self.reduction_factor = check_number("reduction_factor", self.reduction_factor, 1, MAXIMUM_SIZE)
         else:
             size = DEFAULT_SIZE if self.bottleneck_size is None else self.bottleneck_size
-            self.bottleneck_size = check_whole("bottleneck_size", size, 1, MAXIMUM_SIZE)
-        check_name("sites", self.sites, get_args(Sites))
-        check_name("non_linearity", self.non_linearity, NON_LINEARITIES)
+            self.bottleneck_size = check_range("bottleneck_size", size, 1, MAXIMUM_SIZE)
+        check_choice("sites", self.sites, get_args(Sites))
+        check_choice("non_linearity", self.non_linearity, NON_LINEARITIES)
         self.scaling = check_number("scaling", self.scaling, -1e4, 1e4)
         self.dropout = check_number("dropout", self.dropout, 0, 1, below=True)
         check_flag("init_weights", self.init_weights)
@@ -143,18 +141,18 @@ class BottleneckConfig(PeftConfig):
             self.labels = check_labels(self.labels)
         elif self.sites == "none":
             raise ConfigError('sites="none" and no labels leaves nothing to train; give labels or other sites')
-        check_name("head", self.head, get_args(HeadKind))
+        check_choice("head", self.head, get_args(HeadKind))
         if self.head_scale is not None:
             self.head_scale = check_number("head_scale", self.head_scale, 0.01, 1e4)
         if self.embedding_dim is not None:
-            check_whole("embedding_dim", self.embedding_dim, 1, 65536)
+            check_range("embedding_dim", self.embedding_dim, 1, 65536)
 
     def _check_blocks(self) -> None:
         self.prompt = check_text("prompt", self.prompt)
         if self.catch_all is not None:
             self.catch_all = check_labels(self.catch_all)
             for label in self.catch_all:
-                check_name("catch_all", label, self.labels or ())
+                check_choice("catch_all", label, self.labels or ())
         self.descriptions = check_descriptions(self.descriptions, self.labels)
         self.calibration = _block("calibration", self.calibration, Calibration)
         self.provenance = _block("provenance", self.provenance, Provenance)

@@ -72,15 +72,15 @@ class BottleneckModel(BaseTuner):
         """
         check_adapter_name(adapter_name, _name_parts(model))
         if state_dict is not None:
-            self._check_places(_checked(self.peft_config[adapter_name]), state_dict)
+            self._check_places(self.peft_config[adapter_name], state_dict)
         super().inject_adapter(model, adapter_name, autocast_adapter_dtype, low_cpu_mem_usage, state_dict)
 
-    def _check_places(self, config: BottleneckConfig, state_dict: dict[str, torch.Tensor]) -> None:
+    def _check_places(self, config: Any, state_dict: dict[str, torch.Tensor]) -> None:
         places = {name.partition(f".{PREFIX}")[0] for name in state_dict if f".{PREFIX}" in name}
         places = {place.replace(COMPILED, "") for place in places}
         unknown = places - self._site_kinds(config).keys() - ({HEAD_SLOT} if config.labels is not None else set())
         if unknown:
-            raise ConfigError(f"the weights have an adapter at {min(unknown)!r}, which is no site of their config")
+            raise ConfigError(f"the weights have an adapter at {min(unknown)!r}, which is not a site of their config")
 
     def _prepare_adapter_config(self, peft_config: Any, model_config: Any) -> Any:
         """Leave the config as it is: sites are found by name on the model, and the saved config stays portable."""
@@ -88,7 +88,7 @@ class BottleneckModel(BaseTuner):
 
     def _prepare_model(self, peft_config: Any, model: nn.Module) -> None:
         """Find the sites and put the slots on the encoder, after all that can be checked has been."""
-        config = _checked(peft_config)
+        config: BottleneckConfig = peft_config
         sites = find_sites(model, config)
         # All that can be wrong is raised here, before the encoder is changed.
         for path, kind in sites.items():
@@ -129,7 +129,7 @@ class BottleneckModel(BaseTuner):
         current_key: str,
         parameter_name: str | None = None,
     ) -> None:
-        config = _checked(peft_config)
+        config: BottleneckConfig = peft_config
         layer: IntentHead | BottleneckLayer
         if isinstance(target, IntentHead | HeadSlot):
             layer = target if isinstance(target, IntentHead) else IntentHead(target)
@@ -232,12 +232,6 @@ class BottleneckModel(BaseTuner):
 
     def _check_merge_allowed(self) -> NoReturn:
         raise ConfigError(UNMERGEABLE)
-
-
-def _checked(peft_config: Any) -> BottleneckConfig:
-    if not isinstance(peft_config, BottleneckConfig):
-        raise ConfigError(f"expected a BottleneckConfig, got a {type(peft_config).__name__}")
-    return peft_config
 
 
 def _name_parts(model: nn.Module) -> set[str]:

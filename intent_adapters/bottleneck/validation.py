@@ -29,34 +29,10 @@ def check_flag(name: str, value: Any) -> bool:
     return value
 
 
-def check_whole(name: str, value: Any, low: int, high: int) -> int:
-    """An `int` from `low` to `high`; neither a bool nor a float."""
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ConfigError(f"{name} must be a whole number from {low} to {high}, got {shorten(value)}")
-    return value
-
-
-def check_number(name: str, value: Any, low: float, high: float, *, below: bool = False) -> float:
-    """A finite number from `low` to `high`; with `below`, `high` itself is excluded."""
-    wanted = f"a number from {low:g} to {'below ' if below else ''}{high:g}"
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ConfigError(f"{name} must be {wanted}, got {shorten(value)}")
-    if not low <= value <= high or (below and value == high):
-        raise ConfigError(f"{name} must be {wanted}, got {shorten(value)}")
-    return float(value)
-
-
 def check_settings(name: str, value: Any) -> dict[str, Any]:
     """Names and plain values, 100 at most."""
     if not isinstance(value, dict) or len(value) > MAXIMUM_SETTINGS or not all(map(_is_setting, value.items())):
         raise ConfigError(f"{name} must be an object of {MAXIMUM_SETTINGS} plain values at most, got {shorten(value)}")
-    return value
-
-
-def check_name(name: str, value: Any, known: Collection[str]) -> str:
-    """One of the `known` names."""
-    if not isinstance(value, str) or value not in known:
-        raise ConfigError(f"{name} must be one of {', '.join(map(repr, known))}, got {shorten(value)}")
     return value
 
 

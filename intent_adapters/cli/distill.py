@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
-from sentence_transformers import SentenceTransformer
 
 from intent_adapters.cli.console import err, examples, working
 from intent_adapters.cli.options import (
@@ -23,6 +22,7 @@ from intent_adapters.cli.options import (
 )
 from intent_adapters.cli.pairs import pair_sources, pair_training
 from intent_adapters.data.pairs import read_pairs
+from intent_adapters.loading import load_base
 from intent_adapters.training.base.distillation import distill
 from intent_adapters.training.base.sts import sts_evaluator
 from intent_adapters.training.base.student import student_from_layers, student_from_shape
@@ -49,13 +49,24 @@ def distill_command(
     leave_out: LeaveOut = None,
     steps: Steps = 10_000,
     batch_size: PairBatch = 256,
-    learning_rate: Annotated[float, typer.Option("--learning-rate", help="Peak rate.")] = 4e-4,
-    temperature: Annotated[float, typer.Option("--temperature", help="Of the contrastive part.")] = 0.05,
-    relation_weight: Annotated[float, typer.Option("--relation-weight", min=0, help="Of the MiniLMv2 part.")] = 1.0,
+    learning_rate: Annotated[float, typer.Option("--learning-rate", help="Peak learning rate.")] = 4e-4,
+    temperature: Annotated[float, typer.Option("--temperature", help="Temperature of the contrastive part.")] = 0.05,
+    relation_weight: Annotated[
+        float, typer.Option("--relation-weight", min=0, help="Weight of the MiniLMv2 part.")
+    ] = 1.0,
     matching_weight: Annotated[
-        float, typer.Option("--matching-weight", min=0, help="Of the embedding-matching part.")
+        float, typer.Option("--matching-weight", min=0, help="Weight of the embedding-matching part.")
     ] = 0.0,
-    relation_heads: Annotated[int, typer.Option("--relation-heads", min=1, help="Of the MiniLMv2 part.")] = 12,
+    relation_heads: Annotated[
+        int, typer.Option("--relation-heads", min=1, help="Relation heads of the MiniLMv2 part.")
+    ] = 12,
+    dtype: Annotated[
+        Literal["auto", "float16", "float32"],
+        typer.Option(
+            "--dtype",
+            help="How weights are stored. float16 rounds them and halves the folder; auto: only if that is exact.",
+        ),
+    ] = "auto",
     sts: Sts = None,
     every: Every = 2000,
     seed: PairSeed = 0,
@@ -65,7 +76,7 @@ def distill_command(
     """Stage 2: distil a sentence encoder into a small one."""
     with working("reading"):
         data = read_pairs(pair_sources(pairs, kinds, leave_out), seed=seed)
-        large = SentenceTransformer(teacher)
+        large = load_base(teacher)
         if trim:
             large = trim_vocabulary(large, (text for column in ("anchor", "positive") for text in data[column][:]))
         student = student_from_shape(large, seed=seed) if random else student_from_layers(large, layers)
@@ -78,6 +89,7 @@ def distill_command(
         matching_weight=matching_weight,
         temperature=temperature,
         num_relation_heads=relation_heads,
+        dtype=dtype,
         training=pair_training(steps, batch_size, learning_rate, every, seed, report_to),
         evaluator=None if sts is None else sts_evaluator(sts),
         resume=resume,

@@ -27,7 +27,8 @@ SitesOption = Annotated[
     typer.Option("--sites", help="Where agents have their bottlenecks; houlsby includes pfeiffer."),
 ]
 NonLinearity = Annotated[
-    str, typer.Option("--non-linearity", help=f"Of the agents' bottlenecks: {', '.join(NON_LINEARITIES)}.")
+    str,
+    typer.Option("--non-linearity", help=f"That of the agents' bottlenecks: {', '.join(NON_LINEARITIES)}."),
 ]
 
 EXAMPLES = examples(

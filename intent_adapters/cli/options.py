@@ -138,9 +138,9 @@ Steps = Annotated[int, typer.Option("--steps", min=2, help="Steps of the optimiz
 PairBatch = Annotated[int, typer.Option("--batch-size", min=2, help="Pairs in a step, on each device.")]
 Sts = Annotated[
     Path | None,
-    typer.Option("--sts", help="A file of scored sentence pairs to evaluate on meanwhile.", show_default="none"),
+    typer.Option("--sts", help="A file of scored sentence pairs to evaluate on during training.", show_default="none"),
 ]
 Every = Annotated[int, typer.Option("--every", min=1, help="Steps between checkpoints, and between evaluations.")]
 Report = Annotated[Literal["none", "tensorboard", "trackio"], typer.Option("--report-to", help="Where logs go.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in the output folder.")]
-PairSeed = Annotated[int, typer.Option("--seed", min=0, help="Of batches and dropout.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint of a run that was cut off.")]
+PairSeed = Annotated[int, typer.Option("--seed", min=0, help="Seed of batches and dropout.")]

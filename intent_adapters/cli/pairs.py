@@ -15,7 +15,7 @@ def pair_sources(names: list[str], kinds: list[str] | None, leave_out: list[str]
     """FILE or FILE=WEIGHT, with the same filters for all.
 
     Raises:
-        typer.BadParameter: A weight that is no number.
+        typer.BadParameter: A weight that is not a number.
     """
     sources = []
     for name in names:
@@ -25,7 +25,7 @@ def pair_sources(names: list[str], kinds: list[str] | None, leave_out: list[str]
         try:
             share = float(weight)
         except ValueError as error:
-            raise typer.BadParameter(f"the weight in {name!r} is no number") from error
+            raise typer.BadParameter(f"the weight in {name!r} is not a number") from error
         sources.append(PairSource(rows, weight=share, kinds=kinds or None, leave_out=leave_out or ()))
     return sources
 

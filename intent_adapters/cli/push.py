@@ -30,7 +30,8 @@ PinnedBase = Annotated[
     ),
 ]
 Private = Annotated[
-    bool | None, typer.Option("--private/--public", help="Of a repository that is made now.", show_default=False)
+    bool | None,
+    typer.Option("--private/--public", help="For a repository that is new.", show_default=False),
 ]
 Branch = Annotated[
     str | None,
@@ -38,7 +39,7 @@ Branch = Annotated[
         "--revision", help="Branch to commit to; made if it is not there.", show_default="the default branch"
     ),
 ]
-Message = Annotated[str | None, typer.Option("--message", "-m", help="Of the commit.", show_default=False)]
+Message = Annotated[str | None, typer.Option("--message", "-m", help="Message of the commit.", show_default=False)]
 PullRequest = Annotated[
     bool, typer.Option("--create-pr", help="Propose it as a pull request on a repository that is there.")
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from sentence_transformers import SentenceTransformer
 
 from intent_adapters.cli.console import err, examples, working
 from intent_adapters.cli.options import (
@@ -23,6 +22,7 @@ from intent_adapters.cli.options import (
 )
 from intent_adapters.cli.pairs import pair_sources, pair_training
 from intent_adapters.data.pairs import read_pairs
+from intent_adapters.loading import load_base
 from intent_adapters.training.base.encoder import train_encoder
 from intent_adapters.training.base.sts import sts_evaluator
 
@@ -40,8 +40,8 @@ def train_encoder_command(
     leave_out: LeaveOut = None,
     steps: Steps = 1000,
     batch_size: PairBatch = 256,
-    learning_rate: Annotated[float, typer.Option("--learning-rate", help="Peak rate.")] = 2e-5,
-    temperature: Annotated[float, typer.Option("--temperature", help="Of the contrastive loss.")] = 0.02,
+    learning_rate: Annotated[float, typer.Option("--learning-rate", help="Peak learning rate.")] = 2e-5,
+    temperature: Annotated[float, typer.Option("--temperature", help="Temperature of the loss.")] = 0.02,
     sts: Sts = None,
     every: Every = 500,
     seed: PairSeed = 0,
@@ -51,7 +51,7 @@ def train_encoder_command(
     """Stage 1: train a sentence encoder on pairs of texts that share their meaning."""
     with working("reading"):
         data = read_pairs(pair_sources(pairs, kinds, leave_out), seed=seed)
-        model = SentenceTransformer(base)
+        model = load_base(base)
     training = pair_training(steps, batch_size, learning_rate, every, seed, report_to)
     evaluator = None if sts is None else sts_evaluator(sts)
     train_encoder(model, data, output, temperature=temperature, training=training, evaluator=evaluator, resume=resume)

@@ -52,7 +52,7 @@ def find_columns(
     spaces: `text` and `label` win, then the one column whose name is usual for its role.
 
     Raises:
-        DataError: if a named column is not there, or none or several columns could be meant.
+        DataError: A named column is not there, or none or several columns could be meant.
     """
     text = find_text_column(origin, columns, text_column)
     label = _find(origin, columns, "label", label_column, [SPELT_LABEL_NAMES, ("label",), LABEL_NAMES])
@@ -65,7 +65,7 @@ def find_text_column(origin: str, columns: list[str], text_column: str | None = 
     """Finds the text column alone, as `find_columns` does.
 
     Raises:
-        DataError: as `find_columns`.
+        DataError: As `find_columns`.
     """
     return _find(origin, columns, "text", text_column, [("text",), TEXT_NAMES])
 
@@ -74,7 +74,7 @@ def pick_examples(table: Table, text_column: str | None = None, label_column: st
     """Reduces a table to text and label; a row without one of the columns gets None there.
 
     Raises:
-        DataError: as `find_columns`; or rows of several splits are among them.
+        DataError: As `find_columns`; or rows of several splits are among them.
     """
     text, label = find_columns(table.origin, table.columns, text_column, label_column)
     splits = {} if label in split_columns(table.columns) else rows_by_split(table)

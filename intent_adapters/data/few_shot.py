@@ -7,7 +7,8 @@ from collections import Counter
 
 from datasets import Dataset
 
-from intent_adapters.errors import ConfigError, DataError
+from intent_adapters.errors import DataError
+from intent_adapters.inputs import check_range
 
 
 def label_counts(dataset: Dataset) -> dict[str, int]:
@@ -16,7 +17,7 @@ def label_counts(dataset: Dataset) -> dict[str, int]:
     Sorted, because the order is that of an adapter's head, which then does not depend on the order of the rows.
 
     Args:
-        dataset: rows with `label`.
+        dataset: Rows with `label`.
 
     Returns:
         The number of rows by intent.
@@ -30,19 +31,18 @@ def few_shot_split(dataset: Dataset, shots: int, seed: int = 0) -> tuple[Dataset
     Each intent is drawn on its own, from the seed and its name: adding an intent leaves the other draws as they were.
 
     Args:
-        dataset: rows with `text` and `label`.
-        shots: rows of each intent, at least 1.
-        seed: the same seed and rows give the same draw.
+        dataset: Rows with `text` and `label`.
+        shots: Rows of each intent, at least 1.
+        seed: The same seed and rows give the same draw.
 
     Returns:
         The drawn rows and all others, both in their order in `dataset`.
 
     Raises:
-        ConfigError: if `shots` is not a whole number of at least 1.
-        DataError: if an intent has fewer rows than that.
+        ConfigError: `shots` is not a whole number of at least 1.
+        DataError: An intent has fewer rows than that.
     """
-    if isinstance(shots, bool) or not isinstance(shots, int) or shots < 1:
-        raise ConfigError(f"shots must be a whole number of at least 1, not {shots!r}")
+    check_range("shots", shots, 1)
     rows_of: dict[str, list[int]] = {}
     for index, label in enumerate(dataset["label"]):
         rows_of.setdefault(label, []).append(index)

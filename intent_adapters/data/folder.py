@@ -32,7 +32,7 @@ def read_folder(folder: Path, split: str | None, problems: Problems, encoding: s
     not read are left out, and said.
 
     Raises:
-        DataError: if nothing usable is there, the split is not there, or there are splits and none was asked for.
+        DataError: Nothing usable is there, the split is not there, or there are splits and none was asked for.
     """
     entries = _entries(folder)
     subfolders = [path for path in entries if path.is_dir() and _holds_data(path)]

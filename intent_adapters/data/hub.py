@@ -21,7 +21,7 @@ def load_hub(
     """Loads all splits of a Hub data set; never runs code that comes with it.
 
     Raises:
-        DataError: if the name is that of a path, or the Hub does not give the data set.
+        DataError: The name is that of a path, or the Hub does not give the data set.
     """
     looks_like_path = name.startswith((".", "/", "~")) or "\\" in name or name.count("/") > 1
     if looks_like_path or is_data_file(Path(name)):
@@ -44,7 +44,7 @@ def load_saved(path: Path) -> Dataset | DatasetDict:
     """Loads a folder that `save_to_disk` wrote.
 
     Raises:
-        DataError: if it is damaged.
+        DataError: It is damaged.
     """
     try:
         return load_from_disk(str(path))

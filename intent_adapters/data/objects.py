@@ -8,7 +8,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, IterableDataset, Iterable
 
 from intent_adapters.data.columns import find_columns, split_columns
 from intent_adapters.data.problems import data_error
-from intent_adapters.data.table import Record, Table, unique
+from intent_adapters.data.table import Record, Table, class_name
 from intent_adapters.errors import shorten
 
 
@@ -20,7 +20,7 @@ def table_of_object(
     Of a dataset only the columns of the text, the label and the split are read: others may hold sound or images.
 
     Raises:
-        DataError: if `rows` is neither, or a row is not a dict.
+        DataError: `rows` is neither, or a row is not a dict.
     """
     if isinstance(rows, Dataset):
         columns = find_columns(origin, rows.column_names, text_column, label_column)
@@ -40,7 +40,7 @@ def choose_split(origin: str, splits: list[str], split: str | None) -> str:
     """The split to read: the one asked for, or the only one there is.
 
     Raises:
-        DataError: if the split is not there, or there are several and none was asked for.
+        DataError: The split is not there, or there are several and none was asked for.
     """
     names = ", ".join(map(repr, splits))
     if not splits:
@@ -59,18 +59,11 @@ def _table_of_dataset(dataset: Dataset, origin: str) -> Table:
     columns: dict[str, list[object]] = {}
     for name, feature in dataset.features.items():
         values: list[object] = dataset[name][:]
-        columns[name] = [_class_name(feature, v) for v in values] if isinstance(feature, ClassLabel) else values
+        columns[name] = [class_name(feature.names, v) for v in values] if isinstance(feature, ClassLabel) else values
     names = list(columns)
     rows = zip(*columns.values(), strict=True)
     records = [Record(f"{origin}[{i}]", dict(zip(names, row, strict=True))) for i, row in enumerate(rows)]
     return Table(origin, names, records)
-
-
-def _class_name(feature: ClassLabel, value: object) -> object:
-    """The name of a class number; -1, the Hub's mark for unlabelled test rows, counts as missing."""
-    if isinstance(value, int) and 0 <= value < len(feature.names):
-        return feature.names[value]
-    return None
 
 
 def _table_of_dicts(rows: Sequence[object], origin: str) -> Table:
@@ -80,5 +73,4 @@ def _table_of_dicts(rows: Sequence[object], origin: str) -> Table:
             what = f"the row is not a dict but {type(row).__name__} {shorten(row)}"
             raise data_error(f"{origin}[{i}]", what, "write it as {'text': ..., 'label': ...}")
         records.append(Record(f"{origin}[{i}]", row))
-    columns = unique(key for record in records for key in record.values if isinstance(key, str))
-    return Table(origin, columns, records) if records else Table(origin, ["text", "label"])
+    return Table.of_records(origin, records)

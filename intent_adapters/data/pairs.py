@@ -17,6 +17,7 @@ from intent_adapters.data.objects import choose_split
 from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.readers import reader_for
 from intent_adapters.errors import ConfigError, shorten
+from intent_adapters.inputs import check_number
 
 Rows: TypeAlias = str | os.PathLike[str] | Dataset | Sequence[Mapping[str, object]]
 
@@ -42,8 +43,7 @@ class PairSource:
     split: str | None = None
 
     def __post_init__(self) -> None:
-        if not 0 < self.weight <= 1:
-            raise ConfigError(f"the weight of a pair source must be in (0, 1], but it is {self.weight!r}")
+        check_number("the weight of a pair source", self.weight, 0, 1, above=True)
         for name in ("kinds", "leave_out"):
             if isinstance(getattr(self, name), str):
                 raise ConfigError(f"{name} must be a list of names, but it is the text {getattr(self, name)!r}")
@@ -149,7 +149,7 @@ def _pairs_of(source: PairSource, problems: Problems, chosen: set[tuple[str, str
         texts = [row.get("anchor"), row.get("positive")]
         bad = [text for text in texts if not isinstance(text, str) or not text.strip()]
         if bad:
-            problems.add(place, f"{shorten(bad[0])} is no text", "give every row an anchor and a positive")
+            problems.add(place, f"{shorten(bad[0])} is not a text", "give every row an anchor and a positive")
         else:
             yield place, str(texts[0]).strip(), str(texts[1]).strip()
 

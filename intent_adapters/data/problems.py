@@ -42,8 +42,8 @@ class Problems:
         """Notes that something is not used, and that this is as it should be.
 
         Args:
-            kind: what things it is one of, in the plural, such as "blank rows".
-            place: where it stands.
+            kind: What things it is one of, in the plural, such as "blank rows".
+            place: Where it stands.
         """
         count, places = self._left_out.get(kind, (0, []))
         self._left_out[kind] = (count + 1, [*places, place] if count < MAX_PLACES else places)
@@ -52,10 +52,10 @@ class Problems:
         """Raises the problems: the first ten in full, the others as a count; without any, says what was left out.
 
         Raises:
-            DataError: if any problem was added.
+            DataError: Any problem was added.
 
         Warns:
-            DataWarning: if anything was left out.
+            DataWarning: Anything was left out.
         """
         if self.count == 1:
             raise DataError(self._shown[0])

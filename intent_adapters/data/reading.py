@@ -38,29 +38,29 @@ def read_intents(
     """Reads labelled utterances and checks them.
 
     Args:
-        source: a `datasets.Dataset` or `DatasetDict`, a list of dicts, the path of a file (csv, tsv, jsonl, json,
+        source: A `datasets.Dataset` or `DatasetDict`, a list of dicts, the path of a file (csv, tsv, jsonl, json,
             parquet, Rasa nlu.yml; all but parquet also with .gz) or of a folder (see `read_folder`; also one that
             `save_to_disk` wrote), or the name of a data set on the Hub. A path that exists wins over a Hub name.
-        text_column: the column of the utterances; found by its name if None.
-        label_column: the column of the intents; found by its name if None. ClassLabel numbers become their names.
-        split: which part of a folder, `DatasetDict` or Hub data set to read, or of a file with a column `split` or
+        text_column: The column of the utterances; found by its name if None.
+        label_column: The column of the intents; found by its name if None. ClassLabel numbers become their names.
+        split: Which part of a folder, `DatasetDict` or Hub data set to read, or of a file with a column `split` or
             `partition`; may be None if there is only one.
         purpose: "training" (at least two intents, no text with two of them, repeated rows dropped) or "evaluation"
             (rows as they are); see `validate_rows`.
-        encoding: of text files; UTF-8 if None.
-        subset: the configuration of a Hub data set.
-        revision: branch, tag or commit of a Hub data set.
-        token: as in `datasets.load_dataset`.
-        cache_dir: as in `datasets.load_dataset`.
+        encoding: Encoding of text files; UTF-8 if None.
+        subset: The configuration of a Hub data set.
+        revision: Branch, tag or commit of a Hub data set.
+        token: As in `datasets.load_dataset`.
+        cache_dir: As in `datasets.load_dataset`.
 
     Returns:
         A dataset with exactly the string columns `text` and `label`, rows in their order.
 
     Raises:
-        DataError: naming file, line and cure of up to ten problems; see `validate_rows` for what is checked.
+        DataError: Up to ten problems, each with file, line and cure; see `validate_rows` for what is checked.
 
     Warns:
-        DataWarning: what was left out, how much and where: blank rows, repeated rows, other sections of Rasa files,
+        DataWarning: What was left out, how much and where: blank rows, repeated rows, other sections of Rasa files,
             other files of a folder; and labels that look alike.
     """
     problems = Problems()

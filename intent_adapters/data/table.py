@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from intent_adapters.data.problems import data_error
@@ -31,9 +31,9 @@ class Table:
     """The rows of one source.
 
     Attributes:
-        origin: the file, Hub name or argument that error messages name.
-        columns: column names in the order of the source.
-        records: the rows.
+        origin: The file, Hub name or argument that error messages name.
+        columns: Column names in the order of the source.
+        records: The rows.
     """
 
     origin: str
@@ -42,21 +42,22 @@ class Table:
 
     @classmethod
     def of_records(cls, origin: str, records: list[Record]) -> Table:
-        """A table whose columns are all keys of its rows, in order of first appearance."""
-        return cls(origin, unique(key for record in records for key in record.values), records)
+        """A table whose columns are all keys of its rows, in order of appearance; without rows, the usual two."""
+        names = dict.fromkeys(key for record in records for key in record.values if isinstance(key, str))
+        return cls(origin, list(names) if records else ["text", "label"], records)
 
 
 def check_names(place: str, columns: list[str]) -> None:
     """Lets column names pass of which none, except the empty one, occurs twice.
 
     Raises:
-        DataError: if one does: the values of only one of the two could be kept.
+        DataError: A name occurs twice: the values of only one of the two could be kept.
     """
     repeated = sorted({name for name in columns if name and columns.count(name) > 1})
     if repeated:
         raise data_error(place, f"column {shorten(repeated[0])} occurs twice", "give each column its own name")
 
 
-def unique(names: Iterable[str]) -> list[str]:
-    """The distinct names in order of first appearance."""
-    return list(dict.fromkeys(names))
+def class_name(names: Sequence[str], value: object) -> str | None:
+    """The name of a class number; -1, the Hub's mark for unlabelled test rows, counts as missing."""
+    return names[value] if isinstance(value, int) and 0 <= value < len(names) else None

@@ -13,7 +13,6 @@ from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.readers import reader_for
 from intent_adapters.data.readers.text_file import read_lines
 from intent_adapters.data.reading import read_intents
-from intent_adapters.data.table import unique
 from intent_adapters.data.validation import check_text
 from intent_adapters.errors import DataError, shorten
 
@@ -24,17 +23,17 @@ def read_texts(source: str | Path, *, text_column: str | None = None, encoding: 
     """Reads utterances whose labels play no part.
 
     Args:
-        source: the path of a file that `read_intents` reads, with or without a column of labels; of a .txt file with
+        source: The path of a file that `read_intents` reads, with or without a column of labels; of a .txt file with
             an utterance a line, where empty lines do not count; or a folder or the name of a data set on the Hub, as
             `read_intents` reads them.
-        text_column: the column of the utterances; found by its name if None.
-        encoding: of text files; UTF-8 if None.
+        text_column: The column of the utterances; found by its name if None.
+        encoding: Encoding of text files; UTF-8 if None.
 
     Returns:
         The utterances in their order, at least one.
 
     Raises:
-        DataError: naming file, line and cure of up to ten problems; as `read_intents`.
+        DataError: Up to ten problems, each with file, line and cure; as `read_intents`.
     """
     path = Path(source)
     if not path.is_file():
@@ -56,14 +55,14 @@ def texts_of(rows: Texts, origin: str = "rows") -> list[str]:
     """The utterances of rows whose labels play no part.
 
     Args:
-        rows: texts, or rows whose column of texts is found by its name.
-        origin: what an error calls them.
+        rows: Texts, or rows whose column of texts is found by its name.
+        origin: What an error calls them.
 
     Returns:
         The utterances in their order, at least one, without surrounding white space.
 
     Raises:
-        DataError: naming up to ten problems with their rows, as `validate_rows`.
+        DataError: Up to ten problems, each with its row, as `validate_rows`.
     """
     if isinstance(rows, (str, bytes)) or not isinstance(rows, (Sequence, Dataset)):
         what = f"cannot read texts from {type(rows).__name__} {shorten(rows)}"
@@ -71,8 +70,8 @@ def texts_of(rows: Texts, origin: str = "rows") -> list[str]:
     if isinstance(rows, Dataset):
         values: list[object] = rows.with_format(None)[find_text_column(origin, rows.column_names)][:]
     else:
-        columns = unique(key for row in rows if isinstance(row, Mapping) for key in row if isinstance(key, str))
-        column = find_text_column(origin, columns) if columns else "text"
+        columns = dict.fromkeys(key for row in rows if isinstance(row, Mapping) for key in row if isinstance(key, str))
+        column = find_text_column(origin, list(columns)) if columns else "text"
         values = [row.get(column) if isinstance(row, Mapping) else row for row in rows]
     return _checked(origin, [(f"{origin}[{index}]", value) for index, value in enumerate(values)], Problems())
 

@@ -16,7 +16,8 @@ from intent_adapters.data.columns import pick_examples
 from intent_adapters.data.objects import table_of_object
 from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.table import Example
-from intent_adapters.errors import ConfigError, DataWarning, shorten
+from intent_adapters.errors import DataWarning, shorten
+from intent_adapters.inputs import check_choice
 
 MAX_TEXT_CHARACTERS = 10_000
 MAX_LABEL_CHARACTERS = 200
@@ -45,23 +46,23 @@ def validate_rows(
     is enough.
 
     Args:
-        rows: a `datasets.Dataset` or a list of dicts.
-        text_column: the column of the utterances; found by its name if None.
-        label_column: the column of the intents; found by its name if None. ClassLabel numbers become their names.
+        rows: A `datasets.Dataset` or a list of dicts.
+        text_column: The column of the utterances; found by its name if None.
+        label_column: The column of the intents; found by its name if None. ClassLabel numbers become their names.
         purpose: "training" or "evaluation".
-        origin: what an error calls them.
+        origin: What an error calls them.
 
     Returns:
         A dataset with exactly the string columns `text` and `label`, rows in their order.
 
     Raises:
-        DataError: naming up to ten problems with their rows: text or label missing, empty, not a string, with a NUL
+        DataError: Up to ten problems, each with its row: text or label missing, empty, not a string, with a NUL
             character or half a surrogate pair, a text over 10,000 or a label over 200 characters; for training also a
             text with two labels, and fewer than two labels.
-        ConfigError: if `purpose` is another word.
+        ConfigError: `purpose` is another word.
 
     Warns:
-        DataWarning: how many rows were repeated; and labels that differ only in case, width, white space or characters
+        DataWarning: How many rows were repeated; and labels that differ only in case, width, white space or characters
             that do not show.
     """
     table = table_of_object(rows, origin, text_column=text_column, label_column=label_column)
@@ -72,10 +73,9 @@ def check_examples(origin: str, examples: list[Example], problems: Problems, pur
     """Checks examples that know their places; problems found while reading are raised together with those here.
 
     Raises:
-        DataError: as `validate_rows`.
+        DataError: As `validate_rows`.
     """
-    if purpose not in get_args(Purpose):
-        raise ConfigError(f"purpose must be one of {', '.join(map(repr, get_args(Purpose)))}, not {purpose!r}")
+    check_choice("purpose", purpose, get_args(Purpose))
     checked: list[tuple[str, str, str]] = []
     for example in examples:
         text = check_text(example.place, example.text, problems)
@@ -123,43 +123,41 @@ def _plain(value: object) -> object:
 
 def _text_fault(text: object) -> tuple[str, str] | None:
     """What is wrong with a text and what to do, or None."""
-    shown = shorten(text)
-    if _is_missing(text):
-        return f"the text is missing ({shown})", "write an utterance or delete the row"
-    if not isinstance(text, str):
-        what = f"the text is not a string but {type(text).__name__} {shown}"
-        return what, "write it as text, or name another column with text_column="
-    if not _visible(text):
-        return f"the text is empty: {shown}", "write an utterance or delete the row"
-    if len(text) > MAX_TEXT_CHARACTERS:
-        what = f"the text has {len(text):,} characters, over {MAX_TEXT_CHARACTERS:,}: {shown}"
-        return what, "cut it to one utterance (is a quotation mark missing before it?)"
+    too_long = "cut it to one utterance (is a quotation mark missing before it?)"
+    fault = _fault("text", text, ("an utterance", "it as text"), MAX_TEXT_CHARACTERS, too_long)
+    if fault or not isinstance(text, str):
+        return fault
     if _SURROGATE.search(text):
-        return f"the text holds half of a surrogate pair: {shown}", "save the character whole, as UTF-8"
+        return f"the text holds half of a surrogate pair: {shorten(text)}", "save the character whole, as UTF-8"
     if "\0" in text:
-        return (
-            f"the text holds a NUL character: {shown}",
-            "delete it (a UTF-16 file needs encoding='utf-16')",
-        )
+        return f"the text holds a NUL character: {shorten(text)}", "delete it (a UTF-16 file needs encoding='utf-16')"
     return None
 
 
 def _label_fault(label: object) -> tuple[str, str] | None:
     """What is wrong with a label and what to do, or None."""
-    shown = shorten(label)
-    if _is_missing(label):
-        return f"the label is missing ({shown})", "write the intent or delete the row"
-    if not isinstance(label, str):
-        what = f"the label is not a string but {type(label).__name__} {shown}"
-        return what, "write the intent's name, or name another column with label_column="
-    if not _visible(label):
-        return f"the label is empty: {shown}", "write the intent or delete the row"
-    if len(label) > MAX_LABEL_CHARACTERS:
-        what = f"the label has {len(label):,} characters, over {MAX_LABEL_CHARACTERS}: {shown}"
-        return what, "shorten it (are the text and label columns swapped?)"
+    too_long = "shorten it (are the text and label columns swapped?)"
+    fault = _fault("label", label, ("the intent", "the intent's name"), MAX_LABEL_CHARACTERS, too_long)
+    if fault or not isinstance(label, str):
+        return fault
     if _SURROGATE.search(label) or _CONTROL.search(label.strip()):
-        what = f"the label holds a control character or half of a surrogate pair: {shown}"
+        what = f"the label holds a control character or half of a surrogate pair: {shorten(label)}"
         return what, "write it in one line of plain characters"
+    return None
+
+
+def _fault(role: str, value: object, write: tuple[str, str], limit: int, too_long: str) -> tuple[str, str] | None:
+    """What can be wrong with a text and a label alike; `write`: instead of nothing, and instead of no string."""
+    shown = shorten(value)
+    if _is_missing(value):
+        return f"the {role} is missing ({shown})", f"write {write[0]} or delete the row"
+    if not isinstance(value, str):
+        what = f"the {role} is not a string but {type(value).__name__} {shown}"
+        return what, f"write {write[1]}, or name another column with {role}_column="
+    if not _visible(value):
+        return f"the {role} is empty: {shown}", f"write {write[0]} or delete the row"
+    if len(value) > limit:
+        return f"the {role} has {len(value):,} characters, over {limit:,}: {shown}", too_long
     return None
 
 

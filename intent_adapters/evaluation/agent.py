@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from datasets import Dataset
@@ -57,18 +56,6 @@ class Evaluation(ClassificationScores):
         """(rows,) whether each labelled row's most probable intent was right."""
         return np.array([true == said for true, said in zip(self.labels, self.answers.labels, strict=True)])
 
-    def to_dict(self) -> dict[str, Any]:
-        """The scores as values that JSON can hold, without the single answers."""
-        return {
-            **ClassificationScores.to_dict(self),
-            "agent": self.agent,
-            "threshold": self.threshold,
-            "calibration": self.calibration.to_dict(),
-            "rejection": self.rejection.to_dict(),
-            "selective": self.selective.to_dict(),
-            "out_of_scope": self.out_of_scope.to_dict() if self.out_of_scope else None,
-        }
-
 
 def evaluate(
     model: IntentModel,
@@ -79,25 +66,25 @@ def evaluate(
     threshold: float | None = None,
     batch_size: int = 64,
 ) -> Evaluation:
-    """Lets an agent answer labelled rows, and if wished rows that it has no intent for, and scores what it says.
+    """Lets an agent answer labelled rows, and perhaps rows that it has no intent for, and scores what it says.
 
     In the classification scores, the calibration and the risk-coverage curve the threshold plays no part.
 
     Args:
-        model: the model.
+        model: The model.
         rows: `text` and `label`; see `intent_adapters.data.validate_rows`.
-        agent: the agent's name; may be left out if the model has just one.
-        out_of_scope: utterances that it should reject: texts, or rows whose labels play no part.
-        threshold: as in `IntentModel.predict`; None takes the agent's own.
-        batch_size: texts in one pass of the encoder, at most.
+        agent: The agent's name; may be left out if the model has just one.
+        out_of_scope: Utterances that it should reject: texts, or rows whose labels play no part.
+        threshold: As in `IntentModel.predict`; None takes the agent's own.
+        batch_size: Texts in one pass of the encoder, at most.
 
     Returns:
         Classification scores with all others beside them.
 
     Raises:
-        DataError: if the rows or the texts cannot be used, or the rows hold labels that the agent does not know.
-        AgentError: if the agent is not in memory, or none is named where there are several.
-        ConfigError: if the threshold is out of range.
+        DataError: The rows or the texts cannot be used, or the rows hold labels that the agent does not know.
+        AgentError: The agent is not in memory, or none is named where there are several.
+        ConfigError: The threshold is out of range.
     """
     rows = validate_rows(rows, purpose="evaluation")
     agent = model.sole_agent() if agent is None else agent
@@ -105,7 +92,7 @@ def evaluate(
     unknown = sorted(set(labels) - set(model.labels(agent)))
     if unknown:
         raise DataError(
-            f"{len(unknown)} labels of the rows are no intents of agent {agent!r}, such as {unknown[0]!r}; "
+            f"{len(unknown)} labels of the rows are not intents of agent {agent!r}, such as {unknown[0]!r}; "
             "correct them, leave these rows out, or evaluate the agent that they belong to"
         )
     others = None if out_of_scope is None else texts_of(out_of_scope, "out_of_scope")

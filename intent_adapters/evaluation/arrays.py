@@ -1,9 +1,10 @@
-"""What the metrics share: checked arrays, and averages over rows of equal score."""
+"""What the metrics share: checked arrays, averages over rows of equal score, and blocks of figures."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from dataclasses import dataclass, fields
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,21 @@ from intent_adapters.errors import DataError
 Floats: TypeAlias = NDArray[np.float64]
 Numbers: TypeAlias = Sequence[float] | NDArray[np.floating]
 Flags: TypeAlias = Sequence[bool] | NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A block of figures; fields without a `repr` are what they were counted from."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as values that JSON can hold."""
+        return {entry.name: _plain(getattr(self, entry.name)) for entry in fields(self) if entry.repr}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    return value.to_dict() if isinstance(value, Figures) else value
 
 
 def numbers(name: str, values: Numbers) -> Floats:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from intent_adapters.errors import ConfigError, DataError
-from intent_adapters.evaluation.arrays import Flags, Numbers, flags, mean_over_ties, numbers
+from intent_adapters.errors import DataError
+from intent_adapters.evaluation.arrays import Figures, Flags, Numbers, flags, mean_over_ties, numbers
+from intent_adapters.inputs import check_range
 
 BINS = 15
 
 
 @dataclass(frozen=True, slots=True)
-class ReliabilityBin:
+class ReliabilityBin(Figures):
     """Rows of similar confidence.
 
     Attributes:
@@ -32,7 +32,7 @@ class ReliabilityBin:
 
 
 @dataclass(frozen=True, slots=True)
-class CalibrationScores:
+class CalibrationScores(Figures):
     """How far confidence is from accuracy.
 
     Attributes:
@@ -52,10 +52,6 @@ class CalibrationScores:
     log_loss: float
     brier: float
     bins: tuple[ReliabilityBin, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The scores as values that JSON can hold."""
-        return asdict(self)
 
 
 def reliability_bins(confidence: Numbers, correct: Flags, bins: int = BINS) -> tuple[ReliabilityBin, ...]:
@@ -77,8 +73,7 @@ def reliability_bins(confidence: Numbers, correct: Flags, bins: int = BINS) -> t
     """
     confidences = numbers("confidence", confidence)
     right = flags("correct", correct, len(confidences)).astype(np.float64)
-    if bins < 1:
-        raise ConfigError(f"bins must be at least 1, not {bins}")
+    check_range("bins", bins, 1)
     accuracies = mean_over_ties(confidences, right)
     parts = np.array_split(np.argsort(confidences, kind="stable"), min(bins, len(confidences)))
     return tuple(
@@ -133,7 +128,7 @@ def score_calibration(
             "(rows, intents) and (rows,), and at least one row"
         )
     if not np.issubdtype(true.dtype, np.integer) or true.min() < 0 or true.max() >= table.shape[1]:
-        raise DataError(f"a label is no column of the {table.shape[1]} probabilities; give numbers of columns")
+        raise DataError(f"a label is not one of the {table.shape[1]} columns; give their numbers, from 0")
     confidence, correct = table.max(axis=1), table.argmax(axis=1) == true
     rows = np.arange(len(true))
     of_true = table[rows, true]

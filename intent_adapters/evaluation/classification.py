@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
 from intent_adapters.errors import DataError
+from intent_adapters.evaluation.arrays import Figures
 
 
 @dataclass(frozen=True, slots=True)
-class IntentScore:
+class IntentScore(Figures):
     """One intent's figures.
 
     Attributes:
-        label: the intent.
-        precision: share of its predictions that were right; 0 if it was never predicted.
-        recall: share of its rows that were found.
-        f1: harmonic mean of the two.
-        support: how many rows it has.
+        label: The intent.
+        precision: Share of its predictions that were right; 0 if it was never predicted.
+        recall: Share of its rows that were found.
+        f1: Harmonic mean of the two.
+        support: How many rows it has.
     """
 
     label: str
@@ -32,13 +32,13 @@ class IntentScore:
 
 
 @dataclass(frozen=True, slots=True)
-class Confusion:
+class Confusion(Figures):
     """An intent taken for another.
 
     Attributes:
-        label: the intent of the rows.
-        predicted: the intent that was predicted.
-        count: how many rows.
+        label: The intent of the rows.
+        predicted: The intent that was predicted.
+        count: How many rows.
     """
 
     label: str
@@ -47,15 +47,15 @@ class Confusion:
 
 
 @dataclass(frozen=True, slots=True)
-class ClassificationScores:
+class ClassificationScores(Figures):
     """Accuracy and macro F1, with the intents and confusions behind them.
 
     Attributes:
-        rows: how many rows were classified.
-        accuracy: share of them that were right.
-        macro_f1: mean of the intents' F1, each intent counting alike; intents that occur as label or prediction.
-        intents: the intents, lowest F1 first.
-        confusions: pairs that were confused, most often first.
+        rows: How many rows were classified.
+        accuracy: Share of them that were right.
+        macro_f1: Mean of the intents' F1, each intent counting alike; intents that occur as label or prediction.
+        intents: The intents, lowest F1 first.
+        confusions: Pairs that were confused, most often first.
     """
 
     rows: int
@@ -64,29 +64,19 @@ class ClassificationScores:
     intents: tuple[IntentScore, ...]
     confusions: tuple[Confusion, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """The scores as values that JSON can hold."""
-        return {
-            "rows": self.rows,
-            "accuracy": self.accuracy,
-            "macro_f1": self.macro_f1,
-            "intents": [asdict(intent) for intent in self.intents],
-            "confusions": [asdict(pair) for pair in self.confusions],
-        }
-
 
 def score_labels(labels: Sequence[str], predictions: Sequence[str]) -> ClassificationScores:
     """Compares predicted with true labels.
 
     Args:
-        labels: the true labels, at least one.
-        predictions: the predicted labels, in the same order.
+        labels: The true labels, at least one.
+        predictions: The predicted labels, in the same order.
 
     Returns:
         Accuracy, macro F1, and the intents and confusions behind them.
 
     Raises:
-        DataError: if there are no labels, or not as many predictions.
+        DataError: There are no labels, or not as many predictions.
     """
     if not labels or len(labels) != len(predictions):
         raise DataError(f"{len(labels)} labels and {len(predictions)} predictions; give one prediction for each label")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
-from intent_adapters.errors import ConfigError
-from intent_adapters.evaluation.arrays import Flags, Floats, Numbers, flags, numbers
+from intent_adapters.evaluation.arrays import Figures, Flags, Floats, Numbers, flags, numbers
+from intent_adapters.inputs import check_number
 
 
 @dataclass(frozen=True, slots=True)
-class RejectionScores:
+class RejectionScores(Figures):
     """What an agent's threshold does to utterances that it should answer.
 
     Attributes:
@@ -28,13 +27,9 @@ class RejectionScores:
     in_scope_accuracy: float
     accepted_accuracy: float | None
 
-    def to_dict(self) -> dict[str, Any]:
-        """The scores as values that JSON can hold."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True)
-class OutOfScopeScores:
+class OutOfScopeScores(Figures):
     """How well in-scope and out-of-scope utterances are told apart, by the score alone and at the agent's threshold.
 
     In-scope rows are the positive class, and a higher score means more in scope.
@@ -61,10 +56,6 @@ class OutOfScopeScores:
     recall: float
     precision: float
     f1: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """The scores as values that JSON can hold."""
-        return asdict(self)
 
 
 def auroc(in_scope: Numbers, out_of_scope: Numbers) -> float:
@@ -100,8 +91,7 @@ def fpr_at_tpr(in_scope: Numbers, out_of_scope: Numbers, tpr: float = 0.95) -> f
         DataError: There are no rows of a kind, or a score is not finite.
         ConfigError: `tpr` is out of range.
     """
-    if not 0 < tpr <= 1:
-        raise ConfigError(f"tpr must be above 0 and at most 1, not {tpr}")
+    check_number("tpr", tpr, 0, 1, above=True)
     labels, scores = _two_classes(in_scope, out_of_scope)
     false_positives, true_positives, _ = roc_curve(labels, scores, drop_intermediate=False)
     # A share of 19 out of 20 must reach 0.95, whatever the last bit of the division says.

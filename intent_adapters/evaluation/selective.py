@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from intent_adapters.evaluation.arrays import Flags, Floats, Numbers, flags, mean_over_ties, numbers
+from intent_adapters.evaluation.arrays import Figures, Flags, Floats, Numbers, flags, mean_over_ties, numbers
 
 SHOWN_POINTS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class RiskCoverage:
+class RiskCoverage(Figures):
     """Risk against coverage as the threshold falls (Geifman and El-Yaniv, 2017).
 
     Attributes:

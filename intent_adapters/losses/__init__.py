@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from intent_adapters.losses.circle import CircleLoss, circle_loss
-from intent_adapters.losses.contrastive import CachedContrastiveLoss, ContrastiveLoss
-from intent_adapters.losses.contrastive_distillation import ContrastiveDistillationLoss
-from intent_adapters.losses.distillation import DistillationLoss
+from intent_adapters.losses.distillation.combined import DistillationLoss
+from intent_adapters.losses.distillation.contrastive import ContrastiveDistillationLoss
+from intent_adapters.losses.distillation.minilmv2 import MiniLMv2Loss, relation_loss
+from intent_adapters.losses.info_nce import CachedInfoNCELoss, InfoNCELoss
 from intent_adapters.losses.intent import IntentLoss
-from intent_adapters.losses.minilmv2 import MiniLMv2Loss, relation_loss
 
 __all__ = [
-    "CachedContrastiveLoss",
+    "CachedInfoNCELoss",
     "CircleLoss",
     "ContrastiveDistillationLoss",
-    "ContrastiveLoss",
     "DistillationLoss",
+    "InfoNCELoss",
     "IntentLoss",
     "MiniLMv2Loss",
     "circle_loss",

@@ -1,36 +1,15 @@
-"""Checks that several losses share."""
+"""What losses over labelled texts ask of their inputs."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import TypeVar
 
 from torch import Tensor
 
-from intent_adapters.errors import ConfigError, DataError
+from intent_adapters.errors import DataError
 
 Column = TypeVar("Column")
-
-
-def check_number(name: str, value: float, *, low: float, below: float, exclude_low: bool = False) -> float:
-    """Returns `value` as a float if it is a finite number in [low, below), or in (low, below).
-
-    Args:
-        name: What to call the number in the error.
-        value: The number.
-        low: The lower bound.
-        below: The upper bound, itself not allowed.
-        exclude_low: Whether the lower bound is not allowed either.
-
-    Raises:
-        ConfigError: It is not a number, not finite, or out of range.
-    """
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or not low <= value < below or (exclude_low and value == low):
-        interval = f"{'(' if exclude_low else '['}{low:g}, {below:g})"
-        raise ConfigError(f"{name} must be a number in {interval}, but it is {value!r}")
-    return float(value)
 
 
 def only_column(columns: Iterable[Column], loss: str) -> Column:

@@ -10,7 +10,9 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from intent_adapters.losses.checks import check_labels, check_number, only_column
+from intent_adapters.inputs import check_number
+from intent_adapters.losses.checks import check_labels, only_column
+from intent_adapters.losses.precision import at_least_float32
 
 CIRCLE_LOSS_CITATION = """
 @inproceedings{sun2020circle,
@@ -46,9 +48,8 @@ def circle_loss(embeddings: Tensor, labels: Tensor, margin: float, gamma: float)
     Returns:
         The loss, a scalar. Zero, still with a graph, if no anchor has both a positive and a negative.
     """
-    # Half precision has a step of 0.008 near a cosine of 1, which gamma would multiply.
     with torch.autocast(embeddings.device.type, enabled=False):
-        unit = F.normalize(embeddings.to(torch.promote_types(embeddings.dtype, torch.float32)), dim=1)
+        unit = F.normalize(at_least_float32(embeddings), dim=1)
         similarity = unit @ unit.T
         same = labels.unsqueeze(0) == labels.unsqueeze(1)
         positive = same.clone().fill_diagonal_(False)
@@ -98,35 +99,12 @@ class CircleLoss(nn.Module):
 
     Raises:
         ConfigError: `margin` or `gamma` is out of range.
-
-    Example:
-        ::
-
-            from datasets import Dataset
-            from sentence_transformers import (
-                SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
-            )
-            from intent_adapters.losses import CircleLoss
-            from intent_adapters.training.agent.sampler import IntentBatchSampler
-
-            model = SentenceTransformer("sentence-transformers/all-MiniLM-L6-v2")
-            train_dataset = Dataset.from_dict({
-                "text": ["cancel my visit", "I can't come tomorrow", "how much is an X-ray?", "what does a scan cost"],
-                "label": [0, 0, 1, 1],
-            })
-            trainer = SentenceTransformerTrainer(
-                model=model,
-                args=SentenceTransformerTrainingArguments("out", batch_sampler=IntentBatchSampler),
-                train_dataset=train_dataset,
-                loss=CircleLoss(model),
-            )
-            trainer.train()
     """
 
     def __init__(self, model: SentenceTransformer, margin: float = 0.25, gamma: float = 32.0) -> None:
         super().__init__()
-        self.margin = check_number("margin", margin, low=0, below=1)
-        self.gamma = check_number("gamma", gamma, low=0, below=torch.inf, exclude_low=True)
+        self.margin = check_number("margin", margin, 0, 1, below=True)
+        self.gamma = check_number("gamma", gamma, 0, above=True)
         self.model = model
 
     def forward(self, sentence_features: Iterable[dict[str, Any]], labels: Tensor | None) -> Tensor:

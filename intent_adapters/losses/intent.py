@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from intent_adapters.errors import ConfigError, DataError
-from intent_adapters.losses.checks import check_labels, check_number, only_column
+from intent_adapters.inputs import check_number
+from intent_adapters.losses.checks import check_labels, only_column
 from intent_adapters.losses.circle import CIRCLE_LOSS_CITATION, circle_loss
+from intent_adapters.losses.precision import at_least_float32
 
 
 class IntentLoss(nn.Module):
@@ -94,10 +96,10 @@ class IntentLoss(nn.Module):
         super().__init__()
         if not callable(head):
             raise ConfigError(f"head must be a module or a function from embeddings to logits, but it is {head!r}")
-        self.circle_weight = check_number("circle_weight", circle_weight, low=0, below=torch.inf)
-        self.circle_margin = check_number("circle_margin", circle_margin, low=0, below=1)
-        self.circle_gamma = check_number("circle_gamma", circle_gamma, low=0, below=torch.inf, exclude_low=True)
-        self.label_smoothing = check_number("label_smoothing", label_smoothing, low=0, below=1)
+        self.circle_weight = check_number("circle_weight", circle_weight, 0)
+        self.circle_margin = check_number("circle_margin", circle_margin, 0, 1, below=True)
+        self.circle_gamma = check_number("circle_gamma", circle_gamma, 0, above=True)
+        self.label_smoothing = check_number("label_smoothing", label_smoothing, 0, 1, below=True)
         self.model = model
         self.head = head
 
@@ -127,7 +129,7 @@ class IntentLoss(nn.Module):
         if logits.ndim != 2 or len(logits) != rows:
             raise ConfigError(f"head must return logits ({rows}, intents), but it returned {tuple(logits.shape)}")
         _check_range(labels, logits.shape[1])
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        logits = at_least_float32(logits)
         losses = {"cross_entropy": F.cross_entropy(logits, labels.long(), label_smoothing=self.label_smoothing)}
         if self.circle_weight:
             circle = circle_loss(column, labels, self.circle_margin, self.circle_gamma)

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
-from intent_adapters.errors import ConfigError
+from intent_adapters.inputs import check_range
 from intent_adapters.surroundings import own_settings
 
 FACTORIES = frozenset({torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn})
@@ -29,8 +29,7 @@ _turn = threading.RLock()
 
 def check_seed(seed: int) -> None:
     """Raises ConfigError unless the seed is a whole number from 0 to 2^32 - 1, as far as numpy goes."""
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise ConfigError(f"seed must be a whole number from 0 to {2**32 - 1}, but it is {seed!r}")
+    check_range("seed", seed, 0, 2**32 - 1)
 
 
 class OwnDraws(TorchFunctionMode):

@@ -259,7 +259,7 @@ def test_a_string_for_names_of_modules_is_told_what_is_wanted(name, value):
     [("sites", "lora", "houlsby"), ("non_linearity", "swish", "silu"), ("head", "softmax", "cosine")],
 )
 def test_an_unknown_name_lists_the_known_ones(field, value, known):
-    with pytest.raises(ConfigError, match=f"{field} must be one of .*'{known}'.*got '{value}'"):
+    with pytest.raises(ConfigError, match=f"{field} is one of .*{known}.*, not '{value}'"):
         BottleneckConfig(**{field: value})
 
 

@@ -68,9 +68,9 @@ def test_weights_at_a_place_that_is_no_site_leave_the_model_as_it_was():
     weights = get_peft_model_state_dict(injected(sites="houlsby"))
     model = tiny_encoder()
     before = list(dict(model.named_modules()))
-    with pytest.raises(ConfigError, match=r"'encoder\.layer\.0\.attention\.output\.dense', which is no site"):
+    with pytest.raises(ConfigError, match=r"'encoder\.layer\.0\.attention\.output\.dense', which is not a site"):
         inject_adapter_in_model(config(sites="pfeiffer"), model, state_dict=weights)
-    with pytest.raises(ConfigError, match="'intent_head', which is no site"):
+    with pytest.raises(ConfigError, match="'intent_head', which is not a site"):
         inject_adapter_in_model(config(labels=None), model, state_dict=weights)
     assert list(dict(model.named_modules())) == before
 

@@ -8,7 +8,7 @@ import pickle
 
 import pytest
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import PeftModel, get_peft_model
 from safetensors.torch import load_file
 from torch.nn import functional as F
 
@@ -401,12 +401,6 @@ def test_weights_of_another_shape_are_refused(tmp_path):
     path.write_text(json.dumps({**json.loads(path.read_text()), "bottleneck_size": 5}))
     with pytest.raises(RuntimeError, match="size mismatch"):
         PeftModel.from_pretrained(tiny_encoder(), tmp_path)
-
-
-def test_another_kind_of_config_is_refused():
-    model = adapted()
-    with pytest.raises(ConfigError, match="expected a BottleneckConfig, got a LoraConfig"):
-        model.base_model._prepare_model(LoraConfig(), model.base_model.model)
 
 
 def test_the_config_given_is_not_changed():

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from sentence_transformers import SentenceTransformer
 
+from intent_adapters.loading import load_base
 from tests.cli.conftest import run
 from tests.support.tiny import tiny_base
 
@@ -39,13 +39,33 @@ def test_one_stage_after_the_other(tmp_path, base, pairs):
         "--relation-heads", 4, "--matching-weight", 5, *common,
     )  # fmt: skip
     assert result.exit_code == 0, result.output
-    large, small = (SentenceTransformer(str(tmp_path / name), device="cpu") for name in ("large", "small"))
+    large, small = (load_base(tmp_path / name, device="cpu") for name in ("large", "small"))
     assert small[0].auto_model.config.num_hidden_layers == 1
     assert small.encode(["abc"]).shape == large.encode(["abc"]).shape
-    assert (tmp_path / "small" / "checkpoints" / "checkpoint-4" / "projection.safetensors").is_file()
+    assert (tmp_path / "small-checkpoints" / "checkpoint-4" / "projection.safetensors").is_file()
     again = run("train-encoder", pairs, "-b", base, "-o", tmp_path / "large", *common)
     assert again.exit_code == 1
-    assert "holds a run that was cut off" in " ".join(again.output.split())
+    assert "checkpoints of an earlier run" in " ".join(again.output.split())
+
+
+def test_a_plain_transformers_model_as_teacher(tmp_path, base, pairs):
+    plain = tmp_path / "bert-0"  # from which `base` was made: no modules.json
+    assert not (plain / "modules.json").exists()
+    result = run(
+        "distill", pairs, "-t", plain, "-o", tmp_path / "small", "--layers", 1, "--relation-heads", 4,
+        "--steps", 2, "--every", 2, "--batch-size", 3, "--dtype", "float16",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    halved = (tmp_path / "small" / "model.safetensors").stat().st_size
+    assert halved < 0.6 * (tmp_path / "small-checkpoints" / "checkpoint-2" / "model.safetensors").stat().st_size
+
+
+def test_pickled_weights_are_never_read(tmp_path, base, pairs):
+    (base / "model.safetensors").rename(base / "pytorch_model.bin")
+    for command in (("train-encoder", pairs, "-b", base), ("distill", pairs, "-t", base)):
+        result = run(*command, "-o", tmp_path / "out")
+        assert result.exit_code == 1
+        assert "pickle" in " ".join(result.output.split())
 
 
 def test_filters_and_weights(base, pairs, tmp_path):

@@ -80,7 +80,7 @@ def test_problems_are_named_with_their_place(tmp_path):
         '{"anchor": "a", "positive": "b"}\n{"anchor": "a", "positive": ""}\n{"anchor": 3, "positive": "b"}\n'
     )
     with pytest.raises(
-        DataError, match=r"2 problems.*\n.*pairs.jsonl:2: '' is no text.*\n.*pairs.jsonl:3: 3 is no text"
+        DataError, match=r"2 problems.*\n.*pairs.jsonl:2: '' is not a text.*\n.*pairs.jsonl:3: 3 is not a text"
     ):
         read_pairs(path)
 

@@ -289,7 +289,7 @@ def test_evaluation_rows_are_kept_as_they_are():
     assert len(read_intents(rows, purpose="evaluation")) == 3
     with pytest.raises(DataError, match="every row has the same label, 'oos'"):
         read_intents(rows)
-    with pytest.raises(ConfigError, match="purpose must be one of 'training', 'evaluation', not 'test'"):
+    with pytest.raises(ConfigError, match="purpose is one of training, evaluation, not 'test'"):
         read_intents(rows, purpose="test")  # type: ignore[arg-type]
 
 

@@ -78,6 +78,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def session(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
     shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
     (tmp_path / "model_cards").symlink_to(ROOT / "model_cards")
+    # What a reader without a clone takes from the Hub; here a base stands in for it.
+    (tmp_path / "sentence-transformers").mkdir()
+    (tmp_path / "sentence-transformers" / "all-MiniLM-L6-v2").symlink_to(ROOT / "model_cards" / "intent-base-en")
     monkeypatch.chdir(tmp_path)
     return Session(tmp_path)
 

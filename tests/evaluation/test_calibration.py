@@ -120,8 +120,8 @@ def test_arrays_that_do_not_fit(confidence, correct, message):
 @pytest.mark.parametrize(
     ("table", "labels", "message"),
     [
-        ([[0.5, 0.5]], [2], "no column"),
-        ([[0.5, 0.5]], [0.0], "no column"),
+        ([[0.5, 0.5]], [2], "not one of the"),
+        ([[0.5, 0.5]], [0.0], "not one of the"),
         ([[0.5, 0.5]], [0, 1], "do not fit together"),
         (np.empty((0, 2)), np.empty(0, dtype=int), "at least one row"),
     ],

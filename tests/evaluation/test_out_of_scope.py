@@ -114,7 +114,7 @@ def test_scores_that_cannot_be_compared(inside, outside, message):
 
 
 def test_settings_and_flags_that_make_no_sense():
-    with pytest.raises(ConfigError, match="above 0 and at most 1, not 0"):
+    with pytest.raises(ConfigError, match="tpr is a number in"):
         fpr_at_tpr([1.0], [0.0], tpr=0)
     with pytest.raises(DataError, match="in_scope_accepted has the shape"):
         score_out_of_scope([1.0], [0.0], [], [True])

@@ -123,17 +123,19 @@ def test_degenerate_embeddings_give_finite_gradients(rows):
     assert torch.isfinite(loss) and torch.isfinite(embeddings.grad).all()
 
 
-def test_autocast_does_not_lower_the_precision():
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_autocast_does_not_lower_the_precision(dtype):
     embeddings, targets = batch([0, 0, 1, 1, 2, 2], dim=64, dtype=torch.float32)
     exact = circle_loss(embeddings, targets, 0.25, 256)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast("cpu", dtype=dtype):
         mixed = circle_loss(embeddings, targets, 0.25, 256)
     assert mixed.dtype == torch.float32
     assert mixed.item() == exact.item()
 
 
-def test_half_precision_embeddings_are_compared_in_float32():
-    embeddings, targets = batch([0, 0, 1, 1], dtype=torch.bfloat16)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_embeddings_are_compared_in_float32(dtype):
+    embeddings, targets = batch([0, 0, 1, 1], dtype=dtype)
     loss = circle_loss(embeddings, targets, 0.25, 32)
     assert loss.dtype == torch.float32
     assert loss.item() == circle_loss(embeddings.float(), targets, 0.25, 32).item()
@@ -185,7 +187,7 @@ def test_module_encodes_and_reports_itself(tmp_path):
 )
 def test_settings_out_of_range_are_refused(settings):
     (name, value), *_ = settings.items()
-    with pytest.raises(ConfigError, match=rf"{name} must be a number in .*{value!r}"):
+    with pytest.raises(ConfigError, match=rf"{name} is a number in .*{value!r}"):
         CircleLoss(torch.nn.Identity(), **settings)
 
 

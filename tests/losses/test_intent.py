@@ -97,11 +97,14 @@ def test_weight_zero_leaves_circle_out(monkeypatch):
     assert list(loss([{"embeddings": torch.eye(3)}], torch.arange(3))) == ["cross_entropy"]
 
 
-def test_cross_entropy_of_bfloat16_logits_is_computed_in_float32():
-    logits = torch.randn(4, 5, generator=torch.Generator().manual_seed(0)).bfloat16()
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_logits_are_compared_in_float32(dtype):
+    logits = torch.randn(4, 5, generator=torch.Generator().manual_seed(0)).to(dtype)
     loss = IntentLoss(Bag(), lambda x: x, label_smoothing=0)
-    term = loss([{"embeddings": logits}], torch.arange(4))["cross_entropy"]
-    assert term.dtype == torch.float32
+    with torch.autocast("cpu", dtype=dtype):
+        terms = loss([{"embeddings": logits}], torch.arange(4))
+    assert {term.dtype for term in terms.values()} == {torch.float32}
+    term = terms["cross_entropy"]
     assert term.item() == pytest.approx(cross_entropy(logits.double().numpy(), range(4), 0.0), rel=1e-6)
 
 
@@ -199,7 +202,7 @@ def test_a_head_that_returns_something_else_is_refused(shape):
         ({"circle_weight": math.inf}, "circle_weight"),
         ({"circle_margin": 1.0}, "circle_margin"),
         ({"circle_gamma": 0}, "circle_gamma"),
-        ({"label_smoothing": 1}, r"label_smoothing must be a number in \[0, 1\), but it is 1"),
+        ({"label_smoothing": 1}, r"label_smoothing is a number in \[0, 1\), not 1"),
         ({"label_smoothing": True}, "label_smoothing"),
     ],
 )

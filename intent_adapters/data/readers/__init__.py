@@ -52,7 +52,7 @@ def reader_for(path: Path) -> Reader:
     """The reader for a file, by its suffix.
 
     Raises:
-        DataError: if there is none.
+        DataError: There is none.
     """
     suffix = format_of(path)
     reader = READERS.get(suffix)

@@ -27,7 +27,7 @@ def read_delimited(path: Path, problems: Problems, encoding: str | None = None) 
     double quotes, in which a quotation mark is doubled. Empty lines do not count; rows of empty fields are left out.
 
     Raises:
-        DataError: if the file cannot be read, or a column name occurs twice.
+        DataError: The file cannot be read, or a column name occurs twice.
     """
     lines = _split(path, read_text(path, encoding), problems)
     start, header = next(lines, (1, []))

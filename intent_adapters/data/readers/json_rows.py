@@ -22,7 +22,7 @@ def read_json(path: Path, problems: Problems, encoding: str | None = None) -> Ta
     """Reads one object a line, or one array of objects if the file starts with `[`.
 
     Raises:
-        DataError: if the file cannot be read, or is one object that holds all the rows, as exports of other tools are.
+        DataError: The file cannot be read, or is one object that holds all the rows, as exports of other tools are.
     """
     text = read_text(path, encoding)
     decoder = _Decoder()
@@ -39,7 +39,7 @@ def read_json(path: Path, problems: Problems, encoding: str | None = None) -> Ta
             records.append(Record(place, value))
         else:
             problems.add(place, f"not an object but {shorten(value)}", _CURE)
-    return Table.of_records(str(path), records) if records else Table(str(path), ["text", "label"])
+    return Table.of_records(str(path), records)
 
 
 class _Decoder(json.JSONDecoder):

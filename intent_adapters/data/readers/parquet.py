@@ -9,14 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from intent_adapters.data.problems import Problems, data_error
-from intent_adapters.data.table import Record, Table, check_names
+from intent_adapters.data.table import Record, Table, check_names, class_name
 
 
 def read_parquet(path: Path, problems: Problems, encoding: str | None = None) -> Table:
     """Reads a parquet file; places are row numbers, counted from 1. ClassLabel numbers become their names.
 
     Raises:
-        DataError: if it is not a parquet file or damaged, or an encoding is given.
+        DataError: It is not a parquet file or damaged, or an encoding is given.
     """
     if encoding is not None:
         raise data_error(str(path), "parquet files have no encoding to choose", "leave encoding= out")
@@ -33,7 +33,7 @@ def read_parquet(path: Path, problems: Problems, encoding: str | None = None) ->
         raise data_error(str(path), f"not a readable parquet file ({reason})", cure) from error
     for name, classes in _class_names(table.schema).items():
         if name in columns:
-            columns[name] = [_class_name(classes, value) for value in columns[name]]
+            columns[name] = [class_name(classes, value) for value in columns[name]]
     rows = zip(*columns.values(), strict=True)
     names = list(columns)
     records = [Record(f"{path}:row {i}", dict(zip(names, row, strict=True))) for i, row in enumerate(rows, start=1)]
@@ -51,7 +51,3 @@ def _class_names(schema: pa.Schema) -> dict[str, list[str]]:
         }
     except (KeyError, TypeError, ValueError, AttributeError):
         return {}
-
-
-def _class_name(classes: list[str], value: object) -> object:
-    return classes[value] if isinstance(value, int) and 0 <= value < len(classes) else None

@@ -50,7 +50,7 @@ def read_rasa(path: Path, problems: Problems, encoding: str | None = None) -> Ta
     key that occurs twice or that Rasa does not know is a problem, because what belongs to it would be lost.
 
     Raises:
-        DataError: if the file is not YAML, uses aliases, or has no `nlu` section.
+        DataError: The file is not YAML, uses aliases, or has no `nlu` section.
     """
     root, *others = _compose(path, read_text(path, encoding), _Loader) or [None]
     section = _get(root, "nlu")
@@ -77,7 +77,7 @@ def has_nlu_section(path: Path, encoding: str | None = None) -> bool:
     """Whether a YAML file of a Rasa project is training data for intents, and not stories, rules or a domain.
 
     Raises:
-        DataError: if the file is not YAML.
+        DataError: The file is not YAML.
     """
     # What is allowed in YAML is no fault in the other files of a project.
     documents = _compose(path, read_text(path, encoding), yaml.SafeLoader)

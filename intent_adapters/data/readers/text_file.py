@@ -34,11 +34,11 @@ def read_text(path: Path, encoding: str | None = None) -> str:
     Lines that end in a carriage return alone, as on old Macs, end in a line feed.
 
     Args:
-        path: the file.
-        encoding: its encoding; UTF-8 if None.
+        path: The file.
+        encoding: Its encoding; UTF-8 if None.
 
     Raises:
-        DataError: if it cannot be opened, unpacked or decoded, is empty, larger than 1 GiB, or was joined from files
+        DataError: It cannot be opened, unpacked or decoded, is empty, larger than 1 GiB, or was joined from files
             with byte order marks.
     """
     raw = _read_bytes(path)
@@ -61,7 +61,7 @@ def read_lines(path: Path, encoding: str | None = None) -> Iterator[tuple[str, s
     """The lines of a file of one utterance a line, each with its place; empty lines do not count.
 
     Raises:
-        DataError: as `read_text`.
+        DataError: As `read_text`.
     """
     # Not splitlines: an utterance may hold U+2028 and its like.
     for number, line in enumerate(_LINE_END.split(read_text(path, encoding)), start=1):

@@ -8,13 +8,14 @@ from matplotlib.colors import LinearSegmentedColormap
 from numpy.typing import NDArray
 
 from intent_adapters.evaluation.classification import ClassificationScores
-from intent_adapters.evaluation.plots.canvas import BLUE, DARK, VERMILLION, Picture, named_legend, new_picture
+from intent_adapters.evaluation.plots.canvas import BLUE, GRID, VERMILLION, Picture, named_legend, new_picture
 from intent_adapters.evaluation.plots.matrix import (
     BLOCK,
     NAMED_UP_TO,
     grid_between_cells,
     name_rows_and_columns,
     side,
+    write_in_cell,
 )
 from intent_adapters.evaluation.plots.ordering import clustered_order, first_of_pairs
 
@@ -49,7 +50,7 @@ def plot_confusion(scores: ClassificationScores) -> Picture:
     block = [index for index, name in enumerate(names) if name in chosen]
     height = side(max(len(block), 16))
     with new_picture(2 * height - 1.6, height, names) as picture:
-        overview, detail = picture.subplots(1, 2, width_ratios=[1, 1])
+        overview, detail = picture.subplots(1, 2)
         _draw_dots(overview, counts, set(block))
         overview.set_title(_headline(scores))
         if block:
@@ -99,15 +100,7 @@ def _draw_cells(axes: Axes, counts: NDArray[np.float64], names: list[str], total
     grid_between_cells(axes, len(names))
     for row, column in zip(*np.nonzero(counts), strict=True):
         dark = shares[row, column] > (0.6 if row == column else 0.3)
-        axes.text(
-            column,
-            row,
-            f"{counts[row, column]:.0f}",
-            ha="center",
-            va="center",
-            fontsize=7.5,
-            color="white" if dark else DARK,
-        )
+        write_in_cell(axes, row, column, f"{counts[row, column]:.0f}", dark=dark)
     name_rows_and_columns(axes, names)
     axes.set_facecolor("#FAFAFA")
     axes.set_ylabel("meant")
@@ -129,7 +122,7 @@ def _draw_dots(axes: Axes, counts: NDArray[np.float64], block: set[int]) -> None
     axes.set_xlim(-1, len(counts))
     axes.set_ylim(len(counts), -1)
     axes.set_aspect("equal")
-    axes.grid(color="#EEEEEE", linewidth=0.6)
+    axes.grid(color=GRID, linewidth=0.6)
     axes.tick_params(length=0, labelleft=False, labelbottom=False)
     axes.set_ylabel(f"meant: {len(counts)} intents, confused ones side by side")
     axes.set_xlabel("said")

@@ -49,13 +49,13 @@ def families_for(texts: Iterable[str]) -> list[str]:
     """
     needed = {character for text in texts for character in text if _is_drawn(character)}
     fonts = installed_fonts()
-    missing = needed - _characters_of(fonts[DEFAULT])
+    missing = needed - characters_of(fonts[DEFAULT])
     families = [DEFAULT]
     while missing:
         # The first that has everything, in the order of preference; else the one that has most.
-        whole = (family for family, path in fonts.items() if missing <= _characters_of(path))
-        best = next(whole, None) or max(fonts, key=lambda family: len(missing & _characters_of(fonts[family])))
-        found = missing & _characters_of(fonts[best])
+        whole = (family for family, path in fonts.items() if missing <= characters_of(path))
+        best = next(whole, None) or max(fonts, key=lambda family: len(missing & characters_of(fonts[family])))
+        found = missing & characters_of(fonts[best])
         if not found:
             _warn(missing)
             break
@@ -86,7 +86,7 @@ def installed_fonts() -> dict[str, str]:
 
 
 @lru_cache(maxsize=1024)
-def _characters_of(path: str) -> frozenset[str]:
+def characters_of(path: str) -> frozenset[str]:
     """The characters that a font has; none if it cannot be read."""
     try:
         return frozenset(map(chr, FT2Font(path).get_charmap()))

@@ -8,6 +8,7 @@ from itertools import cycle
 from intent_adapters.errors import DataError
 from intent_adapters.evaluation.plots.canvas import (
     COLOURS,
+    GRID,
     Picture,
     named_legend,
     new_picture,
@@ -50,7 +51,7 @@ def plot_learning_curve(accuracies: Mapping[str, Mapping[int, Sequence[float]]])
         axes.set_xscale("log", base=2)
         axes.set_xticks(shots, [str(shot) for shot in shots])
         axes.minorticks_off()
-        axes.grid(color="#EEEEEE")
+        axes.grid(color=GRID)
         percent_axis(axes.yaxis)
         axes.set_xlabel("utterances per intent")
         axes.set_ylabel("accuracy")

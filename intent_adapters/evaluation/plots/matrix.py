@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from intent_adapters.evaluation.plots.canvas import shortened
+from intent_adapters.evaluation.plots.canvas import DARK, shortened
 
 # With more intents than this, names beside the rows would be too small to read.
 NAMED_UP_TO = 40
@@ -35,3 +35,8 @@ def grid_between_cells(axes: Axes, cells: int) -> None:
     edges = [edge - 0.5 for edge in range(1, cells)]
     axes.hlines(edges, -0.5, cells - 0.5, colors="white", linewidth=0.6)
     axes.vlines(edges, -0.5, cells - 0.5, colors="white", linewidth=0.6)
+
+
+def write_in_cell(axes: Axes, row: int, column: int, shown: str, *, dark: bool) -> None:
+    """Write into a cell, in white where the cell is dark."""
+    axes.text(column, row, shown, ha="center", va="center", fontsize=7.5, color="white" if dark else DARK)

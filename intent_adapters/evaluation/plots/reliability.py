@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from intent_adapters.evaluation.calibration import CalibrationScores
-from intent_adapters.evaluation.plots.canvas import BLUE, GREY, Picture, named_legend, new_picture, percent_axis
+from intent_adapters.evaluation.plots.canvas import BLUE, GREY, GRID, Picture, named_legend, new_picture, percent_axis
 
 
 def plot_reliability(calibration: CalibrationScores) -> Picture:
@@ -31,7 +31,7 @@ def plot_reliability(calibration: CalibrationScores) -> Picture:
         axes.set_xlim(0, 1.02)
         axes.set_ylim(0, 1.02)
         axes.set_aspect("equal")
-        axes.grid(color="#EEEEEE")
+        axes.grid(color=GRID)
         for axis in (axes.xaxis, axes.yaxis):
             percent_axis(axis)
         axes.set_xlabel("confidence: probability of the answer")

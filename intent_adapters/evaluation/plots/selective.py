@@ -8,6 +8,7 @@ from itertools import cycle
 from intent_adapters.evaluation.plots.canvas import (
     COLOURS,
     DARK,
+    GRID,
     Picture,
     named_legend,
     new_picture,
@@ -46,7 +47,7 @@ def plot_risk_coverage(
         axes.set_xlim(0, 1.01)
         highest = max((curve.risk_at(share) for curve in curves.values() for share in _SCALED_TO), default=0)
         axes.set_ylim(0, max(1.08 * highest, 0.01))
-        axes.grid(color="#EEEEEE")
+        axes.grid(color=GRID)
         for axis in (axes.xaxis, axes.yaxis):
             percent_axis(axis)
         axes.set_xlabel("coverage: utterances answered")

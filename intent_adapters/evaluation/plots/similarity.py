@@ -9,15 +9,18 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
+from sklearn.metrics.pairwise import cosine_similarity
+from sklearn.preprocessing import normalize
 
 from intent_adapters.errors import DataError
-from intent_adapters.evaluation.plots.canvas import DARK, FAINT, Picture, new_picture
+from intent_adapters.evaluation.plots.canvas import FAINT, Picture, new_picture
 from intent_adapters.evaluation.plots.matrix import (
     BLOCK,
     NAMED_UP_TO,
     grid_between_cells,
     name_rows_and_columns,
     side,
+    write_in_cell,
 )
 from intent_adapters.evaluation.plots.ordering import clustered_order, first_of_pairs
 
@@ -45,11 +48,9 @@ def intent_similarity(
             f"embeddings of the shape {vectors.shape} do not fit {len(labels)} labels; give (rows, dimensions)"
         )
     names, intent = np.unique(np.asarray(labels, dtype=object).astype(str), return_inverse=True)
-    units = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    means = np.zeros((len(names), vectors.shape[1]))
-    np.add.at(means, intent, units)
-    means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
-    return names.tolist(), means @ means.T
+    units = normalize(vectors)
+    means = np.stack([units[intent == number].mean(axis=0) for number in range(len(names))])
+    return names.tolist(), cosine_similarity(means)
 
 
 def most_similar(names: Sequence[str], cosines: NDArray[np.floating], limit: int) -> list[str]:
@@ -125,13 +126,5 @@ def _draw(axes: Axes, cosines: NDArray[np.float64], limits: tuple[float, float])
         strength = (cosines[row, column] - low) / max(high - low, 1e-12)
         if strength > 0.3:
             shown = f"{cosines[row, column]:.2f}".replace("0.", ".", 1)
-            axes.text(
-                column,
-                row,
-                shown,
-                ha="center",
-                va="center",
-                fontsize=7,
-                color="white" if strength > 0.6 else DARK,
-            )
+            write_in_cell(axes, row, column, shown, dark=strength > 0.6)
     return image

@@ -101,16 +101,10 @@ def plot_map(
 
 def _project(vectors: NDArray[np.floating], seed: int) -> NDArray[np.float64]:
     """(rows, 2) the map, begun from the two principal components."""
-    centred = np.asarray(vectors, dtype=np.float64) - np.mean(vectors, axis=0)
-    left, strength, _ = np.linalg.svd(centred, full_matrices=False)
-    start = np.zeros((len(centred), 2))
-    components = (left * strength)[:, :2]
-    start[:, : components.shape[1]] = components / max(float(components[:, 0].std()), 1e-12)
     # Without the noise, texts that are all alike would make scikit-learn's t-SNE crash the process.
-    start += 0.01 * np.random.default_rng(seed).normal(size=start.shape)
-    perplexity = min(30.0, (len(centred) - 1) / 3)
-    tsne = TSNE(perplexity=perplexity, init=(1e-4 * start).astype(np.float32), metric="cosine", random_state=seed)
-    places: NDArray[np.float64] = tsne.fit_transform(np.asarray(vectors, dtype=np.float32)).astype(np.float64)
+    noisy = np.asarray(vectors) + 1e-6 * np.random.default_rng(seed).normal(size=np.shape(vectors))
+    tsne = TSNE(perplexity=min(30.0, (len(noisy) - 1) / 3), init="pca", metric="cosine", random_state=seed)
+    places: NDArray[np.float64] = tsne.fit_transform(noisy).astype(np.float64)
     return places
 
 

@@ -12,14 +12,15 @@ import numpy as np
 import torch
 from datasets import Dataset
 from numpy.typing import NDArray
-from sentence_transformers.base.sampler import DefaultBatchSampler
 
 from intent_adapters.errors import ConfigError, DataError
+from intent_adapters.inputs import check_range
+from intent_adapters.training.length_sampler import LengthBatchSampler
 
 IntArray = NDArray[np.int64]
 
 
-class IntentBatchSampler(DefaultBatchSampler):
+class IntentBatchSampler(LengthBatchSampler):
     """Batches in which no text is the only one of its intent, unless it is the only one in the data.
 
     Circle loss learns nothing from a text without another of its intent beside it. So each intent is cut into chunks
@@ -31,12 +32,10 @@ class IntentBatchSampler(DefaultBatchSampler):
     - no batch is larger than `batch_size`, and sizes differ by no more than the largest chunk's;
     - the number of batches is the same.
 
-    A batch is padded to its longest text, and short texts mixed with long ones make most of it padding. So texts of
-    an intent are paired by length, and chunks of similar length share a batch: by characters, which stand in well
-    for tokens. To let the company of a text change from epoch to epoch, each length is first multiplied by
-    exp(length_jitter * z), with z normally distributed. The order of the batches is random.
-
-    The batches depend on the data, the settings, the seed and the epoch, and on nothing else.
+    Texts of an intent are paired by length, and chunks of similar length share a batch, so that little of it is
+    padding: by characters, which stand in well for tokens. To let the company of a text change from epoch to epoch,
+    each length is first multiplied by exp(length_jitter * z), with z normally distributed. The order of the batches is
+    random. The batches depend on the data, the settings, the seed and the epoch, and on nothing else.
 
     Args:
         dataset: The rows: a column of labels (integers or strings) and a column of texts, the first one that is
@@ -76,20 +75,13 @@ class IntentBatchSampler(DefaultBatchSampler):
         samples_per_intent: int = 2,
         length_jitter: float = 0.1,
     ) -> None:
-        _check_integer("batch_size", batch_size, 2)
-        _check_integer("samples_per_intent", samples_per_intent, 2)
-        _check_integer("seed", seed, 0)
-        if not 0 <= length_jitter < np.inf:
-            raise ConfigError(f"length_jitter must be a finite number of 0 or more, but it is {length_jitter!r}")
-        # sentence-transformers 6.0 hands the trainer's seed over in the generator alone.
-        seed = generator.initial_seed() if generator is not None else seed
-        super().__init__(dataset, batch_size, drop_last, valid_label_columns, generator, seed)
+        check_range("samples_per_intent", samples_per_intent, 2)
+        super().__init__(dataset, batch_size, drop_last, valid_label_columns, generator, seed, length_jitter)
         # accelerate takes a number here as a promise that all batches but the last have exactly this size. It would
         # lose the smaller ones with several processes and cut the last one's eval_loss. None means that sizes vary.
         self.batch_size = None  # type: ignore[assignment]
-        self.length_jitter = length_jitter
 
-        label_column, text_column = _find_columns(dataset, valid_label_columns or ["label"])
+        label_column, text_column = self._find_columns(dataset.column_names)
         plain = dataset.with_format(None)
         self._intent_of_row = _number_intents(plain[label_column][:], label_column)
         self._log_length = _log_lengths(plain[text_column][:], text_column)
@@ -117,6 +109,16 @@ class IntentBatchSampler(DefaultBatchSampler):
         """The number of batches in every epoch."""
         return len(self._plan)
 
+    def _find_columns(self, names: list[str]) -> tuple[str, str]:
+        label = next((name for name in self.label_columns if name in names), None)
+        if label is None:
+            raise DataError(
+                f"The dataset needs a label column (one of {self.label_columns}), but its columns are {names}"
+            )
+        if not self.text_columns:
+            raise DataError(f"The dataset needs a text column beside its labels, but its columns are {names}")
+        return label, self.text_columns[0]
+
     def _draw_chunks(self, rng: np.random.Generator) -> dict[int, IntArray]:
         """This epoch's chunks: for each chunk size, row numbers (chunks, size), sorted by jittered length."""
         noise = rng.standard_normal(len(self._log_length))
@@ -133,22 +135,6 @@ class IntentBatchSampler(DefaultBatchSampler):
             chosen = chosen[np.argsort(longest[chosen], kind="stable")]
             by_size[size] = rows[starts[chosen][:, None] + np.arange(size)]
         return by_size
-
-
-def _check_integer(name: str, value: int, low: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < low:
-        raise ConfigError(f"{name} must be an integer of at least {low}, but it is {value!r}")
-
-
-def _find_columns(dataset: Dataset, label_columns: list[str]) -> tuple[str, str]:
-    names = dataset.column_names
-    label = next((name for name in label_columns if name in names), None)
-    if label is None:
-        raise DataError(f"The dataset needs a label column (one of {label_columns}), but its columns are {names}")
-    text = next((name for name in names if name not in label_columns and name != "dataset_name"), None)
-    if text is None:
-        raise DataError(f"The dataset needs a text column beside its labels, but its columns are {names}")
-    return label, text
 
 
 def _number_intents(labels: Sequence[Any], column: str) -> IntArray:

@@ -7,30 +7,28 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from datasets import Dataset
-from sentence_transformers.base.sampler import DefaultBatchSampler
 
 from intent_adapters.data.pairs import meaning_groups
-from intent_adapters.errors import ConfigError, DataError
+from intent_adapters.errors import DataError
+from intent_adapters.training.length_sampler import LengthBatchSampler
 
 
-class PairBatchSampler(DefaultBatchSampler):
+class PairBatchSampler(LengthBatchSampler):
     """Batches of pairs in which every text has one paraphrase only: its own.
 
     The other positives of a batch are negatives. So pairs that share a text, directly or along a chain of pairs, are
     one group, and an epoch takes one random pair of each group: no text comes twice in an epoch, no two pairs of one
     meaning meet, and a group whose pairs are all combinations of ten sentences weighs no more than any other.
 
-    A batch is padded to its longest text: batches are cut from the pairs in order of their length, which is first
-    multiplied by exp(length_jitter * z), z normally distributed. The order of the batches is random. All depends on
-    the data, the settings, the seed and the epoch, and on nothing else.
+    Batches are cut from the pairs in order of their length; the order of the batches is random.
 
     Args:
         dataset: The pairs: the first two columns that are neither labels nor `dataset_name` are the texts.
         batch_size: Pairs in a batch, at least 2.
         drop_last: Whether to leave out a last batch that is smaller. A batch of one pair has no negatives, and is left
             out always.
-        valid_label_columns: Names of label columns, which are not texts.
-        generator: A generator whose initial seed takes the place of `seed`; nothing is drawn from it.
+        valid_label_columns: As `LengthBatchSampler`, and so the others.
+        generator: Takes the place of `seed`.
         seed: The seed, 0 or more.
         length_jitter: How much randomness there is in the sorting by length, 0 or more.
 
@@ -49,19 +47,11 @@ class PairBatchSampler(DefaultBatchSampler):
         seed: int = 0,
         length_jitter: float = 0.3,
     ) -> None:
-        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 2:
-            raise ConfigError(f"batch_size must be an integer of at least 2, but it is {batch_size!r}")
-        if not 0 <= length_jitter < np.inf:
-            raise ConfigError(f"length_jitter must be a finite number of 0 or more, but it is {length_jitter!r}")
-        # sentence-transformers 6.0 hands the trainer's seed over in the generator alone.
-        seed = generator.initial_seed() if generator is not None else seed
-        super().__init__(dataset, batch_size, drop_last, valid_label_columns, generator, seed)
-        ignored = {*(valid_label_columns or ["label"]), "dataset_name"}
-        names = [name for name in dataset.column_names if name not in ignored]
-        if len(names) < 2:
+        super().__init__(dataset, batch_size, drop_last, valid_label_columns, generator, seed, length_jitter)
+        if len(self.text_columns) < 2:
             raise DataError(f"pairs need two text columns, but the columns are {dataset.column_names}")
         plain = dataset.with_format(None)
-        anchors, positives = plain[names[0]][:], plain[names[1]][:]
+        anchors, positives = (plain[name][:] for name in self.text_columns[:2])
         self._group = meaning_groups(anchors, positives)
         self._groups = int(self._group.max(initial=-1)) + 1
         if self._groups < 2:
@@ -72,7 +62,6 @@ class PairBatchSampler(DefaultBatchSampler):
             )
         longest = [max(len(anchor), len(positive), 1) for anchor, positive in zip(anchors, positives, strict=True)]
         self._log_length = np.log(np.array(longest))
-        self.length_jitter = length_jitter
 
     def __iter__(self) -> Iterator[list[int]]:
         """Yields the row numbers of each batch of the current epoch."""

@@ -28,10 +28,10 @@ def sts_evaluator(path: str | Path, name: str = "sts", batch_size: int = 64) -> 
     """
     path = Path(path)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        with path.open(encoding="utf-8", newline="") as file:  # not splitlines: a sentence may hold U+2028
+            rows = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read ({error}); give a tab-separated file in UTF-8") from error
-    rows = list(csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
     header = rows[0] if rows else []
     missing = [column for column in COLUMNS if column not in header]
     if missing:

@@ -13,8 +13,8 @@ from torch import nn
 from transformers import AutoModel
 
 from intent_adapters.architectures import ARCHITECTURES, architecture_of
+from intent_adapters.artifacts.encoder import encoder_of
 from intent_adapters.errors import ConfigError
-from intent_adapters.losses.attention import transformer_of
 from intent_adapters.training.randomness import own_process
 
 SMALL_SHAPE: Mapping[str, int] = {
@@ -36,7 +36,7 @@ def student_from_layers(teacher: SentenceTransformer, layers: int | Sequence[int
         ConfigError: An unknown architecture, one whose layers are of several kinds, or layers that the teacher does
             not have.
     """
-    encoder = transformer_of(teacher)
+    encoder = encoder_of(teacher)
     config: Any = encoder.config
     architecture = architecture_of(encoder)
     if architecture is None:
@@ -57,10 +57,10 @@ def student_from_layers(teacher: SentenceTransformer, layers: int | Sequence[int
         raise ConfigError(f"layers must be numbers in 0 .. {count - 1}, but they are {list(layers)}")
     student = copy.deepcopy(teacher)
     path, _, name = architecture.layers.rpartition(".")
-    parent = transformer_of(student).get_submodule(path)
+    parent = encoder_of(student).get_submodule(path)
     kept = parent.get_submodule(name)
     setattr(parent, name, nn.ModuleList(copy.deepcopy(kept.get_submodule(str(index))) for index in layers))
-    student_config: Any = transformer_of(student).config
+    student_config: Any = encoder_of(student).config
     student_config.num_hidden_layers = len(layers)
     return student.requires_grad_(True)
 
@@ -79,7 +79,7 @@ def student_from_shape(
     Raises:
         ConfigError: A setting that the architecture's config does not have, or a seed that is out of range.
     """
-    config: Any = copy.deepcopy(transformer_of(teacher).config)
+    config: Any = copy.deepcopy(encoder_of(teacher).config)
     for name, value in shape.items():
         if not hasattr(config, name):
             raise ConfigError(f"a {config.model_type} config has no setting {name!r}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
@@ -15,8 +15,8 @@ from tokenizers import Tokenizer
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
+from intent_adapters.artifacts.encoder import encoder_of
 from intent_adapters.errors import ConfigError
-from intent_adapters.losses.attention import transformer_of
 
 BATCH = 1000
 SPECIAL_NAMES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
@@ -51,13 +51,14 @@ def trim_vocabulary(model: SentenceTransformer, texts: Iterable[str], *, min_cou
     trimmed = copy.deepcopy(model)
     first: Any = trimmed[0]
     first.processor = _renumbered(tokenizer, definition, numbers)
-    _cut_embeddings(transformer_of(trimmed), kept, numbers)
+    _cut_embeddings(encoder_of(trimmed), kept, numbers)
     return trimmed
 
 
 def _kept_ids(tokenizer: Any, texts: Iterable[str], min_count: int) -> list[int]:
     counts: Counter[int] = Counter()
-    for batch in _batches(texts):
+    iterator = iter(texts)
+    while batch := list(islice(iterator, BATCH)):
         for encoding in tokenizer.backend_tokenizer.encode_batch(batch, add_special_tokens=False):
             counts.update(encoding.ids)
     used = {number for number, count in counts.items() if count >= min_count}
@@ -68,12 +69,6 @@ def _kept_ids(tokenizer: Any, texts: Iterable[str], min_count: int) -> list[int]
         if len(piece.removeprefix("##").removeprefix("▁")) <= 1
     }
     return sorted(used | special | characters)
-
-
-def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
-    iterator = iter(texts)
-    while batch := list(islice(iterator, BATCH)):
-        yield batch
 
 
 def _renumbered(tokenizer: Any, definition: dict[str, Any], numbers: dict[int, int]) -> PreTrainedTokenizerFast:

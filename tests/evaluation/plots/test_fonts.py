@@ -42,7 +42,7 @@ def test_other_scripts_ask_for_other_fonts(only_the_default_font):
 
 def test_the_glyphs_come_from_installed_fonts_with_the_preferred_first(monkeypatch: pytest.MonkeyPatch):
     glyphs = {"default": "abc", "some": "가나다", "nanum": "가나다", "rest": "漢"}
-    monkeypatch.setattr(fonts, "_characters_of", lambda path: frozenset(glyphs[path]))
+    monkeypatch.setattr(fonts, "characters_of", lambda path: frozenset(glyphs[path]))
     installed = {fonts.DEFAULT: "default", "NanumGothic": "nanum", "Another": "some", "Rest": "rest"}
     monkeypatch.setattr(fonts, "installed_fonts", lambda: installed)
     assert fonts.families_for(["abc 가다"]) == [fonts.DEFAULT, "NanumGothic"]
@@ -50,7 +50,7 @@ def test_the_glyphs_come_from_installed_fonts_with_the_preferred_first(monkeypat
 
 
 def test_korean_is_drawn_where_there_is_a_font():
-    if not any("가" in fonts._characters_of(path) for path in fonts.installed_fonts().values()):
+    if not any("가" in fonts.characters_of(path) for path in fonts.installed_fonts().values()):
         pytest.skip("no installed font has Hangul")
     with warnings.catch_warnings():
         warnings.simplefilter("error")

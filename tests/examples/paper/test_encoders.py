@@ -7,10 +7,11 @@ import json
 import pytest
 from sentence_transformers import SentenceTransformer
 
-from examples.paper.encoders import CHECKPOINTS, MADE, Encoders, read_texts
+from examples.paper.encoders import MADE, Encoders, read_texts
 from examples.paper.rows import ROLES
 from examples.paper.tracks import read_track
 from intent_adapters.errors import DataError
+from intent_adapters.training.base.run import checkpoint_folder
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def test_all_four_are_made_and_open_as_sentence_encoders(encoders):
         folder = encoders.folder(role)
         made = json.loads((folder / MADE).read_text(encoding="utf-8"))
         assert any("loss" in entry for entry in made["log"])
-        assert not (folder / CHECKPOINTS).exists()
+        assert not checkpoint_folder(folder).exists()
         model = SentenceTransformer(str(folder), device="cpu")
         assert model.encode(["예약"]).shape == (1, 48)
         sizes[role] = sum(weight.numel() for weight in model.parameters())

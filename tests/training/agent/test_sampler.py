@@ -173,10 +173,10 @@ def test_several_processes_share_the_rows_without_loss(processes):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"batch_size": 1}, "batch_size must be an integer of at least 2, but it is 1"),
+        ({"batch_size": 1}, "batch_size is a whole number of at least 2, not 1"),
         ({"batch_size": 8.0}, "batch_size"),
-        ({"samples_per_intent": 1}, "samples_per_intent must be an integer of at least 2"),
-        ({"seed": -1}, "seed must be an integer of at least 0"),
+        ({"samples_per_intent": 1}, "samples_per_intent is a whole number of at least 2"),
+        ({"seed": -1}, "seed is a whole number of at least 0"),
         ({"length_jitter": -0.1}, "length_jitter"),
         ({"length_jitter": float("nan")}, "length_jitter"),
         ({"batch_size": 2}, "batch_size 2 is too small for the 3 texts of one intent .* take at least 3"),

@@ -92,7 +92,7 @@ def test_batches_are_of_similar_length():
 
 @pytest.mark.parametrize("batch_size", [1, 0, 2.0, True])
 def test_refuses_batch_sizes(batch_size):
-    with pytest.raises(ConfigError, match="batch_size must be an integer"):
+    with pytest.raises(ConfigError, match="batch_size is a whole number"):
         PairBatchSampler(grouped(), batch_size)
 
 

@@ -8,12 +8,17 @@ import shutil
 import pytest
 import torch
 from datasets import Dataset
+from safetensors import safe_open
 from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
 from sentence_transformers.base.evaluation import BaseEvaluator
+from sentence_transformers.sentence_transformer.modules import LayerNorm
 from transformers import TrainerCallback
 
-from intent_adapters.errors import ConfigError
+from intent_adapters import IntentModel, train_agent
+from intent_adapters.artifacts.fingerprint import fingerprint
+from intent_adapters.errors import BaseError, ConfigError
+from intent_adapters.loading import load_base
 from intent_adapters.training.base import pair_training
 from intent_adapters.training.base.distillation import distill
 from intent_adapters.training.base.encoder import train_encoder
@@ -48,12 +53,61 @@ def test_stage_1_learns_and_repeats_itself(tmp_path):
     assert sum(runs[0][1][-2:]) < sum(runs[0][1][:2])
 
 
-def test_what_is_left_is_a_plain_model(tmp_path):
+def test_what_is_left_is_a_plain_model_and_nothing_beside_it(tmp_path):
     model = tiny_base(tmp_path)
     train_encoder(model, PAIRS, tmp_path / "out", training=SHORT, mini_batch_size=2)
     loaded = SentenceTransformer(str(tmp_path / "out"), device="cpu")
     assert torch.equal(weights(loaded), weights(model))
-    assert (tmp_path / "out" / "README.md").is_file()
+    names = {path.name for path in (tmp_path / "out").rglob("*")}
+    assert {"modules.json", "model.safetensors", "tokenizer.json"} <= names
+    assert not [name for name in names if "checkpoint" in name or "optimizer" in name]
+
+
+def test_a_frozen_encoder_as_it_is_loaded_is_trained_whole(tmp_path):
+    tiny_base(tmp_path).save_pretrained(str(tmp_path / "base"))
+    model = load_base(tmp_path / "base", device="cpu")
+    before = weights(model).clone()
+    train_encoder(model, PAIRS, tmp_path / "out", training=SHORT)
+    assert not torch.equal(weights(model), before)
+
+
+def test_layers_that_the_caller_froze_stay(tmp_path):
+    model = tiny_base(tmp_path)
+    embeddings = model[0].auto_model.embeddings.requires_grad_(False).word_embeddings.weight
+    before = embeddings.clone()
+    train_encoder(model, PAIRS, tmp_path / "out", training=SHORT)
+    assert torch.equal(embeddings, before)
+
+
+@pytest.mark.parametrize("dtype", ["auto", "float16"])
+def test_a_distilled_student_is_a_base_on_which_an_agent_learns(tmp_path, dtype):
+    teacher = tiny_base(tmp_path)
+    student = student_from_layers(teacher, 1)
+    distill(teacher, student, PAIRS, tmp_path / "base", num_relation_heads=4, training=SHORT, dtype=dtype)
+    model = IntentModel.from_pretrained(tmp_path / "base", device="cpu")
+    assert model.fingerprint == fingerprint(student)
+    with safe_open(tmp_path / "base" / "model.safetensors", "pt") as file:
+        stored = {file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118
+    assert stored == ({"F16"} if dtype == "float16" else {"F32"})
+    rows = [{"text": f"{word} {tail}", "label": word} for word in ("abc", "예약") for tail in ("a", "b", "c")]
+    train_agent(model, "clinic", rows, seed=0, epochs=2)
+    model.save_adapter("clinic", tmp_path / "clinic")
+    again = IntentModel.from_pretrained(tmp_path / "base", adapter=tmp_path / "clinic", device="cpu")
+    assert again.predict("abc a").label in {"abc", "예약"}
+
+
+def test_a_folder_with_other_things_and_a_model_that_does_not_load_again_are_refused_before_training(tmp_path):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("mine")
+    model = tiny_base(tmp_path)
+    before = weights(model).clone()
+    with pytest.raises(BaseError, match="holds other things"):
+        train_encoder(model, PAIRS, tmp_path / "notes", training=SHORT)
+    model.append(LayerNorm(32))
+    with pytest.raises(BaseError, match="asks for the module"):
+        train_encoder(model, PAIRS, tmp_path / "out", training=SHORT)
+    assert torch.equal(weights(model)[: len(before)], before)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bert-0", "notes"]
 
 
 def test_stage_2_logs_its_parts_and_comes_near_the_teacher(tmp_path):
@@ -99,15 +153,16 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_end(tmp_path, monkeypatch):
     def run(folder, **settings):
         student = student_from_layers(teacher, 1).train()
         history = distill(teacher, student, PAIRS, tmp_path / folder, num_relation_heads=4, training=SHORT, **settings)
-        projection = load_file(tmp_path / folder / "checkpoints" / "checkpoint-8" / "projection.safetensors")["weight"]
-        return weights(student), losses(history), projection
+        checkpoint = tmp_path / f"{folder}-checkpoints" / "checkpoint-8"
+        return weights(student), losses(history), load_file(checkpoint / "projection.safetensors")["weight"]
 
     whole = run("whole")
     with monkeypatch.context() as patch:
         patch.setattr(pair_training, "SentenceTransformerTrainer", stopping_trainer(6))
         with pytest.raises(Stop):
             run("cut")
-    with pytest.raises(ConfigError, match="holds a run that was cut off"):
+    assert not (tmp_path / "cut").exists()
+    with pytest.raises(ConfigError, match="checkpoints of an earlier run"):
         run("cut")
     resumed = run("cut", resume=True)
     assert torch.equal(whole[0], resumed[0])
@@ -128,7 +183,7 @@ def stopping_trainer(step):
 def test_resuming_without_a_checkpoint_starts(tmp_path):
     model = tiny_base(tmp_path)
     assert len(losses(train_encoder(model, PAIRS, tmp_path / "out", training=SHORT, resume=True))) == 8
-    shutil.rmtree(tmp_path / "out" / "checkpoints")
+    shutil.rmtree(tmp_path / "out-checkpoints")
     assert len(losses(train_encoder(model, PAIRS, tmp_path / "out", training=SHORT, resume=True))) == 8
 
 
@@ -147,9 +202,9 @@ def test_evaluation_during_the_training(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"steps": 0}, "steps must be at least 1"),
-        ({"warmup_steps": 8, "steps": 8}, r"warmup_steps must be in \[0, 8\)"),
-        ({"learning_rate": 0.0}, "learning_rate must be above 0"),
+        ({"steps": 0}, "steps is a whole number of at least 1"),
+        ({"warmup_steps": 8, "steps": 8}, "warmup_steps is a whole number from 0 to 7"),
+        ({"learning_rate": 0.0}, "learning_rate is a number in"),
         ({"save_every": 0}, "save_every"),
     ],
 )

@@ -11,8 +11,8 @@ from sentence_transformers import SentenceTransformer
 from transformers import Trainer, TrainerCallback
 
 from intent_adapters.errors import ConfigError, DataError
-from intent_adapters.training.base.checkpoints import CHECKPOINTS
 from intent_adapters.training.base.pretraining import MaskedTraining, pack_blocks, pretrain
+from intent_adapters.training.base.run import checkpoint_folder
 from tests.support.tiny import tiny_tokenizer
 
 TEXTS = ["예약 취소해 주세요", "진료비 얼마", "abc def ghi"] * 20
@@ -44,8 +44,8 @@ def test_it_learns_and_repeats_itself(tmp_path):
 
 
 def test_it_leaves_a_sentence_encoder_with_mean_pooling(tmp_path):
-    run(tmp_path)
-    model = SentenceTransformer(str(tmp_path), device="cpu")
+    run(tmp_path / "lm")
+    model = SentenceTransformer(str(tmp_path / "lm"), device="cpu")
     hidden = model.encode("예약", output_value="token_embeddings")
     assert np.allclose(model.encode("예약"), hidden.mean(0).numpy(), atol=1e-6)
     assert model.max_seq_length == 128
@@ -83,14 +83,14 @@ def test_a_run_that_was_cut_off_resumes_at_its_checkpoint(tmp_path, monkeypatch)
         patched.setattr(Trainer, "__init__", cut)
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path / "cut")
-    with pytest.raises(ConfigError, match="cut off"):
+    with pytest.raises(ConfigError, match="earlier run"):
         run(tmp_path / "cut")
-    before = (tmp_path / "cut" / CHECKPOINTS / "checkpoint-4" / "model.safetensors").read_bytes()
+    before = (checkpoint_folder(tmp_path / "cut") / "checkpoint-4" / "model.safetensors").read_bytes()
     resumed = run(tmp_path / "cut", resume=True)
     # Up to the checkpoint it is the same run; then other tokens are masked.
     assert losses(resumed)[:4] == losses(whole)[:4]
     assert [entry["step"] for entry in resumed if "loss" in entry] == [1, 2, 3, 4, 5, 6, 7, 8]
-    assert (tmp_path / "cut" / CHECKPOINTS / "checkpoint-8" / "model.safetensors").read_bytes() != before
+    assert (checkpoint_folder(tmp_path / "cut") / "checkpoint-8" / "model.safetensors").read_bytes() != before
 
 
 def test_blocks_hold_the_texts_end_to_end():

@@ -33,6 +33,11 @@ def test_spearman_of_cosines(tmp_path):
     assert scores["dev_spearman_cosine"] == pytest.approx(expected)
 
 
+def test_a_sentence_may_hold_a_line_separator(tmp_path):
+    rows = [("abc\u2028def", "abc", "3"), ("x", "y", "1")]
+    assert sts_evaluator(write(tmp_path / "sts.tsv", rows)).sentences1 == ["abc\u2028def", "x"]
+
+
 def test_what_it_refuses(tmp_path):
     with pytest.raises(DataError, match=r"missing\.tsv: cannot be read"):
         sts_evaluator(tmp_path / "missing.tsv")

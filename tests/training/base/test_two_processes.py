@@ -85,5 +85,5 @@ def test_both_processes_end_with_the_same_weights(tmp_path):
     for name, value in first.items():
         assert torch.equal(value, second[name]), name
     assert not torch.equal(first["W"], torch.eye(32))
-    saved = load_file(tmp_path / "out" / "checkpoints" / "checkpoint-4" / "projection.safetensors")
+    saved = load_file(tmp_path / "out-checkpoints" / "checkpoint-4" / "projection.safetensors")
     assert torch.equal(first["W"], saved["weight"])

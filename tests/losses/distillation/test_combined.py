@@ -8,8 +8,8 @@ from torch.nn import functional as F
 
 from intent_adapters.errors import AdapterError, ConfigError, DataError
 from intent_adapters.losses import ContrastiveDistillationLoss, DistillationLoss, MiniLMv2Loss
-from intent_adapters.losses.projection import Projection
-from tests.losses.test_contrastive import PAIRS, features
+from intent_adapters.losses.distillation.projection import Projection
+from tests.losses.test_info_nce import PAIRS, features
 from tests.support.tiny import tiny_base
 
 
@@ -105,20 +105,24 @@ def test_gradients_add_up(models):
     student.zero_grad()
 
 
-def test_bfloat16_autocast_keeps_the_losses_in_float32(models):
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_under_autocast_the_parts_stay_in_float32(models, dtype):
     exact = make(models, matching_weight=1.0)(features(models[0]))
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast("cpu", dtype=dtype):
         rough = make(models, matching_weight=1.0)(features(models[0]))
-    for name, part in rough.items():
-        assert part.dtype == torch.float32
-        assert part.item() == pytest.approx(exact[name].item(), rel=0.1, abs=1e-3)
+        for name, part in rough.items():
+            assert part.dtype == torch.float32
+            assert part.item() == pytest.approx(exact[name].item(), rel=0.1, abs=1e-3)
+        sum(rough.values()).backward()
+    assert all(p.grad is None or torch.isfinite(p.grad).all() for p in models[0].parameters())
+    models[0].zero_grad()
 
 
 def test_what_it_refuses(models):
     student, _ = models
     with pytest.raises(ConfigError, match="all weights"):
         make(models, contrastive_weight=0.0, relation_weight=0.0)
-    with pytest.raises(ConfigError, match="relation_weight must be a number"):
+    with pytest.raises(ConfigError, match="relation_weight is a number"):
         make(models, relation_weight=-1.0)
     with pytest.raises(ConfigError, match="needs a live teacher"):
         DistillationLoss(student, None, teacher_dim=32)

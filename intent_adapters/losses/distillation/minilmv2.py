@@ -1,4 +1,4 @@
-"""MiniLMv2 loss: the student learns the self-attention relations of the teacher (Wang et al., 2020)."""
+"""MiniLMv2: the student learns the self-attention relations of the teacher (Wang et al., 2020)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from intent_adapters.errors import ConfigError
-from intent_adapters.losses.attention import (
+from intent_adapters.losses.distillation.attention import (
     attention_projections,
     captured_states,
     projected_width,
     transformer_of,
 )
-from intent_adapters.losses.teacher import Features, FrozenTeacher, as_list, merge_columns
+from intent_adapters.losses.distillation.teacher import Features, FrozenTeacher, merge_columns
+from intent_adapters.losses.precision import at_least_float32
 
 MINILMV2_CITATION = """
 @inproceedings{wang2021minilmv2,
@@ -44,8 +45,7 @@ def relation_log_probabilities(states: Tensor, attention_mask: Tensor, num_relat
     Returns:
         (B, A_r, L, L) in float32, or in float64 for float64 states.
     """
-    heads = states.to(torch.promote_types(states.dtype, torch.float32)).unflatten(-1, (num_relation_heads, -1))
-    heads = heads.transpose(1, 2)
+    heads = at_least_float32(states).unflatten(-1, (num_relation_heads, -1)).transpose(1, 2)
     relations = heads @ heads.transpose(-1, -2) / math.sqrt(heads.shape[-1])
     return F.log_softmax(relations.masked_fill(attention_mask[:, None, None, :] == 0, MASKED), dim=-1)
 
@@ -79,58 +79,6 @@ def relation_loss(
     return total
 
 
-class RelationCapture:
-    """Runs teacher and student and keeps the queries, keys and values of one layer of each.
-
-    Args:
-        model: The student.
-        teacher: The teacher.
-        num_relation_heads: A_r.
-        teacher_layer: Layer of the teacher; negative numbers count from the last.
-        student_layer: Layer of the student, likewise.
-
-    Raises:
-        ConfigError: An unknown architecture or layer, or A_r does not divide a hidden size.
-    """
-
-    def __init__(
-        self,
-        model: nn.Module,
-        teacher: SentenceTransformer,
-        *,
-        num_relation_heads: int,
-        teacher_layer: int,
-        student_layer: int,
-    ) -> None:
-        self.num_relation_heads = num_relation_heads
-        self.student_layer = student_layer
-        self.teacher_layer = teacher_layer
-        self.teacher_modules = attention_projections(transformer_of(teacher), teacher_layer)
-        for name, modules in (("teacher", self.teacher_modules), ("student", self._student_modules(model))):
-            width = projected_width(modules)
-            if num_relation_heads < 1 or width % num_relation_heads:
-                raise ConfigError(
-                    f"num_relation_heads is {num_relation_heads}, but it must divide the {name}'s hidden size {width}"
-                )
-
-    def _student_modules(self, model: nn.Module) -> tuple[nn.Module, ...]:
-        # Found anew each time: the trainer may have wrapped or replaced the model since.
-        return attention_projections(transformer_of(model), self.student_layer)
-
-    def __call__(self, model: nn.Module, teacher: FrozenTeacher, features: Features) -> tuple[Tensor, Tensor, Tensor]:
-        """One forward pass of each model.
-
-        Returns:
-            The student's embeddings (B, D_S), the teacher's (B, D_T), and the relation loss.
-        """
-        with captured_states(self.teacher_modules) as teacher_states:
-            target = teacher(features)
-        with captured_states(self._student_modules(model)) as student_states:
-            embeddings = model(dict(features))["sentence_embedding"]
-        mask = features["attention_mask"]
-        return embeddings, target, relation_loss(teacher_states, student_states, mask, self.num_relation_heads)
-
-
 class MiniLMv2Loss(nn.Module):
     """Multi-head self-attention relation distillation, for a teacher and a student with one tokenizer.
 
@@ -146,9 +94,6 @@ class MiniLMv2Loss(nn.Module):
             a large teacher.
         student_layer: Layer of the student.
 
-    Raises:
-        ConfigError: Different tokenizers, an unknown architecture or layer, or A_r does not divide a hidden size.
-
     References:
         - MiniLMv2: https://arxiv.org/abs/2012.15828
 
@@ -158,6 +103,9 @@ class MiniLMv2Loss(nn.Module):
         +=======================+========+
         | one or more columns   | none   |
         +-----------------------+--------+
+
+    Raises:
+        ConfigError: Different tokenizers, an unknown architecture or layer, or A_r does not divide a hidden size.
     """
 
     def __init__(
@@ -171,27 +119,50 @@ class MiniLMv2Loss(nn.Module):
         super().__init__()
         self.model = model
         self.teacher = FrozenTeacher(teacher, model)
-        self.capture = RelationCapture(
-            model,
-            teacher,
-            num_relation_heads=num_relation_heads,
-            teacher_layer=teacher_layer,
-            student_layer=student_layer,
-        )
+        self.num_relation_heads = num_relation_heads
+        self.teacher_layer = teacher_layer
+        self.student_layer = student_layer
         self.pad_token_id = int(model.tokenizer.pad_token_id)
+        for name, modules in (("teacher", self._teacher_modules()), ("student", self._student_modules())):
+            width = projected_width(modules)
+            if num_relation_heads < 1 or width % num_relation_heads:
+                raise ConfigError(
+                    f"num_relation_heads is {num_relation_heads}, but it must divide the {name}'s hidden size {width}"
+                )
+
+    # Found anew each time: the trainer may have wrapped or replaced the model since.
+    def _teacher_modules(self) -> tuple[nn.Module, ...]:
+        return attention_projections(transformer_of(self.teacher.model), self.teacher_layer)
+
+    def _student_modules(self) -> tuple[nn.Module, ...]:
+        return attention_projections(transformer_of(self.model), self.student_layer)
 
     def forward(self, sentence_features: Iterable[Features], labels: Tensor | None = None) -> Tensor:
         """The loss of a batch, a scalar; `labels` are not used."""
-        features = merge_columns(as_list(sentence_features), self.pad_token_id)
-        _, _, loss = self.capture(self.model, self.teacher, features)
-        return loss
+        return self.compare(merge_columns(list(sentence_features), self.pad_token_id))[-1]
+
+    def compare(self, features: Features) -> tuple[Tensor, Tensor, Tensor]:
+        """One forward pass of each model.
+
+        Args:
+            features: Tokenised texts (B, L).
+
+        Returns:
+            The student's embeddings (B, D_S), the teacher's (B, D_T), and the loss.
+        """
+        with captured_states(self._teacher_modules()) as teacher_states:
+            target = self.teacher(features)
+        with captured_states(self._student_modules()) as student_states:
+            embeddings = self.model(dict(features))["sentence_embedding"]
+        mask = features["attention_mask"]
+        return embeddings, target, relation_loss(teacher_states, student_states, mask, self.num_relation_heads)
 
     def get_config_dict(self) -> dict[str, Any]:
         """The settings, for the model card."""
         return {
-            "num_relation_heads": self.capture.num_relation_heads,
-            "teacher_layer": self.capture.teacher_layer,
-            "student_layer": self.capture.student_layer,
+            "num_relation_heads": self.num_relation_heads,
+            "teacher_layer": self.teacher_layer,
+            "student_layer": self.student_layer,
         }
 
     @property

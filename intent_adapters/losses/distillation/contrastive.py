@@ -1,4 +1,4 @@
-"""Contrastive distillation loss of stage 2: the teacher's anchors against the student's positives."""
+"""Contrastive distillation: the teacher's anchors against the student's positives."""
 
 from __future__ import annotations
 
@@ -7,19 +7,13 @@ from typing import Any
 
 import torch
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 from torch import Tensor, nn
 
 from intent_adapters.errors import ConfigError, DataError
-from intent_adapters.losses.checks import check_number
-from intent_adapters.losses.projection import Projection
-from intent_adapters.losses.teacher import (
-    Features,
-    FrozenTeacher,
-    as_list,
-    embedding_dimension,
-    precomputed_embeddings,
-)
+from intent_adapters.losses.distillation.projection import Projection
+from intent_adapters.losses.distillation.teacher import Features, FrozenTeacher, embeddings_in_labels
+from intent_adapters.losses.info_nce import InfoNCELoss
+from intent_adapters.losses.precision import at_least_float32
 
 
 class ContrastiveDistillationLoss(nn.Module):
@@ -30,19 +24,14 @@ class ContrastiveDistillationLoss(nn.Module):
 
         L = - log  exp(sim(hT_i, W hS_i+) / t) / sum_j exp(sim(hT_i, W hS_j+) / t)
 
-    The softmax is that of `MultipleNegativesRankingLoss` of sentence-transformers, which gathers over devices too.
-
     Args:
         model: The student.
         teacher: A live teacher with the student's tokenizer, run on every batch; `None` takes the teacher's embeddings
             from the labels, from any teacher.
         teacher_dim: Length of the teacher's embeddings; needed without a teacher if there is a projection.
-        temperature: t, above 0.
+        temperature: The temperature t, above 0.
         projection: Whether W is learned. Without it W is the identity, and the lengths must agree.
         gather_across_devices: Take the positives of all devices as negatives, not only those of this one.
-
-    Raises:
-        ConfigError: A setting out of range, other tokenizers, or lengths that do not agree.
 
     References:
         - Compressing intent classification model for multi-agent in low-resource devices (Yoon & Kang), stage 2
@@ -58,6 +47,10 @@ class ContrastiveDistillationLoss(nn.Module):
         | (anchor, positive) | none with a live teacher; else the teacher's embeddings of the  |
         |                    | anchors (B, D), or of all columns (B, columns, D)               |
         +--------------------+-----------------------------------------------------------------+
+
+    Raises:
+        ConfigError: A setting is out of range, the tokenizers differ, or there is a projection but neither a teacher
+            nor `teacher_dim`.
     """
 
     def __init__(
@@ -71,28 +64,38 @@ class ContrastiveDistillationLoss(nn.Module):
         gather_across_devices: bool = False,
     ) -> None:
         super().__init__()
-        temperature = check_number("temperature", temperature, low=0.0, below=float("inf"), exclude_low=True)
         self.model = model
         self.teacher = None if teacher is None else FrozenTeacher(teacher, model)
-        self.projection = make_projection(model, teacher, teacher_dim) if projection else None
-        self.ranking = MultipleNegativesRankingLoss(
-            model, scale=1.0 / temperature, gather_across_devices=gather_across_devices
-        )
+        self.projection: Projection | None = None
+        self.ranking = InfoNCELoss(model, temperature, gather_across_devices=gather_across_devices)
+        if projection:
+            width = teacher_dim if teacher is None else teacher.get_embedding_dimension()
+            if width is None:
+                raise ConfigError(
+                    "a projection needs the length of the teacher's embeddings: pass teacher_dim, or a teacher"
+                )
+            self.projection = Projection(model.get_embedding_dimension() or width, width, device=model.device)
 
     def forward(self, sentence_features: Iterable[Features], labels: Tensor | None = None) -> Tensor:
-        """The loss of a batch, a scalar."""
-        columns = as_list(sentence_features)
-        if len(columns) < 2:
-            raise DataError(
-                f"contrastive distillation needs pairs (anchor, positive), but got {len(columns)} column(s)"
-            )
+        """The loss of a batch, a scalar.
+
+        Args:
+            sentence_features: The tokenised columns, each a dict of tensors (B, L).
+            labels: The teacher's embeddings, where there is no live teacher.
+
+        Raises:
+            DataError: There is no pair of columns, or neither a teacher nor labels.
+            ConfigError: Embeddings of a shape that does not fit.
+        """
+        columns = list(sentence_features)
+        check_pairs(columns)
         if self.teacher is not None:
             anchors = self.teacher(columns[0])
         elif labels is not None:
-            anchors = precomputed_embeddings(labels, len(columns))[0]
+            anchors = embeddings_in_labels(labels, len(columns))[0]
         else:
             raise DataError("there is no teacher: pass its embeddings of the anchors in a label column, or a teacher")
-        students = [self.model(features)["sentence_embedding"] for features in columns[1:]]
+        students = [self.model(dict(features))["sentence_embedding"] for features in columns[1:]]
         return self.compute_loss_from_embeddings(anchors, students)
 
     def compute_loss_from_embeddings(self, anchors: Tensor, positives: list[Tensor]) -> Tensor:
@@ -108,21 +111,22 @@ class ContrastiveDistillationLoss(nn.Module):
         Raises:
             ConfigError: Lengths that do not agree, without a projection.
         """
-        with torch.autocast(anchors.device.type, enabled=False):
-            dtype = torch.promote_types(positives[0].dtype, torch.float32)
-            candidates = [self.project(embeddings.to(dtype)) for embeddings in positives]
-            if candidates[0].shape[1] != anchors.shape[1]:
-                raise ConfigError(
-                    f"the student's embeddings have length {candidates[0].shape[1]}, the teacher's "
-                    f"{anchors.shape[1]}: use projection=True"
-                )
-            columns = [anchors.detach().to(dtype), *candidates]
-            loss: Tensor = self.ranking.compute_loss_from_embeddings(columns, None)  # type: ignore[arg-type]
-        return loss
+        candidates = [self.project(embeddings) for embeddings in positives]
+        if candidates[0].shape[1] != anchors.shape[1]:
+            raise ConfigError(
+                f"the student's embeddings have length {candidates[0].shape[1]}, the teacher's "
+                f"{anchors.shape[1]}: use projection=True"
+            )
+        return self.ranking.compute_loss_from_embeddings([anchors.detach().to(candidates[0].dtype), *candidates])
 
     def project(self, embeddings: Tensor) -> Tensor:
-        """W times the student's embeddings, (B, student dim) -> (B, teacher dim)."""
-        return embeddings if self.projection is None else self.projection(embeddings)
+        """W times the student's embeddings, (B, student dim) -> (B, teacher dim), in float32 or better."""
+        embeddings = at_least_float32(embeddings)
+        if self.projection is None:
+            return embeddings
+        with torch.autocast(embeddings.device.type, enabled=False):
+            projected: Tensor = self.projection(embeddings)
+        return projected
 
     def get_config_dict(self) -> dict[str, Any]:
         """The settings, for the model card."""
@@ -133,15 +137,7 @@ class ContrastiveDistillationLoss(nn.Module):
         }
 
 
-def make_projection(model: nn.Module, teacher: SentenceTransformer | None, teacher_dim: int | None) -> Projection:
-    """The projection from a student's embeddings to a teacher's.
-
-    Raises:
-        ConfigError: Neither a teacher nor the length of its embeddings is given.
-    """
-    if teacher is not None:
-        teacher_dim = embedding_dimension(teacher)
-    if teacher_dim is None:
-        raise ConfigError("a projection needs the length of the teacher's embeddings: pass teacher_dim, or a teacher")
-    device = next(model.parameters()).device
-    return Projection(embedding_dimension(model), teacher_dim, device=device)
+def check_pairs(columns: list[Features]) -> None:
+    """Raises DataError unless a batch has two text columns at least."""
+    if len(columns) < 2:
+        raise DataError(f"contrastive distillation needs pairs (anchor, positive), but got {len(columns)} column(s)")

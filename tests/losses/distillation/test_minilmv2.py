@@ -11,8 +11,13 @@ from transformers import AutoConfig, AutoModel
 
 from intent_adapters.errors import ConfigError
 from intent_adapters.losses import MiniLMv2Loss, relation_loss
-from intent_adapters.losses.attention import attention_projections, captured_states, projected_width, transformer_of
-from tests.losses.test_contrastive import features
+from intent_adapters.losses.distillation.attention import (
+    attention_projections,
+    captured_states,
+    projected_width,
+    transformer_of,
+)
+from tests.losses.test_info_nce import features
 from tests.support.tiny import ARCHITECTURES, SHAPE, tiny_base
 
 MASK = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0], [1, 0, 0, 0]])
@@ -84,9 +89,10 @@ def test_equal_relations_cost_nothing_and_others_do():
     assert relation_loss(teacher, [2 * x for x in teacher], MASK, 2).item() > 0.01
 
 
-def test_half_precision_and_autocast_are_computed_in_full_precision():
-    teacher, student = (states(8, seed, torch.bfloat16) for seed in (0, 1))
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_and_autocast_are_computed_in_full_precision(dtype):
+    teacher, student = (states(8, seed, dtype) for seed in (0, 1))
+    with torch.autocast("cpu", dtype=dtype):
         value = relation_loss(teacher, student, MASK, 2)
     assert value.dtype == torch.float32
     exact = reference([x.double() for x in teacher], [x.double() for x in student], MASK, 2)

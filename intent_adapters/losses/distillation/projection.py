@@ -16,8 +16,8 @@ class Projection(nn.Linear):
     """W of the contrastive distillation loss: a linear map without bias, the identity at the start.
 
     It lives in the loss and not in the model, and the trainers look after the model only. So its gradient is averaged
-    over the devices here, and it has its own `save` and `load`; `training.distillation` clips it and puts it into the
-    checkpoints.
+    over the devices here, and it has its own `save` and `load`; whoever trains must clip it and put it into
+    the checkpoints.
 
     Args:
         student_dim: Length of the student's embeddings.

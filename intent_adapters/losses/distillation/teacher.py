@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from intent_adapters.errors import ConfigError
-from intent_adapters.losses.attention import unwrap
+from intent_adapters.losses.distillation.attention import unwrap
 
 Features = dict[str, Any]
 
@@ -36,15 +36,12 @@ class FrozenTeacher:
 
     def __call__(self, features: Features) -> Tensor:
         """The teacher's sentence embeddings (B, D) of tokenised texts."""
-        self.to(features["input_ids"].device)
+        device = features["input_ids"].device
+        if next(self.model.parameters()).device != device:
+            self.model.to(device)
         with torch.no_grad():
             embeddings: Tensor = self.model(dict(features))["sentence_embedding"]
         return embeddings
-
-    def to(self, device: torch.device) -> None:
-        """Moves the teacher to the device of a batch, where it stays."""
-        if next(self.model.parameters()).device != device:
-            self.model.to(device)
 
 
 def check_same_tokenizer(teacher: nn.Module, student: nn.Module) -> None:
@@ -93,7 +90,7 @@ def merge_columns(columns: Sequence[Features], pad_token_id: int) -> Features:
     }
 
 
-def precomputed_embeddings(labels: Tensor, columns: int) -> list[Tensor]:
+def embeddings_in_labels(labels: Tensor, columns: int) -> list[Tensor]:
     """Teacher embeddings from a label column, one tensor per text column.
 
     Args:
@@ -111,14 +108,3 @@ def precomputed_embeddings(labels: Tensor, columns: int) -> list[Tensor]:
         f"precomputed teacher embeddings must have shape (rows, dim) or (rows, {columns}, dim), one per text column, "
         f"but the labels have shape {tuple(labels.shape)}"
     )
-
-
-def embedding_dimension(model: nn.Module) -> int:
-    """The length of a model's sentence embeddings."""
-    encoder: Any = unwrap(model)
-    return int(encoder.get_embedding_dimension())
-
-
-def as_list(sentence_features: Iterable[Features]) -> list[Features]:
-    """The columns of a batch as dictionaries of their own: a forward pass writes into what it is given."""
-    return [dict(features) for features in sentence_features]

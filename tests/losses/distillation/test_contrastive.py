@@ -10,7 +10,7 @@ import torch
 
 from intent_adapters.errors import ConfigError, DataError
 from intent_adapters.losses import ContrastiveDistillationLoss
-from tests.losses.test_contrastive import PAIRS, features, one_direction
+from tests.losses.test_info_nce import PAIRS, features, one_direction
 from tests.support.tiny import tiny_base
 
 
@@ -100,6 +100,18 @@ def test_w_starts_as_the_identity(models):
     without = ContrastiveDistillationLoss(student, teacher, projection=False)(features(student))
     assert with_projection.item() == pytest.approx(without.item(), rel=1e-5)
     assert math.isfinite(without.item())
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_embeddings_are_compared_in_float32(models, dtype):
+    generator = torch.Generator().manual_seed(2)
+    teacher, positives = (torch.randn(8, 32, generator=generator).to(dtype) for _ in range(2))
+    loss = ContrastiveDistillationLoss(models[0], teacher_dim=32, temperature=0.02)
+    with torch.autocast("cpu", dtype=dtype):
+        value = loss.compute_loss_from_embeddings(teacher, [positives])
+    assert value.dtype == torch.float32
+    expected = one_direction(teacher.double().numpy(), positives.double().numpy(), 0.02)
+    assert value.item() == pytest.approx(expected, rel=1e-4)
 
 
 def test_what_it_refuses(models):

@@ -1,0 +1,103 @@
+"""What every training in this folder shares: how long it runs, where its checkpoints are, what it logged."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import Trainer
+from transformers.trainer_utils import get_last_checkpoint
+
+from intent_adapters.artifacts.base import check_base_folder
+from intent_adapters.errors import ConfigError
+from intent_adapters.inputs import check_number, check_range
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """How long and how to train.
+
+    Attributes:
+        steps: Steps of the optimizer.
+        batch_size: Rows in a step, on each device.
+        learning_rate: The peak rate; it rises over `warmup_steps` and then falls to 0.
+        warmup_steps: Steps until the peak.
+        weight_decay: Weight decay of AdamW; biases and norms have none.
+        bf16: Compute in bfloat16 where that is safe. None: on a GPU that has it.
+        seed: Seed of all that is random.
+        save_every: Steps between checkpoints.
+        log_every: Steps between log entries.
+        workers: Processes that prepare batches, beside the main one.
+    """
+
+    steps: int
+    batch_size: int = 256
+    learning_rate: float
+    warmup_steps: int
+    weight_decay: float = 0.01
+    bf16: bool | None = None
+    seed: int = 0
+    save_every: int
+    log_every: int
+    workers: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "save_every", "log_every"):
+            check_range(name, getattr(self, name), 1)
+        check_range("warmup_steps", self.warmup_steps, 0, self.steps - 1)
+        check_number("learning_rate", self.learning_rate, 0, above=True)
+
+    def arguments(self, *, on_cpu: bool) -> dict[str, Any]:
+        """The settings under the names that `TrainingArguments` has for them."""
+        on_gpu = not on_cpu and torch.cuda.is_available()
+        return {
+            "max_steps": self.steps,
+            "per_device_train_batch_size": self.batch_size,
+            "learning_rate": self.learning_rate,
+            "warmup_steps": self.warmup_steps,
+            "weight_decay": self.weight_decay,
+            "bf16": on_gpu and torch.cuda.is_bf16_supported() if self.bf16 is None else self.bf16,
+            "seed": self.seed,
+            "use_cpu": on_cpu,
+            "dataloader_pin_memory": not on_cpu,
+            "dataloader_num_workers": self.workers,
+            "dataloader_drop_last": True,
+            "logging_steps": self.log_every,
+            "save_strategy": "steps",
+            "save_steps": self.save_every,
+        }
+
+
+def checkpoint_folder(output: str | Path) -> Path:
+    """Where the checkpoints of a training are: in `OUTPUT-checkpoints`, beside the folder that it leaves."""
+    output = Path(output).absolute()
+    return output.with_name(f"{output.name}-checkpoints")
+
+
+def last_checkpoint(output: str | Path, *, resume: bool) -> str | None:
+    """The checkpoint from which a training goes on; None where it starts.
+
+    Args:
+        output: The folder that it leaves.
+        resume: Whether to go on from a checkpoint if there is one.
+
+    Raises:
+        ConfigError: There is one, and `resume` is False.
+        BaseError: `output` holds other things than a model.
+    """
+    check_base_folder(Path(output))
+    checkpoints = checkpoint_folder(output)
+    last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
+    if last is not None and not resume:
+        raise ConfigError(
+            f"{str(checkpoints)!r} holds the checkpoints of an earlier run. Resume that run, delete them, or name "
+            "another output folder."
+        )
+    return last
+
+
+def log_of(trainer: Trainer) -> list[dict[str, float]]:
+    """What a trainer logged: losses by step, and scores."""
+    return [{name: value for name, value in entry.items() if name != "epoch"} for entry in trainer.state.log_history]
