@@ -30,7 +30,7 @@ Reader: TypeAlias = Callable[[Sequence[str]], Tensor]
 # The share of right answers is then known to about three points, and one held-out part will do.
 ENOUGH_HELD_OUT = 150
 ENOUGH_VALIDATION = 100
-MIXTURES = 500
+MIXTURES = 300
 FOLDS = 10
 # Regressions on so many texts times intents, all folds together, take seconds.
 REGRESSED = 1_500_000
@@ -64,11 +64,13 @@ class Unseen:
         source: Where the utterances are from.
         logits: Shape (texts, intents).
         labels: Shape (texts,).
+        mixed: What the same agents say to mixtures of two utterances, shape (mixtures, intents).
     """
 
     source: Literal["cross-validation", "validation"]
     logits: Tensor
     labels: Tensor
+    mixed: Tensor | None = None
 
     @property
     def right(self) -> Tensor:
@@ -109,8 +111,14 @@ def read_unseen(task: Task, read: Reader, refit: Callable[[Task], Reader], seed:
     parts = held_out_parts(task, seed)
     if not parts:
         return None
-    logits = [refit(task.subset(_others(part, len(task.texts))))([task.texts[row] for row in part]) for part in parts]
-    return Unseen("cross-validation", torch.cat(logits), task.labels[torch.cat(parts)])
+    logits, mixed = [], []
+    for part in parts:
+        rest = task.subset(_others(part, len(task.texts)))
+        texts = [task.texts[row] for row in part.tolist()]
+        together = refit(rest)(texts + mixtures(rest, MIXTURES // len(parts), seed))
+        logits.append(together[: len(texts)])
+        mixed.append(together[len(texts) :])
+    return Unseen("cross-validation", torch.cat(logits), task.labels[torch.cat(parts)], torch.cat(mixed))
 
 
 def is_better(one: Unseen, other: Unseen) -> bool:
@@ -135,10 +143,11 @@ def calibrate_agent(
 ) -> CalibrationResult | None:
     """Find an agent's temperature, the usual level of its energies, and its threshold.
 
-    The temperature is the one that fits what the agent, or agents like it, said to utterances they had not seen. The
+    The temperature is the one that fits what the agent, or agents like it, said to utterances they had not seen; the
+    latter have smaller logits, which mixtures of two utterances show, that are new to the agent and to them alike. The
     energies of these would not do, but with validation rows: agents with half of the utterances find new ones farther
     away. Those of a regression on the frozen base, which is fitted in no time, are held out a tenth at a time. They
-    are carried over to the agent's level by the quantiles of both on mixtures of two utterances, new to both.
+    are carried over to the agent's level by the quantiles of both on the same mixtures.
 
     Where no intent has two utterances, nothing can be held out. If there are utterances out of scope all the same, the
     mixtures stand in for new utterances in scope. (Balanced accuracy with one utterance per intent and 5 or 25 out of
@@ -164,7 +173,10 @@ def calibrate_agent(
         energies = energies_of(unseen.logits[_in_scope(task, unseen.labels)], temperature)
     else:
         mixed = mixtures(task, MIXTURES, seed)
-        energies = energies_of(read(mixed), temperature)
+        of_mixed = read(mixed)
+        if unseen and unseen.mixed is not None:
+            temperature *= float(_lead(of_mixed) / _lead(unseen.mixed).clamp_min(1e-6))
+        energies = energies_of(of_mixed, temperature)
         if unseen:
             energies = carry_over(*_regressed_energies(task, embed(mixed), seed), energies)
     location, spread = fit_scope(energies, false_rejection_rate)
@@ -192,6 +204,11 @@ def _regressed_energies(task: Task, mixed: Tensor, seed: int) -> tuple[Tensor, T
     weight, bias = logistic_regression(task.embeddings, task.labels, task.background_embeddings)
     held_out = energies_of(of_utterances[_in_scope(task, own)], temperature)
     return held_out, energies_of(mixed @ weight.T + bias, temperature)
+
+
+def _lead(logits: Tensor) -> Tensor:
+    """By how much the highest logit is above the mean, on average: the scale of an agent's logits."""
+    return (logits.max(dim=-1).values - logits.mean(dim=-1)).mean()
 
 
 def _in_scope(task: Task, labels: Tensor) -> Tensor:
