@@ -98,16 +98,12 @@ class IntentModel:
                 )
             self.fingerprint = base.description.fingerprint
             self._dimension = base.description.dimension
-            self._runtime: Runtime = OnnxRuntime(
-                base, adapter_dtype=adapter_dtype, max_adapter_bytes=max_adapter_bytes
-            )
+            self._runtime: Runtime = OnnxRuntime(base, adapter_dtype=adapter_dtype)
         else:
             base.eval().requires_grad_(False)
             self.fingerprint = fingerprint(base)
             self._dimension = base.get_embedding_dimension() or 0
-            self._runtime = TorchRuntime(
-                base, dtype=dtype, adapter_dtype=adapter_dtype, max_adapter_bytes=max_adapter_bytes
-            )
+            self._runtime = TorchRuntime(base, dtype=dtype, adapter_dtype=adapter_dtype)
         cost = partial(resident_bytes, dtype=adapter_dtype)
         self._store = AdapterStore(self._runtime.admit, cost, max_adapter_bytes)
 

@@ -21,7 +21,7 @@ from intent_adapters.runtime.agent import Agent, AgentOrigin, Load, StoreStats, 
 from intent_adapters.runtime.malloc_trim import give_back_freed_memory
 from intent_adapters.runtime.resident import Resident
 
-# Under a budget, freed memory is given back to the system after so many loads: it takes as long as one of them.
+# Freed memory is given back to the system after so many loads: it takes as long as one of them.
 LOADS_PER_TRIM = 16
 
 
@@ -306,7 +306,7 @@ class AdapterStore:
             if self._reserve(agent, needed, wait):
                 reserved = needed
                 resident = self._admit(adapter)
-                if self._max_bytes is not None and self._loads % LOADS_PER_TRIM == LOADS_PER_TRIM - 1:
+                if self._loads % LOADS_PER_TRIM == LOADS_PER_TRIM - 1:
                     give_back_freed_memory()
             return resident
         finally:

@@ -30,7 +30,6 @@ class TorchRuntime:
         dtype: In which the encoder computes: `"float32"`, or `"bfloat16"` for CPUs and GPUs that multiply in it. Its
             weights are then held a second time, in bfloat16; pooling and heads stay in float32.
         adapter_dtype: In which adapters are held: `"float32"`, or `"float16"` for half the memory.
-        max_adapter_bytes: What resident adapters may take together; `None` sets no limit.
 
     Raises:
         BaseError: The base cuts its embeddings short, which adapters are not made for.
@@ -43,7 +42,6 @@ class TorchRuntime:
         *,
         dtype: str = "float32",
         adapter_dtype: str = "float32",
-        max_adapter_bytes: int | None = None,
     ) -> None:
         if base.truncate_dim is not None:
             raise BaseError(
@@ -57,7 +55,7 @@ class TorchRuntime:
             self._encoder.bfloat16()
         self._base = base
         self._length, self._tokenize = base.max_seq_length, tokenizer_for(self._model)
-        self._residence = Residence(self._encoder, self._device, adapter_dtype, max_adapter_bytes)
+        self._residence = Residence(self._encoder, self._device, adapter_dtype)
         self._router = Router(self._encoder)
         self._lock = threading.Lock()
 
@@ -74,9 +72,9 @@ class TorchRuntime:
             AdapterError: It does not fit the base.
         """
         resident = self._residence.admit(adapter)
-        if resident.slab is not None:
+        if resident.bottlenecks is not None:
             with self._lock:
-                self._router.prepare(resident.slab)
+                self._router.prepare(resident.bottlenecks.layout)
         return resident
 
     def embed(self, texts: Sequence[str], residents: Sequence[Resident | None], batch_size: int) -> Tensor:
@@ -100,7 +98,7 @@ class TorchRuntime:
         embeddings: list[Tensor] = []
         order: list[int] = []
         for rows in batches(tokens.lengths, residents, batch_size):
-            with self._router.route(blocks([residents[row] for row in rows]), self._device):
+            with self._router.route(blocks([residents[row] for row in rows])):
                 embeddings.append(self._pass(tokens.batch(rows)).cpu())
             order += rows
         together = embeddings[0] if len(embeddings) == 1 else torch.cat(embeddings)

@@ -1,20 +1,20 @@
-"""The bottlenecks of some rows as inputs of the graph: straight from a slab, or gathered from it."""
+"""The bottlenecks of some rows as inputs of the graph: from where they are, or gathered."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from intent_adapters.runtime.bottlenecks import Bottlenecks, Layout
 from intent_adapters.runtime.onnx.session import Feed
 from intent_adapters.runtime.onnx.sites import GraphSite
-from intent_adapters.runtime.slab import VIEWS, Slab
+
+# Of how many adapters the feeds are kept: for the same ones a session has no inputs to bind.
+MAX_KEPT = 32
 
 Floats = NDArray[np.float32]
 
@@ -31,40 +31,54 @@ class Feeds:
         widest = max((site.width for site in sites), default=0)
         self._zeros: Floats = np.zeros(widest, np.float32)
         self._bare = [feed for site in sites for feed in self._nothing(site)]
-        self._plans: WeakKeyDictionary[Slab, _Plan] = WeakKeyDictionary()
+        self._plans: dict[Layout, tuple[list[_Part], list[Feed]]] = {}
+        self._kept: WeakKeyDictionary[Bottlenecks, list[Feed]] = WeakKeyDictionary()
 
     def bare(self) -> list[Feed]:
         """For rows of the bare base."""
         return self._bare
 
-    def of(self, slab: Slab, slots: Sequence[int]) -> tuple[list[Feed], Floats | None]:
+    def of(self, adapters: Sequence[Bottlenecks]) -> tuple[list[Feed], Floats | None]:
         """For rows with bottlenecks.
 
         Args:
-            slab: Where they are.
-            slots: One per row, or one for all rows.
+            adapters: One per row, or one for all rows; none for the bare base.
 
         Returns:
             The feeds, and what must be kept until the run is over.
         """
-        plan = self._plans.get(slab)
-        if plan is None:
-            plan = self._plans.setdefault(slab, self._plan(slab))
-        if len(slots) == 1 and slab.signature.dtype is torch.float32:
-            return plan.of_slot(slots[0]), None
-        return plan.gathered(slots)
+        if not adapters:
+            return self._bare, None
+        layout = adapters[0].layout
+        if layout not in self._plans:
+            self._plans[layout] = self._plan(layout)
+        parts, rest = self._plans[layout]
+        arrays = [adapter.values.numpy() for adapter in adapters]
+        if len(arrays) > 1 or arrays[0].dtype != np.float32:
+            return _gathered(parts, arrays, rest)
+        feeds = self._kept.get(adapters[0])
+        if feeds is None:
+            if len(self._kept) >= MAX_KEPT:
+                self._kept.clear()
+            address = arrays[0].ctypes.data
+            feeds = [Feed(part.name, (1, *part.shape), address + 4 * part.start) for part in parts] + rest
+            self._kept[adapters[0]] = feeds
+        return feeds, None
 
-    def _plan(self, slab: Slab) -> _Plan:
+    def _plan(self, layout: Layout) -> tuple[list[_Part], list[Feed]]:
+        """Where the inputs are among the numbers of an adapter, and feeds for the sites that it has not."""
+        found = {site.path: site for site in self._sites}
         parts: list[_Part] = []
-        rest: list[Feed] = []
-        for site in self._sites:
-            if site.path not in slab.sites:
-                rest += self._nothing(site)
-                continue
-            for name, stack in zip(site.inputs, slab.sites[site.path], strict=True):
-                shape = tuple(stack.shape[1:])
-                parts.append(_Part(name, shape if len(shape) == 2 else (1, *shape), stack.numpy()))
-        return _Plan(parts, rest)
+        start = 0
+        for path, shape in layout.sites.items():
+            width, size = shape.width, shape.size
+            for name, sizes in zip(
+                found[path].inputs, ((width, size), (1, size), (size, width), (1, width)), strict=True
+            ):
+                stop = start + sizes[0] * sizes[1]
+                parts.append(_Part(name, sizes, start, stop))
+                start = stop
+        return parts, [feed for site in self._sites if site.path not in layout.sites for feed in self._nothing(site)]
 
     def _nothing(self, site: GraphSite) -> list[Feed]:
         shapes = ((1, site.width, 1), (1, 1, 1), (1, 1, site.width), (1, 1, site.width))
@@ -72,46 +86,24 @@ class Feeds:
 
 
 class _Part(NamedTuple):
-    """One input of the graph: its name, its shape less the agents, and the values of all slots."""
+    """One input of the graph: its name, its shape for one adapter, and where it lies among the adapter's numbers."""
 
     name: str
-    shape: tuple[int, ...]
-    stack: NDArray[np.floating]
+    shape: tuple[int, int]
+    start: int
+    stop: int
 
 
-class _Plan:
-    """Where the inputs of one adapter are found in a slab, and feeds for the sites that it has not."""
+def _gathered(parts: list[_Part], arrays: list[NDArray[np.floating]], rest: list[Feed]) -> tuple[list[Feed], Floats]:
+    """The feeds of an adapter per row, and the memory to which they were copied.
 
-    def __init__(self, parts: list[_Part], rest: list[Feed]) -> None:
-        self._parts = parts
-        self._places = [(part.stack.ctypes.data, part.stack.strides[0]) for part in parts]
-        self._rest = rest
-        self._numbers = sum(math.prod(part.shape) for part in parts)
-        # The same list for the same slot: a session that gets it a second time in a row has no inputs to bind.
-        self.of_slot = lru_cache(maxsize=VIEWS)(self._of_slot)
-
-    def _of_slot(self, slot: int) -> list[Feed]:
-        """The feeds of an adapter, straight from its slot."""
-        own = [
-            Feed(part.name, (1, *part.shape), start + slot * step)
-            for part, (start, step) in zip(self._parts, self._places, strict=True)
-        ]
-        return own + self._rest
-
-    def gathered(self, slots: Sequence[int]) -> tuple[list[Feed], Floats]:
-        """The feeds of an adapter per row, and the memory to which they were copied.
-
-        NumPy copies, not PyTorch, which would have threads of its own help each of ours.
-        """
-        memory = np.empty(len(slots) * self._numbers, np.float32)
-        feeds, start, address = [], 0, memory.ctypes.data
-        for name, shape, stack in self._parts:
-            stop = start + len(slots) * math.prod(shape)
-            place = memory[start:stop].reshape(len(slots), *stack.shape[1:])
-            if stack.dtype == np.float32:
-                stack.take(slots, axis=0, out=place, mode="clip")  # any other mode would copy to `place` afterwards
-            else:
-                place[:] = stack.take(slots, axis=0)
-            feeds.append(Feed(name, (len(slots), *shape), address + start * memory.itemsize))
-            start = stop
-        return feeds + self._rest, memory
+    NumPy copies, not PyTorch, which would have threads of its own help each of ours.
+    """
+    memory = np.empty(len(arrays) * parts[-1].stop, np.float32)
+    address = memory.ctypes.data
+    feeds = []
+    for name, shape, start, stop in parts:
+        place = memory[len(arrays) * start : len(arrays) * stop]
+        np.concatenate([array[start:stop] for array in arrays], out=place)
+        feeds.append(Feed(name, (len(arrays), *shape), address + 4 * len(arrays) * start))
+    return feeds + rest, memory

@@ -26,16 +26,13 @@ class OnnxRuntime:
     Args:
         base: The exported base.
         adapter_dtype: In which adapters are held: `"float32"`, or `"float16"` for half the memory.
-        max_adapter_bytes: What resident adapters may take together; `None` sets no limit.
     """
 
-    def __init__(
-        self, base: OnnxBase, *, adapter_dtype: str = "float32", max_adapter_bytes: int | None = None
-    ) -> None:
+    def __init__(self, base: OnnxBase, *, adapter_dtype: str = "float32") -> None:
         self._base = base
         self._sites = {site.path: site for site in base.description.sites}
         self._threads = SharedThreads(base.threads)
-        self._residence = Residence(base.encoder, torch.device("cpu"), adapter_dtype, max_adapter_bytes)
+        self._residence = Residence(base.encoder, torch.device("cpu"), adapter_dtype)
 
     def admit(self, adapter: Adapter) -> Resident:
         """Check an adapter against the base and its graph, and lay its tensors out.
@@ -80,7 +77,7 @@ class OnnxRuntime:
         return torch.from_numpy(embeddings)
 
     def _run(self, session: OnnxSession, tokens: TokenRows, run: Run) -> NDArray[np.float32]:
-        feeds, kept = (self._base.feeds.bare(), None) if run.slab is None else self._base.feeds.of(run.slab, run.slots)
+        feeds, kept = self._base.feeds.of(run.adapters)
         embeddings = session.run(tokens.arrays(run.rows), self._base.description.dimension, feeds)
         del kept  # the memory of the feeds
         return embeddings

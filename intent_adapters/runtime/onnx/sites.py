@@ -14,7 +14,7 @@ AGENTS = "agents"
 
 
 class SiteInputs(NamedTuple):
-    """The names of a site's inputs, in the order of `slab.SiteTensors`."""
+    """The names of a site's inputs, in the order of `bottlenecks.SiteTensors`."""
 
     down_weight: str
     down_bias: str
