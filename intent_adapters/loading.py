@@ -18,7 +18,7 @@ from intent_adapters.errors import AdapterError, BaseError, BaseMismatchError, C
 from intent_adapters.hub.fetching import Fetched, HubOptions, fetch, fetch_base
 from intent_adapters.hub.naming import folder_name, is_hub_id
 from intent_adapters.inputs import check_choice, check_range
-from intent_adapters.runtime.onnx import OnnxBase, Precision, how_to_export, read_onnx_base
+from intent_adapters.runtime.onnx.run import OnnxBase, Precision, export_hint, read_onnx_base
 
 
 def load_base(
@@ -71,7 +71,7 @@ def load_onnx_base(
     try:
         folder = fetch_base(base, onnx=True, **hub).folder
     except BaseError as error:
-        raise BaseError(f"{error} {how_to_export(str(base), precision)}") from error
+        raise BaseError(f"{error} {export_hint(str(base), precision)}") from error
     return read_onnx_base(folder, str(base), precision=precision, threads=threads)
 
 

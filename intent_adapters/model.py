@@ -36,7 +36,7 @@ from intent_adapters.prediction import Prediction
 from intent_adapters.runtime import AdapterStore, TorchRuntime
 from intent_adapters.runtime.agent import AgentOrigin, StoreStats
 from intent_adapters.runtime.answering import Runtime, answer, embed
-from intent_adapters.runtime.onnx import OnnxBase, OnnxRuntime, Precision
+from intent_adapters.runtime.onnx.run import OnnxBase, OnnxRuntime, Precision
 from intent_adapters.runtime.resident import resident_bytes
 
 Name = TypeVar("Name", str, str | None)

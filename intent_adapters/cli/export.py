@@ -11,8 +11,8 @@ from intent_adapters.bottleneck.functional import NON_LINEARITIES
 from intent_adapters.cli.console import examples, facts_table, out, print_json, working
 from intent_adapters.cli.options import Json
 from intent_adapters.loading import load_base
-from intent_adapters.runtime.onnx import Precision
 from intent_adapters.runtime.onnx.export import export_base
+from intent_adapters.runtime.onnx.run import Precision
 
 Base = Annotated[str, typer.Argument(metavar="BASE", help="Encoder: Hub id or folder.", show_default=False)]
 Output = Annotated[

@@ -12,10 +12,10 @@ from torch import Tensor
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.tensors import site_shapes
 from intent_adapters.errors import AdapterError, ConfigError
-from intent_adapters.runtime.onnx.base import OnnxBase
-from intent_adapters.runtime.onnx.planning import Run, runs
-from intent_adapters.runtime.onnx.session import OnnxSession
-from intent_adapters.runtime.onnx.shared_threads import SharedThreads
+from intent_adapters.runtime.onnx.run.base import OnnxBase
+from intent_adapters.runtime.onnx.run.planning import Run, runs
+from intent_adapters.runtime.onnx.run.session import OnnxSession
+from intent_adapters.runtime.onnx.run.shared_threads import SharedThreads
 from intent_adapters.runtime.resident import Residence, Resident
 from intent_adapters.runtime.tokens import TokenRows
 
@@ -68,7 +68,7 @@ class OnnxRuntime:
         if len(texts) == 1:
             return torch.from_numpy(self._run(base.session, tokens, planned[0]))
         embeddings = np.empty((len(texts), base.description.dimension), np.float32)
-        session = base.session if len(planned) == 1 else base.lone
+        session = base.session if len(planned) == 1 else base.one_thread
 
         def work(run: Run) -> None:
             embeddings[run.rows] = self._run(session, tokens, run)

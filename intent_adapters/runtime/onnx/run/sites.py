@@ -1,16 +1,11 @@
-"""The inputs of the graph: at every site, the tensors of one bottleneck or of one per row."""
+"""The sites of an exported graph, and what its inputs there are called."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
-
 from intent_adapters.artifacts.tensors import SiteShape
-from intent_adapters.runtime.onnx.graph import Graph, Size
-
-AGENTS = "agents"
 
 
 class SiteInputs(NamedTuple):
@@ -44,19 +39,3 @@ class GraphSite:
     def fits(self, shape: SiteShape) -> bool:
         """Whether a bottleneck can be attached here. Its size is free."""
         return (shape.kind, shape.width) == (self.kind, self.width)
-
-    def declare(self, graph: Graph) -> SiteInputs:
-        """Make them inputs of the graph: weights (agents, width, size), biases (agents, 1, size), and so on.
-
-        `agents` is 1 or the number of rows; the size of the bottleneck may be another at every site and in every run.
-        """
-        size = f"{self.path}.size"
-        shapes: tuple[tuple[Size, ...], ...] = (
-            (AGENTS, self.width, size),
-            (AGENTS, 1, size),
-            (AGENTS, size, self.width),
-            (AGENTS, 1, self.width),
-        )
-        for name, shape in zip(self.inputs, shapes, strict=True):
-            graph.input(name, np.float32, shape)
-        return self.inputs

@@ -14,10 +14,10 @@ from intent_adapters import IntentModel
 from intent_adapters.bottleneck.functional import NON_LINEARITIES
 from intent_adapters.errors import BaseError, ConfigError, MissingExtraError
 from intent_adapters.loading import load_onnx_base
-from intent_adapters.runtime.onnx import base as onnx_base
-from intent_adapters.runtime.onnx import export
-from intent_adapters.runtime.onnx.description import KEY, graph_file
+from intent_adapters.runtime.onnx.export import base as exporting
 from intent_adapters.runtime.onnx.export import export_base
+from intent_adapters.runtime.onnx.run.base import probe
+from intent_adapters.runtime.onnx.run.description import KEY, graph_file
 from tests.cli.conftest import run
 from tests.runtime.onnx.conftest import Exports
 from tests.support.adapters import random_adapter
@@ -83,7 +83,7 @@ def _graphs(exports: Exports) -> list[tuple[Path, str]]:
 def test_an_export_that_fails_leaves_the_old_one(exports: Exports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     export_base(exports.base, tmp_path / "onnx")
     before = {path: path.read_bytes() for path in (tmp_path / "onnx").rglob("*") if path.is_file()}
-    monkeypatch.setattr(export, "LEAST_COSINE", 2.0)
+    monkeypatch.setattr(exporting, "LEAST_COSINE", 2.0)
     with pytest.raises(BaseError, match="does not give the embeddings"):
         export_base(exports.base, tmp_path / "onnx")
     assert {path: path.read_bytes() for path in (tmp_path / "onnx").rglob("*") if path.is_file()} == before
@@ -210,7 +210,7 @@ def test_int8_is_taken_where_there_are_both(exports: Exports, tmp_path: Path):
 
 def test_the_probes_are_what_the_tokenizer_gives(exports: Exports):
     loaded = load_onnx_base(exports.float32)
-    assert loaded.description.probes == onnx_base.probe(loaded.tokenize)
+    assert loaded.description.probes == probe(loaded.tokenize)
 
 
 def test_the_command(exports: Exports, tmp_path: Path):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from intent_adapters.runtime.bottlenecks import Bottlenecks
-from intent_adapters.runtime.onnx.planning import RUN_TOKENS, runs
+from intent_adapters.runtime.onnx.run.planning import RUN_TOKENS, runs
 
 
 class Resident:

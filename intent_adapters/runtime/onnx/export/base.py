@@ -18,16 +18,15 @@ from intent_adapters.bottleneck.config import Sites
 from intent_adapters.errors import BaseError, ConfigError
 from intent_adapters.extras import need
 from intent_adapters.inputs import check_choice
-from intent_adapters.runtime.onnx.arithmetic import Arithmetic, Float32, Int8
-from intent_adapters.runtime.onnx.base import OnnxBase, probe
-from intent_adapters.runtime.onnx.calibration import UTTERANCES, watch
-from intent_adapters.runtime.onnx.description import FOLDER, Description, Precision, graph_file
-from intent_adapters.runtime.onnx.encoder import MASK, EncoderGraph
-from intent_adapters.runtime.onnx.graph import Graph
-from intent_adapters.runtime.onnx.layout import layout_of
-from intent_adapters.runtime.onnx.pooling import pool
-from intent_adapters.runtime.onnx.session import OUTPUT
-from intent_adapters.runtime.onnx.sites import GraphSite
+from intent_adapters.runtime.onnx.export.activation_ranges import UTTERANCES, watch
+from intent_adapters.runtime.onnx.export.arithmetic import Arithmetic, Float32, Int8
+from intent_adapters.runtime.onnx.export.encoder import EncoderGraph
+from intent_adapters.runtime.onnx.export.graph import Graph
+from intent_adapters.runtime.onnx.export.layout import layout_of
+from intent_adapters.runtime.onnx.export.pooling import pool
+from intent_adapters.runtime.onnx.run.base import OnnxBase, probe
+from intent_adapters.runtime.onnx.run.description import FOLDER, MASK, OUTPUT, Description, Precision, graph_file
+from intent_adapters.runtime.onnx.run.sites import GraphSite
 from intent_adapters.runtime.tokens import FastTokenizer, tokenizer_for
 from intent_adapters.surroundings import own_settings
 

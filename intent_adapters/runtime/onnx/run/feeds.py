@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intent_adapters.runtime.bottlenecks import Bottlenecks, Layout
-from intent_adapters.runtime.onnx.session import Feed
-from intent_adapters.runtime.onnx.sites import GraphSite
+from intent_adapters.runtime.onnx.run.session import Feed
+from intent_adapters.runtime.onnx.run.sites import GraphSite
 
 # Of how many adapters the feeds are kept: for the same ones a session has no inputs to bind.
 MAX_KEPT = 32
