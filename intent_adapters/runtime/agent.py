@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -89,14 +90,21 @@ class Agent:
         return self.load()
 
 
-def check_form(name: object) -> None:
-    """See whether something can be the name of an agent.
+def composed(name: str) -> str:
+    """One spelling of a name: a folder packed on a Mac has its accents and Hangul taken apart."""
+    return unicodedata.normalize("NFC", name) if isinstance(name, str) else name
+
+
+def agent_name(name: str) -> str:
+    """The name under which an agent is kept.
 
     Raises:
-        AgentError: It cannot.
+        AgentError: It cannot be a name.
     """
+    name = composed(name)
     if not isinstance(name, str) or not AGENT_NAME.fullmatch(name):
         raise AgentError(
             f"{name!r} cannot name an agent. Use 1 to 96 letters (of any script), digits, spaces, '_', '.', '+' "
             "or '-', beginning with a letter or digit; pass another with `name=`."
         )
+    return name

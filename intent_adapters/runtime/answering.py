@@ -13,7 +13,7 @@ from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.errors import IntentAdaptersError
 from intent_adapters.prediction import Prediction
 from intent_adapters.runtime.agent import Agent
-from intent_adapters.runtime.head import Asked, predictions
+from intent_adapters.runtime.head import AgentRows, predictions
 from intent_adapters.runtime.resident import Resident
 from intent_adapters.runtime.store import AdapterStore
 
@@ -67,8 +67,10 @@ def answer(
             places: dict[Resident | None, list[int]] = {}
             for place, resident in enumerate(residents):
                 places.setdefault(resident, []).append(place)
-            asked = [Asked(names[rows[own[0]]], resident.head, own) for resident, own in places.items() if resident]
-            for place, prediction in predictions(asked, embeddings, top_k, threshold):
+            by_agent = [
+                AgentRows(names[rows[own[0]]], resident.head, own) for resident, own in places.items() if resident
+            ]
+            for place, prediction in predictions(by_agent, embeddings, top_k, threshold):
                 answers[rows[place]] = prediction
     answers |= failures or {}
     return [answers[row] for row in range(len(texts))]
