@@ -24,13 +24,10 @@ from intent_adapters.hub.publishing import Published, PublishOptions, publish_ad
 from intent_adapters.inputs import check_choice, check_range, check_texts
 from intent_adapters.loading import (
     AgentSource,
-    agents_in,
-    base_of,
     check_base,
+    find_sources,
     load_base_and_commit,
     load_onnx_base,
-    named_sources,
-    read_agent,
 )
 from intent_adapters.prediction import Prediction
 from intent_adapters.runtime import AdapterStore, TorchRuntime
@@ -174,37 +171,24 @@ class IntentModel:
             )
         if backend == "onnx" and device is not None and torch.device(device).type != "cpu":
             raise ConfigError(f'backend="onnx" runs on the CPU, not on {str(device)!r}.')
-        place: HubOptions = {"revision": hub.pop("revision", None), "subfolder": hub.pop("subfolder", None)}
-        if base is None and any(place.values()) and (not adapter or isinstance(adapter, Mapping)):
-            raise ConfigError("revision and subfolder need a base or one adapter to belong to; use load_adapter.")
-        sources = named_sources(adapter, {**hub, **place} if base is None else hub)
-        lazy = {} if adapter_dir is None else agents_in(adapter_dir)
-        if base is None:
-            first = next(
-                iter([source for _, source in sources] + [AgentSource(path, {}) for path in lazy.values()]), None
-            )
-            if first is None:
-                raise ConfigError("from_pretrained needs a base, or an adapter that names its base; it got neither.")
-            base, revision = base_of(first)
-            place = {"revision": revision}
-        options: HubOptions = {**hub, **place}
+        sources = find_sources(base, adapter, adapter_dir, hub)
         loaded: SentenceTransformer | OnnxBase
         commit = None  # of what adapters could be trained on: a base in ONNX is nothing of the kind
         if backend == "onnx":
-            loaded = load_onnx_base(base, precision=precision, threads=threads, **options)
+            loaded = load_onnx_base(sources.base, precision=precision, threads=threads, **sources.hub)
         else:
-            loaded, commit = load_base_and_commit(base, device=device, **options)
+            loaded, commit = load_base_and_commit(sources.base, device=device, **sources.hub)
         model = cls(
             loaded,
-            name=str(base),
+            name=str(sources.base),
             revision=commit,
             dtype=dtype,
             adapter_dtype=adapter_dtype,
             max_adapter_bytes=max_adapter_bytes,
         )
-        model.register_adapters(lazy)
-        for name, source in sources:
-            model._load(name, source)
+        model._register(sources.registered)
+        for name, source in sources.loaded.items():
+            model._store.load(name, model._loader(name, source))
         return model
 
     @overload
@@ -332,9 +316,6 @@ class IntentModel:
     def sole_agent(self) -> str:
         """The name of the agent, where there is just one.
 
-        Returns:
-            Its name.
-
         Raises:
             AgentError: There are several, or none.
         """
@@ -343,12 +324,6 @@ class IntentModel:
     def adapter(self, agent: str) -> Adapter:
         """The config and the weights of an agent, read anew from where it was loaded from.
 
-        Args:
-            agent: Its name.
-
-        Returns:
-            The adapter.
-
         Raises:
             AgentError: There is no such agent.
             AdapterError: Its files are gone or damaged by now.
@@ -356,13 +331,7 @@ class IntentModel:
         return self._store.find_one(agent).adapter()
 
     def labels(self, agent: str) -> list[str]:
-        """The intents of an agent.
-
-        Args:
-            agent: Its name.
-
-        Returns:
-            Their names, in the order of the logits.
+        """The names of an agent's intents, in the order of the logits.
 
         Raises:
             AgentError: There is no such agent.
@@ -378,13 +347,9 @@ class IntentModel:
         replace: bool = False,
         **hub: Unpack[HubOptions],
     ) -> str:
-        """Make an agent known; it is loaded, and checked, when it is first asked.
+        """Register an agent; it is loaded, and checked, when it is first asked.
 
-        Args:
-            adapter: Hub id or folder.
-            name: The agent's name; `None` takes the last part of the id or folder.
-            replace: Let it take the place of an agent of the same name.
-            **hub: `revision`, `subfolder`, `token`, `cache_dir`, `local_files_only` as in transformers.
+        The arguments are those of `load_adapter`.
 
         Returns:
             The agent's name.
@@ -394,26 +359,22 @@ class IntentModel:
         """
         source = AgentSource(adapter, hub)
         name = source.name if name is None else name
-        self._store.register({name: self._loader(name, source)}, replace)
+        self._register({name: source}, replace)
         return name
 
     def register_adapters(self, adapters: Mapping[str, str | Path]) -> None:
-        """Make many agents known at once, as `register_adapter` does.
+        """Register many agents at once, as `register_adapter` does.
 
         Args:
             adapters: Hub ids or folders by agent name.
 
         Raises:
-            AgentError: A name is taken or cannot be used; then none is taken in.
+            AgentError: A name is taken or cannot be used; then none is registered.
         """
-        sources = {name: AgentSource(source, {}) for name, source in adapters.items()}
-        self._store.register({name: self._loader(name, source) for name, source in sources.items()})
+        self._register({name: AgentSource(source, {}) for name, source in adapters.items()})
 
     def pin_adapter(self, agent: str) -> None:
         """Load an agent if it is not in memory, and keep it, and what takes its place, there.
-
-        Args:
-            agent: Its name.
 
         Raises:
             AgentError: There is no such agent, or it has no room beside the others that may not leave.
@@ -423,9 +384,6 @@ class IntentModel:
 
     def unpin_adapter(self, agent: str) -> None:
         """Let a pinned agent leave again when others need its room.
-
-        Args:
-            agent: Its name.
 
         Raises:
             AgentError: There is no such agent.
@@ -457,7 +415,9 @@ class IntentModel:
             AgentError: The name is taken or cannot be used.
         """
         source = AgentSource(adapter, hub)
-        return self._load(source.name if name is None else name, source, replace)
+        name = source.name if name is None else name
+        self._store.load(name, self._loader(name, source), replace)
+        return name
 
     def add_agent(self, name: str, adapter: Adapter, *, replace: bool = False) -> None:
         """Give an adapter that is in memory a name here. If anything is wrong with it, the model stays as it was.
@@ -477,11 +437,7 @@ class IntentModel:
         self._store.add(name, adapter, replace)
 
     def check_new_name(self, name: str, *, replace: bool = False) -> None:
-        """See whether a name is free for a new agent.
-
-        Args:
-            name: Letters of any script, digits, space, `_ . + -`, at most 96 characters.
-            replace: An agent of that name may be there.
+        """See whether `add_agent` would take a name.
 
         Raises:
             AgentError: The name is taken or cannot be used.
@@ -490,9 +446,6 @@ class IntentModel:
 
     def unload_adapter(self, agent: str) -> None:
         """Forget an agent; calls under way still finish with it.
-
-        Args:
-            agent: Its name.
 
         Raises:
             AgentError: There is no such agent in memory.
@@ -582,16 +535,21 @@ class IntentModel:
             BaseMismatchError: `base` is another base than this one.
             HubError: The Hub refuses it or cannot be reached.
         """
-        known = (self.base_name, self.base_revision) if self.base_name and self.base_revision else None
+        loaded = (self.base_name, self.base_revision) if self.base_name and self.base_revision else None
         adapter = self.adapter(agent)
-        return publish_adapter(adapter, repo_id, base=base, known_base=known, facts=facts, **options)
+        return publish_adapter(adapter, repo_id, base=base, loaded_base=loaded, facts=facts, **options)
 
-    def _load(self, name: str, source: AgentSource, replace: bool = False) -> str:
-        self._store.load(name, self._loader(name, source), replace)
-        return name
+    def _register(self, sources: Mapping[str, AgentSource], replace: bool = False) -> None:
+        self._store.register({name: self._loader(name, source) for name, source in sources.items()}, replace)
 
     def _loader(self, name: str, source: AgentSource) -> Callable[[], Adapter]:
-        return partial(read_agent, name, source, self.fingerprint, self.base_name)
+        return partial(_read_agent, name, source, self.fingerprint, self.base_name)
+
+
+def _read_agent(name: str, source: AgentSource, fingerprint: str, base_name: str | None) -> Adapter:
+    adapter = source.read()
+    check_base(name, adapter, fingerprint, base_name)
+    return adapter
 
 
 def _made_again(

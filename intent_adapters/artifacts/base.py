@@ -110,7 +110,7 @@ def save_base(model: SentenceTransformer, folder: str | Path, *, dtype: StoredDt
     """
     check_choice("dtype", dtype, get_args(StoredDtype))
     folder = Path(folder)
-    check_target(folder, "save a base", BaseError, lambda: (folder / "config.json").exists())
+    check_target(folder, "save a base", BaseError, (folder / "config.json").exists())
     expected = fingerprint(model)
     with replaced_folder(folder) as staging:
         model.save_pretrained(str(staging), create_model_card=False, safe_serialization=True)

@@ -17,10 +17,10 @@ from peft.utils import CONFIG_NAME
 
 from intent_adapters.artifacts.contents import ADAPTER, BASE, ONNX_BASE, Files
 from intent_adapters.artifacts.folders import is_there
-from intent_adapters.errors import AdapterError, BaseError, ConfigError, IntentAdaptersError
+from intent_adapters.errors import AdapterError, BaseError, IntentAdaptersError
 from intent_adapters.hub.integrity import damaged_file
 from intent_adapters.hub.naming import check_repo_id
-from intent_adapters.hub.problems import HUB_PROBLEMS, clean_token, explained, is_out_of_reach, with_retries
+from intent_adapters.hub.problems import HUB_PROBLEMS, clean_token, hub_errors, is_out_of_reach, with_retries
 
 logger = logging.getLogger(__name__)
 
@@ -92,10 +92,6 @@ def fetch_base(source: str | Path, *, onnx: bool = False, **hub: Unpack[HubOptio
 def fetch_either(source: str | Path, **hub: Unpack[HubOptions]) -> tuple[Fetched, bool]:
     """Find the folder of an adapter or a base, whichever it is, downloading it if it is on the Hub.
 
-    Args:
-        source: Local folder or Hub id.
-        **hub: See `HubOptions`.
-
     Returns:
         The folder, and whether it is an adapter's.
 
@@ -118,58 +114,34 @@ def fetch(source: str | Path, files: Files, **hub: Unpack[HubOptions]) -> Fetche
     The sizes that the Hub states are checked before anything is downloaded. A repository whose download was cut off
     is never taken for a whole one: the weights come last, and without them there is nothing to load.
 
-    Args:
-        source: Local folder or Hub id.
-        files: What is read of it.
-        **hub: See `HubOptions`.
-
-    Returns:
-        The folder, and the commit that it is from.
-
     Raises:
         IntentAdaptersError: Of the kind `files.error`: it cannot be had.
     """
-    subfolder = check_subfolder(hub.pop("subfolder", None), files.error)
-    hub["token"] = clean_token(hub.get("token"), files.error)
+    subfolder = _checked_subfolder(hub.pop("subfolder", None), files.error)
+    options: dict[str, Any] = {**hub, "token": clean_token(hub.get("token"), files.error)}
     if is_there(Path(source)):
         return Fetched(_inside(Path(source), subfolder, str(source), files))
     repo = str(source)
-    revision, token = hub.get("revision"), hub.get("token")
     problem = f"Cannot fetch the {files.what} {repo!r}"
-    try:
+    with hub_errors(files.error, problem, revision=options.get("revision"), token=options["token"]):
         check_repo_id(repo)
         if hub.get("local_files_only"):
-            found = _cached(repo, files, subfolder, hub)
-        else:
-            try:
-                found = _download(repo, files, subfolder, hub)
-            except HUB_PROBLEMS as error:
-                if not is_out_of_reach(error):
-                    raise
-                found = _cached_instead(repo, files, subfolder, hub, error)
-    except HUB_PROBLEMS as error:
-        raise explained(files.error, problem, error, revision=revision, token=token) from None
-    return found
+            return _cached(repo, files, subfolder, options)
+        try:
+            return _download(repo, files, subfolder, options)
+        except HUB_PROBLEMS as error:
+            if not is_out_of_reach(error):
+                raise
+            return _cached_instead(repo, files, subfolder, options, error)
 
 
-def check_subfolder(subfolder: str | None, kind: type[IntentAdaptersError] = ConfigError) -> str:
-    """A folder's path inside a repository, "" for the repository itself.
-
-    Args:
-        subfolder: With "/" between its parts.
-        kind: What to raise.
-
-    Returns:
-        The path, ending with "/" unless it is empty.
-
-    Raises:
-        IntentAdaptersError: Of that kind: the path leads out of the repository.
-    """
+def _checked_subfolder(subfolder: str | None, error: type[IntentAdaptersError]) -> str:
+    """A folder's path inside a repository, ending with "/"; "" for the repository itself."""
     if not subfolder:
         return ""
     path = PurePosixPath(subfolder)
     if path.is_absolute() or ".." in path.parts or re.search(r"[\\:\0]|^~", subfolder):
-        raise kind(
+        raise error(
             f"subfolder={subfolder!r} leads out of the repository: name a folder inside it, such as 'agents/clinic'."
         )
     return f"{path}/" if path.parts else ""
@@ -182,8 +154,8 @@ def _inside(folder: Path, subfolder: str, source: str, files: Files) -> Path:
     return inside
 
 
-def _download(repo: str, files: Files, subfolder: str, hub: HubOptions) -> Fetched:
-    revision, token = hub.get("revision"), hub.get("token")
+def _download(repo: str, files: Files, subfolder: str, options: dict[str, Any]) -> Fetched:
+    revision, token = options.get("revision"), options["token"]
     timeout = constants.HF_HUB_DOWNLOAD_TIMEOUT
     for _ in range(3):
         info = with_retries(
@@ -192,9 +164,9 @@ def _download(repo: str, files: Files, subfolder: str, hub: HubOptions) -> Fetch
         sizes = {file.rfilename: file.size for file in info.siblings or ()}
         small, weights = _plan(repo, sizes, files, subfolder)
         # By the name that was asked for, so that the cache knows which commit it stands for when it is offline.
-        folder = _snapshot(repo, small, hub, tqdm_class=Silent)
+        folder = _snapshot(repo, small, options, tqdm_class=Silent)
         if folder.name == info.sha:
-            at_commit: HubOptions = {**hub, "revision": info.sha}
+            at_commit = {**options, "revision": info.sha}
             _verify(repo, small, info, folder, files, at_commit)
             if not all((folder / name).is_file() for name in weights):
                 _snapshot(repo, weights, at_commit)
@@ -228,26 +200,18 @@ class Silent(tqdm):
         super().__init__(*args, **{**options, "disable": True})
 
 
-def _snapshot(repo: str, names: list[str], hub: HubOptions, **client: Any) -> Path:
+def _snapshot(repo: str, names: list[str], options: dict[str, Any], **client: Any) -> Path:
     patterns = [glob.escape(name) for name in names]
-    options = {**_for_client(hub), **client}
-    return Path(with_retries(lambda: snapshot_download(repo, allow_patterns=patterns, **options)))
+    return Path(with_retries(lambda: snapshot_download(repo, allow_patterns=patterns, **options, **client)))
 
 
-def _for_client(hub: HubOptions) -> Any:
-    return dict(hub)
-
-
-def _verify(repo: str, names: list[str], info: ModelInfo, folder: Path, files: Files, at_commit: HubOptions) -> None:
-    """Sees whether the files are those that the Hub has.
-
-    Raises:
-        IntentAdaptersError: Of the kind `files.error`: one is damaged, also the second time.
-    """
-    options = _for_client(at_commit)
+def _verify(
+    repo: str, names: list[str], info: ModelInfo, folder: Path, files: Files, at_commit: dict[str, Any]
+) -> None:
+    """Raise if a file is not the one that the Hub has, also when it is fetched a second time."""
 
     def fetch_again(name: str) -> None:
-        with_retries(lambda: hf_hub_download(repo, name, **options))
+        with_retries(lambda: hf_hub_download(repo, name, **at_commit))
 
     if damaged := damaged_file(folder, names, info.siblings or (), fetch_again):
         raise files.error(
@@ -256,16 +220,10 @@ def _verify(repo: str, names: list[str], info: ModelInfo, folder: Path, files: F
         )
 
 
-def _cached(repo: str, files: Files, subfolder: str, hub: HubOptions) -> Fetched:
-    """The copy in the cache.
-
-    Raises:
-        LocalEntryNotFoundError: There is none.
-        IntentAdaptersError: Of the kind `files.error`: there is only a part of it.
-    """
-    options: HubOptions = {**hub, "local_files_only": True}
+def _cached(repo: str, files: Files, subfolder: str, options: dict[str, Any]) -> Fetched:
+    """The copy in the cache; if there is only a part of it, an error of the kind `files.error`."""
     # Any file will do to find the folder: what must be in it is checked below.
-    folder = Path(snapshot_download(repo, allow_patterns=[], **_for_client(options)))
+    folder = Path(snapshot_download(repo, allow_patterns=[], **{**options, "local_files_only": True}))
     inside = _inside(folder, subfolder, f"{repo} in the cache", files)
     names = [path.relative_to(inside).as_posix() for path in inside.rglob("*") if path.is_file()]
     if not files.choose(names, files.weights):
@@ -277,14 +235,10 @@ def _cached(repo: str, files: Files, subfolder: str, hub: HubOptions) -> Fetched
     return Fetched(inside, folder.name)
 
 
-def _cached_instead(repo: str, files: Files, subfolder: str, hub: HubOptions, error: Exception) -> Fetched:
-    """The copy in the cache, for want of an answer from the Hub.
-
-    Raises:
-        Exception: `error`, if there is no whole copy.
-    """
+def _cached_instead(repo: str, files: Files, subfolder: str, options: dict[str, Any], error: Exception) -> Fetched:
+    """The copy in the cache, for want of an answer from the Hub; without a whole copy, `error` is raised."""
     try:
-        found = _cached(repo, files, subfolder, hub)
+        found = _cached(repo, files, subfolder, options)
     except (files.error, *HUB_PROBLEMS):
         raise error from None
     logger.warning("The Hub cannot be reached: using the copy of %s in the cache, commit %s.", repo, found.commit)

@@ -22,7 +22,7 @@ def damaged_file(
         folder: The snapshot's folder in the cache.
         names: Files of it.
         stated: All files of the repository, as the Hub describes them.
-        fetch_again: Downloads one file, which is not in the cache any more.
+        fetch_again: Downloads one file.
 
     Returns:
         The first file that is damaged the second time too, or `None`. The cache is free of it.

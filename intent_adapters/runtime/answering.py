@@ -22,11 +22,20 @@ class Runtime(Protocol):
     """A way of running the base."""
 
     def admit(self, adapter: Adapter) -> Resident:
-        """Check an adapter against the base and make it resident; raises AdapterError if it does not fit."""
+        """Make an adapter resident; raises AdapterError if it does not fit the base."""
         ...
 
     def embed(self, texts: Sequence[str], residents: Sequence[Resident | None], batch_size: int) -> Tensor:
-        """Embeddings (texts, dimensions), float32 on the CPU, each row through its adapter (`None`: the bare base)."""
+        """Sentence embeddings, each text through its own adapter.
+
+        Args:
+            texts: As the encoder is to read them, with the prompts of their agents.
+            residents: One per text; `None` for the bare base.
+            batch_size: Texts in one pass of the encoder, at most.
+
+        Returns:
+            (texts, dimensions), float32 on the CPU.
+        """
         ...
 
 
@@ -63,7 +72,7 @@ def answer(
     answers: dict[int, Prediction | IntentAdaptersError] = {}
     with closing(_shares(store, names, failures)) as shares:
         for rows, residents in shares:
-            embeddings = runtime.embed([texts[row] for row in rows], residents, batch_size)
+            embeddings = runtime.embed(_prompted(texts, rows, residents), residents, batch_size)
             places: dict[Resident | None, list[int]] = {}
             for place, resident in enumerate(residents):
                 places.setdefault(resident, []).append(place)
@@ -92,11 +101,17 @@ def embed(
     order: list[int] = []
     with closing(_shares(store, names)) as shares:
         for rows, residents in shares:
-            parts.append(runtime.embed([texts[row] for row in rows], residents, batch_size))
+            parts.append(runtime.embed(_prompted(texts, rows, residents), residents, batch_size))
             order += rows
-    embeddings = parts[0].new_empty(len(texts), parts[0].shape[1])
-    embeddings[order] = torch.cat(parts)
+    together = torch.cat(parts)
+    embeddings = torch.empty_like(together)
+    embeddings[order] = together
     return embeddings
+
+
+def _prompted(texts: Sequence[str], rows: Sequence[int], residents: Sequence[Resident | None]) -> list[str]:
+    """The texts of some rows as the encoder is to read them."""
+    return [(resident.prompt if resident else "") + texts[row] for row, resident in zip(rows, residents, strict=True)]
 
 
 def _shares(

@@ -60,17 +60,7 @@ class TorchRuntime:
         self._lock = threading.Lock()
 
     def admit(self, adapter: Adapter) -> Resident:
-        """Check an adapter against the base and lay its tensors out for it.
-
-        Args:
-            adapter: What was read or trained.
-
-        Returns:
-            The adapter, ready for `embed`.
-
-        Raises:
-            AdapterError: It does not fit the base.
-        """
+        """See `Runtime`."""
         resident = self._residence.admit(adapter)
         if resident.bottlenecks is not None:
             with self._lock:
@@ -78,34 +68,18 @@ class TorchRuntime:
         return resident
 
     def embed(self, texts: Sequence[str], residents: Sequence[Resident | None], batch_size: int) -> Tensor:
-        """Sentence embeddings, each row through its own adapter.
-
-        Args:
-            texts: The texts, prompts of the agents not yet put before them.
-            residents: One per text; `None` for the bare base.
-            batch_size: Rows in one pass of the encoder, at most.
-
-        Returns:
-            (len(texts), dimensions) in float32 on the CPU, in the order of `texts`.
-        """
-        with own_settings(gradients=False):
-            return self._embed(texts, residents, batch_size)
-
-    def _embed(self, texts: Sequence[str], residents: Sequence[Resident | None], batch_size: int) -> Tensor:
-        tokens = self._tokenizer()(
-            [resident.prompt + text if resident else text for text, resident in zip(texts, residents, strict=True)]
-        )
+        """See `Runtime`."""
         embeddings: list[Tensor] = []
         order: list[int] = []
-        for rows in batches(tokens.lengths, residents, batch_size):
-            with self._router.route(blocks([residents[row] for row in rows])):
-                embeddings.append(self._pass(tokens.batch(rows)).cpu())
-            order += rows
-        together = embeddings[0] if len(embeddings) == 1 else torch.cat(embeddings)
-        if order == sorted(order):
-            return together
-        ordered = torch.empty_like(together)
-        ordered[torch.tensor(order)] = together
+        with own_settings(gradients=False):
+            tokens = self._tokenizer()(list(texts))
+            for rows in batches(tokens.lengths, residents, batch_size):
+                with self._router.route(blocks([residents[row] for row in rows])):
+                    embeddings.append(self._pass(tokens.batch(rows)).cpu())
+                order += rows
+            together = torch.cat(embeddings)
+            ordered = torch.empty_like(together)
+            ordered[torch.tensor(order)] = together
         return ordered
 
     def _tokenizer(self) -> Tokenizer:

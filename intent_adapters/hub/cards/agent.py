@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import ModelCard, ModelCardData
+from huggingface_hub import ModelCard
 from peft.utils import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
 
 from intent_adapters.artifacts.adapter import Adapter
@@ -42,9 +42,6 @@ def adapter_card(
         facts: What its makers say about it.
         existing: The text of the card that there is. What a person wrote into it is kept, and so is what an earlier
             call knew about the same weights and this one does not.
-
-    Returns:
-        The card.
 
     Raises:
         AdapterError: The folder holds no adapter.
@@ -119,27 +116,23 @@ def _metadata(name: str, adapter: Adapter, facts: CardFacts) -> dict[str, Any]:
     if config.base_model_name_or_path and is_repo_id(config.base_model_name_or_path):
         base = config.base_model_name_or_path
     has_base = bool(base) and is_hub_id(str(base))
-    known = config.calibration
-    calibration = [known.temperature, known.threshold, known.scope_location, known.scope_spread]
+    learned = config.calibration
+    calibration = [learned.temperature, learned.threshold, learned.scope_location, learned.scope_spread]
     version = hashlib.sha256(json.dumps([adapter.digest, calibration]).encode()).hexdigest()
     own: dict[str, Any] = {"version": version, "intents": len(adapter.labels)}
     if config.provenance.base_fingerprint:
         own["base_fingerprint"] = config.provenance.base_fingerprint
-    results = [entry.to_eval_result() for entry in facts.measurements]
-    data = ModelCardData(
-        license=facts.license,
-        language=list(facts.language) or None,
+    metrics = [entry.to_eval_result().metric_type for entry in facts.measurements]
+    metadata = facts.metadata(
+        name,
+        TAGS,
         library_name="peft",
         pipeline_tag="text-classification",
         base_model=base if has_base else None,
         base_model_relation="adapter" if has_base else None,
-        tags=list(TAGS),
-        datasets=list(facts.datasets) or None,
-        metrics=list(dict.fromkeys(result.metric_type for result in results)) or None,
-        model_name=name if results else None,
-        eval_results=results or None,
+        metrics=list(dict.fromkeys(metrics)) or None,
     )
-    return {**data.to_dict(), OWN_KEY: own}
+    return {**metadata, OWN_KEY: own}
 
 
 def _settings(config: BottleneckConfig) -> dict[str, object]:

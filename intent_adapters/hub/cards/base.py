@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import ModelCard, ModelCardData
+from huggingface_hub import ModelCard
 
 from intent_adapters.artifacts.base_weights import read_shapes
 from intent_adapters.errors import BaseError
@@ -54,9 +54,6 @@ def base_card(
         existing: The text of the card that there is. What a person wrote into it is kept, and so is what an earlier
             call knew about the same weights and this one does not.
 
-    Returns:
-        The card.
-
     Raises:
         BaseError: The folder holds no base with safetensors weights.
         ConfigError: The existing card is broken.
@@ -78,19 +75,9 @@ def base_card(
         "limits": check_prose("limits", facts.limits),
         "citation": wording.CITATION,
     }
-    results = [entry.to_eval_result() for entry in facts.measurements]
-    metadata = ModelCardData(
-        license=facts.license,
-        language=list(facts.language) or None,
-        library_name="sentence-transformers",
-        pipeline_tag="sentence-similarity",
-        tags=list(TAGS),
-        datasets=list(facts.datasets) or None,
-        model_name=name if results else None,
-        eval_results=results or None,
-    )
+    metadata = facts.metadata(name, TAGS, library_name="sentence-transformers", pipeline_tag="sentence-similarity")
     draft = Draft(
-        metadata={**metadata.to_dict(), OWN_KEY: {"fingerprint": fingerprint}},
+        metadata={**metadata, OWN_KEY: {"fingerprint": fingerprint}},
         owned=frozenset({"library_name", OWN_KEY}) | ({"license"} if facts.license else set()),
         title=wording.plain(name),
         sections=wording.render("base.md", **values),

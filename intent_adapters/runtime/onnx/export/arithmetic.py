@@ -9,8 +9,6 @@ float32: mean cosine 0.998 where ONNX Runtime's way gave 0.993 (all-MiniLM-L6-v2
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,18 +26,18 @@ MARGIN = 1.2
 ZERO = 128
 
 
-class Arithmetic(Protocol):
-    """How weights are held and multiplied.
+class Float32:
+    """Weights as they are.
 
     Attributes:
         rounds: Whether activations are rounded, so that it matters where they lie.
     """
 
-    rounds: bool
+    rounds = False
 
     def rows(self, graph: Graph, name: str, table: Array, indices: str) -> str:
         """Rows of a table (rows, width): `indices` of any shape give that shape and (width,)."""
-        ...
+        return graph.op("Gather", graph.constant(name, table), indices)
 
     def affine(
         self,
@@ -57,35 +55,11 @@ class Arithmetic(Protocol):
         `max_abs` says how far the states go from zero, column by column or all of them; `gelu`, that they are what a
         GELU gives.
         """
-        ...
-
-
-class Float32:
-    """Weights as they are."""
-
-    rounds = False
-
-    def rows(self, graph: Graph, name: str, table: Array, indices: str) -> str:
-        """Rows of a table."""
-        return graph.op("Gather", graph.constant(name, table), indices)
-
-    def affine(
-        self,
-        graph: Graph,
-        name: str,
-        states: str,
-        weight: Array,
-        bias: Array | None = None,
-        *,
-        max_abs: Array | float | None = None,
-        gelu: bool = False,
-    ) -> str:
-        """`states @ weight.T + bias`."""
         product = graph.op("MatMul", states, graph.constant(name, weight.T))
         return _plus(graph, name, product, bias)
 
 
-class Int8:
+class Int8(Float32):
     """Weights in 8 bits with a scale per row (per output), activations with a scale per token or a fixed one."""
 
     rounds = True

@@ -19,7 +19,7 @@ from intent_adapters.errors import BaseError, ConfigError
 from intent_adapters.extras import need
 from intent_adapters.inputs import check_choice
 from intent_adapters.runtime.onnx.export.activation_ranges import UTTERANCES, watch
-from intent_adapters.runtime.onnx.export.arithmetic import Arithmetic, Float32, Int8
+from intent_adapters.runtime.onnx.export.arithmetic import Float32, Int8
 from intent_adapters.runtime.onnx.export.encoder import EncoderGraph
 from intent_adapters.runtime.onnx.export.graph import Graph
 from intent_adapters.runtime.onnx.export.layout import layout_of
@@ -30,7 +30,7 @@ from intent_adapters.runtime.onnx.run.sites import GraphSite
 from intent_adapters.runtime.tokens import FastTokenizer, tokenizer_for
 from intent_adapters.surroundings import own_settings
 
-ARITHMETIC: dict[Precision, Arithmetic] = {"float32": Float32(), "int8": Int8()}
+ARITHMETIC: dict[Precision, Float32] = {"float32": Float32(), "int8": Int8()}
 # How far the embeddings of the graph may be from PyTorch's: largest difference of a number; least cosine.
 LARGEST_DIFFERENCE = 1e-4
 LEAST_COSINE = 0.97
@@ -71,9 +71,6 @@ def export_base(
         sites: Where agents may have bottlenecks; `"houlsby"` includes those of `"pfeiffer"`.
         non_linearity: Of the agents' bottlenecks.
 
-    Returns:
-        What was made.
-
     Raises:
         BaseError: The base cannot be exported, or `folder` holds other things.
         ConfigError: A setting makes no sense.
@@ -88,7 +85,7 @@ def export_base(
         )
     config = BottleneckConfig(sites=sites, non_linearity=non_linearity)
     folder = Path(folder)
-    check_target(folder, "export", BaseError, lambda: _is_export(folder))
+    check_target(folder, "export", BaseError, (folder / FOLDER).is_dir() and not any(folder.glob("*.safetensors")))
     description = _describe(base, precision, config)
     graph = _write_graph(base, description)
     with replaced_folder(folder) as staging:
@@ -102,10 +99,6 @@ def export_base(
         least = _check(base, OnnxBase(staging, graph_file(precision), threads=1))
         size = sum(path.stat().st_size for path in staging.rglob("*") if path.is_file())
     return Exported(folder, description, size, least)
-
-
-def _is_export(folder: Path) -> bool:
-    return (folder / FOLDER).is_dir() and not any(folder.glob("*.safetensors"))
 
 
 def _describe(base: SentenceTransformer, precision: Precision, config: BottleneckConfig) -> Description:
@@ -135,14 +128,7 @@ def _write_graph(base: SentenceTransformer, description: Description) -> bytes:
 
 
 def _check(base: SentenceTransformer, exported: OnnxBase) -> float:
-    """Compare the graph's embeddings with PyTorch's.
-
-    Returns:
-        The least cosine.
-
-    Raises:
-        BaseError: They differ by more than the precision explains.
-    """
+    """The least cosine between the graph's embeddings and PyTorch's; an error if the precision does not explain it."""
     texts = list(UTTERANCES)
     tokens = exported.tokenize(texts).arrays(range(len(texts)))
     found = torch.from_numpy(exported.session.run(tokens, exported.description.dimension, exported.feeds.bare()))

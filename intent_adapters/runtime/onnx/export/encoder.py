@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 
 from intent_adapters.runtime.onnx.export.activation_ranges import Ranges
 from intent_adapters.runtime.onnx.export.activations import GELUS, activate, activation_name
-from intent_adapters.runtime.onnx.export.arithmetic import Arithmetic, Array
+from intent_adapters.runtime.onnx.export.arithmetic import Array, Float32
 from intent_adapters.runtime.onnx.export.graph import INT64, RUNTIME_DOMAIN, Graph, Size
 from intent_adapters.runtime.onnx.export.layout import layout_of
 from intent_adapters.runtime.onnx.run.description import IDS, MASK
@@ -57,7 +57,7 @@ class EncoderGraph:
         self,
         graph: Graph,
         encoder: PreTrainedModel,
-        arithmetic: Arithmetic,
+        arithmetic: Float32,
         sites: Sequence[GraphSite],
         non_linearity: str,
         ranges: Ranges | None,

@@ -35,35 +35,14 @@ class OnnxRuntime:
         self._residence = Residence(base.encoder, torch.device("cpu"), adapter_dtype)
 
     def admit(self, adapter: Adapter) -> Resident:
-        """Check an adapter against the base and its graph, and lay its tensors out.
-
-        Args:
-            adapter: What was read or trained.
-
-        Returns:
-            The adapter, ready for `embed`.
-
-        Raises:
-            AdapterError: It does not fit the base, or the graph has not the sites or the non-linearity that it needs.
-        """
+        """See `Runtime`; the graph must have the sites and the non-linearity that the adapter needs."""
         self._check_exported(adapter)
         return self._residence.admit(adapter)
 
     def embed(self, texts: Sequence[str], residents: Sequence[Resident | None], batch_size: int) -> Tensor:
-        """Sentence embeddings, each row through its own adapter.
-
-        Args:
-            texts: The texts, prompts of the agents not yet put before them.
-            residents: One per text; `None` for the bare base.
-            batch_size: Rows in one run, at most.
-
-        Returns:
-            (len(texts), dimensions) in float32 on the CPU, in the order of `texts`.
-        """
+        """See `Runtime`."""
         base = self._base
-        tokens = base.tokenize(
-            [resident.prompt + text if resident else text for text, resident in zip(texts, residents, strict=True)]
-        )
+        tokens = base.tokenize(list(texts))
         planned = runs(tokens.lengths, residents, batch_size, base.threads)
         if len(texts) == 1:
             return torch.from_numpy(self._run(base.session, tokens, planned[0]))
