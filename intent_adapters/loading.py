@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple, Unpack, get_args
+from typing import Literal, NamedTuple, Unpack, get_args
 
 import torch
 from peft.utils import CONFIG_NAME
@@ -73,6 +73,34 @@ def load_onnx_base(
     except BaseError as error:
         raise BaseError(f"{error} {export_hint(str(base), precision)}") from error
     return read_onnx_base(folder, str(base), precision=precision, threads=threads)
+
+
+def load_for(
+    backend: Literal["torch", "onnx"],
+    base: str | Path,
+    *,
+    device: str | torch.device | None,
+    precision: Precision | None,
+    threads: int | None,
+    **hub: Unpack[HubOptions],
+) -> tuple[SentenceTransformer | OnnxBase, str | None]:
+    """A base for a backend, and the commit that agents trained on it name: `None` in ONNX, where nothing is trained.
+
+    Raises:
+        BaseError: It cannot be loaded.
+        ConfigError: A setting is out of range, or of the other backend.
+    """
+    check_choice("backend", backend, ("torch", "onnx"))
+    if backend == "torch" and (precision, threads) != (None, None):
+        raise ConfigError(
+            'precision and threads are settings of backend="onnx"; for PyTorch there are `dtype` and '
+            "`torch.set_num_threads`."
+        )
+    if backend == "onnx" and device is not None and torch.device(device).type != "cpu":
+        raise ConfigError(f'backend="onnx" runs on the CPU, not on {str(device)!r}.')
+    if backend == "onnx":
+        return load_onnx_base(base, precision=precision, threads=threads, **hub), None
+    return load_base_and_commit(base, device=device, **hub)
 
 
 class AgentSource:

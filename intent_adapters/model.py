@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal, TypeVar, Unpack, overload
+from typing import Any, Literal, Unpack, overload
 
 import numpy as np
 import torch
@@ -16,27 +16,26 @@ from sentence_transformers import SentenceTransformer
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.base import StoredDtype, save_base
 from intent_adapters.artifacts.fingerprint import fingerprint
-from intent_adapters.errors import AgentError, ConfigError, IntentAdaptersError
+from intent_adapters.bottleneck.config import Sites
+from intent_adapters.errors import ConfigError, IntentAdaptersError
 from intent_adapters.forking import survive_forks
 from intent_adapters.hub.cards import CardFacts
 from intent_adapters.hub.fetching import HubOptions
 from intent_adapters.hub.publishing import Published, PublishOptions, publish_adapter, publish_base
-from intent_adapters.inputs import check_choice, check_range, check_texts
+from intent_adapters.inputs import agents_per_row, check_choice, check_range, check_texts
 from intent_adapters.loading import (
     AgentSource,
     check_base,
     find_sources,
-    load_base_and_commit,
-    load_onnx_base,
+    load_for,
 )
 from intent_adapters.prediction import Prediction
 from intent_adapters.runtime import AdapterStore, TorchRuntime
 from intent_adapters.runtime.agent import AgentOrigin, StoreStats
 from intent_adapters.runtime.answering import Runtime, answer, embed
+from intent_adapters.runtime.onnx.export import Exported, export_base
 from intent_adapters.runtime.onnx.run import OnnxBase, OnnxRuntime, Precision
 from intent_adapters.runtime.resident import resident_bytes
-
-Name = TypeVar("Name", str, str | None)
 
 
 class IntentModel:
@@ -163,21 +162,10 @@ class IntentModel:
             AdapterError: An adapter cannot be loaded, or stands on another base (`BaseMismatchError`).
             ConfigError: Neither a base nor an adapter that names one, or a setting out of range.
         """
-        check_choice("backend", backend, ("torch", "onnx"))
-        if backend == "torch" and (precision, threads) != (None, None):
-            raise ConfigError(
-                'precision and threads are settings of backend="onnx"; for PyTorch there are `dtype` and '
-                "`torch.set_num_threads`."
-            )
-        if backend == "onnx" and device is not None and torch.device(device).type != "cpu":
-            raise ConfigError(f'backend="onnx" runs on the CPU, not on {str(device)!r}.')
         sources = find_sources(base, adapter, adapter_dir, hub)
-        loaded: SentenceTransformer | OnnxBase
-        commit = None  # of what adapters could be trained on: a base in ONNX is nothing of the kind
-        if backend == "onnx":
-            loaded = load_onnx_base(sources.base, precision=precision, threads=threads, **sources.hub)
-        else:
-            loaded, commit = load_base_and_commit(sources.base, device=device, **sources.hub)
+        loaded, commit = load_for(
+            backend, sources.base, device=device, precision=precision, threads=threads, **sources.hub
+        )
         model = cls(
             loaded,
             name=str(sources.base),
@@ -270,7 +258,7 @@ class IntentModel:
             raise ConfigError('errors="return" is for a list of texts; the error of a single one is raised.')
         failures: dict[int, IntentAdaptersError] | None = {} if errors == "return" else None
         rows = check_texts([texts] if isinstance(texts, str) else texts, failures)
-        names = _per_row(self._store.sole() if agents is None else agents, len(rows))
+        names = agents_per_row(self._store.sole() if agents is None else agents, len(rows))
         if not rows:
             return []
         answers = answer(self._runtime, self._store, rows, names, top_k, threshold, batch_size, failures)
@@ -297,7 +285,7 @@ class IntentModel:
         check_range("batch_size", batch_size, 1)
         single = isinstance(texts, str)
         rows = check_texts([texts] if isinstance(texts, str) else texts)
-        names = [None] * len(rows) if agents is None else _per_row(agents, len(rows), bare=True)
+        names = [None] * len(rows) if agents is None else agents_per_row(agents, len(rows), bare=True)
         if not rows:
             return np.empty((0, self._dimension), dtype=np.float32)
         embeddings = embed(self._runtime, self._store, rows, names, batch_size).numpy()
@@ -478,6 +466,32 @@ class IntentModel:
         """
         save_base(self.base, folder, dtype=dtype)
 
+    def export_base(
+        self,
+        folder: str | Path,
+        *,
+        precision: Precision = "int8",
+        sites: Sites = "houlsby",
+        non_linearity: str = "gelu",
+    ) -> Exported:
+        """Write the base for `backend="onnx"`; agents need no export.
+
+        Args:
+            folder: Created, or replaced if it is an earlier export.
+            precision: How the base's weights are held. Adapters compute in float32 in any case.
+            sites: Where agents may have bottlenecks; `"houlsby"` includes those of `"pfeiffer"`.
+            non_linearity: Of the agents' bottlenecks.
+
+        Returns:
+            The folder, what its graph says of itself, and how close its embeddings are to these.
+
+        Raises:
+            BaseError: The base cannot be exported, or the folder holds other things.
+            ConfigError: A setting makes no sense.
+            MissingExtraError: An optional package is missing.
+        """
+        return export_base(self.base, folder, precision=precision, sites=sites, non_linearity=non_linearity)
+
     def push_base(
         self,
         repo_id: str,
@@ -562,16 +576,3 @@ def _made_again(
     model = cls(base, **settings)
     model._store.restore(agents)
     return model
-
-
-def _per_row(agents: str | Sequence[Name], count: int, *, bare: bool = False) -> list[str] | list[Name]:
-    """The agent of every row; `None`, the bare base, only where that is asked for."""
-    if not isinstance(agents, Iterable):
-        raise AgentError(f"Agents are named by a string or one string per text, not by {agents!r:.80}.")
-    names = [agents] * count if isinstance(agents, str) else list(agents)
-    if len(names) != count:
-        raise ConfigError(f"{count} text(s) but {len(names)} agent(s): give one agent, or one per text.")
-    for row, name in enumerate(names):
-        if not isinstance(name, str) and not (bare and name is None):
-            raise AgentError(f"The agent of row {row} is named by a string, not by {name!r:.80}.")
-    return names

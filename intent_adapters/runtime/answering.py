@@ -70,8 +70,8 @@ def answer(
         AdapterError: An agent cannot be loaded.
     """
     answers: dict[int, Prediction | IntentAdaptersError] = {}
-    with closing(_shares(store, names, failures)) as shares:
-        for rows, residents in shares:
+    with closing(_groups(store, names, failures)) as groups:
+        for rows, residents in groups:
             embeddings = runtime.embed(_prompted(texts, rows, residents), residents, batch_size)
             places: dict[Resident | None, list[int]] = {}
             for place, resident in enumerate(residents):
@@ -99,8 +99,8 @@ def embed(
     """
     parts: list[Tensor] = []
     order: list[int] = []
-    with closing(_shares(store, names)) as shares:
-        for rows, residents in shares:
+    with closing(_groups(store, names)) as groups:
+        for rows, residents in groups:
             parts.append(runtime.embed(_prompted(texts, rows, residents), residents, batch_size))
             order += rows
     together = torch.cat(parts)
@@ -114,7 +114,7 @@ def _prompted(texts: Sequence[str], rows: Sequence[int], residents: Sequence[Res
     return [(resident.prompt if resident else "") + texts[row] for row, resident in zip(rows, residents, strict=True)]
 
 
-def _shares(
+def _groups(
     store: AdapterStore, names: Sequence[str | None], failures: dict[int, IntentAdaptersError] | None = None
 ) -> Generator[tuple[Sequence[int], list[Resident | None]]]:
     """Rows whose agents are in memory at the same time, and those agents: all rows, unless the budget is small.

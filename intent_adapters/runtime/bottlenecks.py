@@ -37,7 +37,7 @@ class SiteTensors(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """What adapters must have in common to run together. Compared by identity: see `Residence`.
+    """What adapters must have in common to run together. Compared by identity: see `ResidentFactory`.
 
     Attributes:
         sites: The shape of each site's bottleneck, by the name of the site's module.

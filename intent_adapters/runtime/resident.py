@@ -56,7 +56,7 @@ def resident_bytes(adapter: Adapter, dtype: str) -> int:
     return bottlenecks + head * 4 + sum(map(sys.getsizeof, adapter.labels)) + OBJECT_BYTES
 
 
-class Residence:
+class ResidentFactory:
     """Lays adapters out for one encoder, having checked that they fit. Safe from several threads.
 
     Args:

@@ -7,10 +7,9 @@ execution (a context variable): calls do not see each other's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -18,11 +17,7 @@ from torch import Tensor, nn
 from intent_adapters.bottleneck import NON_LINEARITIES, SiteKind
 from intent_adapters.bottleneck.slots import hook_parallel_site
 from intent_adapters.runtime.batching import Block
-from intent_adapters.runtime.bottlenecks import Bottlenecks, Layout, SiteTensors, site_tensors_of
-
-# Of how many adapters views are kept.
-MAX_VIEWS = 32
-_views: WeakKeyDictionary[Bottlenecks, Mapping[str, SiteTensors]] = WeakKeyDictionary()
+from intent_adapters.runtime.bottlenecks import Layout, site_tensors_of
 
 
 class Router:
@@ -35,7 +30,7 @@ class Router:
     def __init__(self, encoder: nn.Module) -> None:
         self._encoder = encoder
         self._hooked: set[tuple[str, SiteKind]] = set()
-        self._blocks: ContextVar[Sequence[_Work]] = ContextVar("blocks", default=())
+        self._blocks: ContextVar[Sequence[_BlockAdapters]] = ContextVar("blocks", default=())
 
     def prepare(self, layout: Layout) -> None:
         """Hook the sites of a layout that no earlier one had. Not safe from several threads.
@@ -55,7 +50,7 @@ class Router:
         Args:
             blocks: Disjoint ranges of rows and their adapters; rows in no block stay with the bare base.
         """
-        token = self._blocks.set([_Work(block) for block in blocks])
+        token = self._blocks.set([_BlockAdapters(block) for block in blocks])
         try:
             yield
         finally:
@@ -83,53 +78,28 @@ class Router:
         return target
 
 
-class _Work:
+class _BlockAdapters:
     """What a block asks to be done at every site."""
 
     def __init__(self, block: Block) -> None:
         self.layout = block.adapters[0].layout
         self._start, self._stop = block.start, block.stop
-        self._agents = len(block.adapters)
         self._activate = NON_LINEARITIES[self.layout.non_linearity]
-        if self._agents == 1:
-            self._own = tensors_of(block.adapters[0])
-        else:
-            by_adapter = [adapter.values.split(self.layout.numbers) for adapter in block.adapters]
-            self._values = {path: values for path, *values in zip(self.layout.kinds, *by_adapter, strict=True)}
+        by_adapter = [adapter.values.split(self.layout.numbers) for adapter in block.adapters]
+        self._values = {path: values for path, *values in zip(self.layout.kinds, *by_adapter, strict=True)}
 
     def add(self, path: str, source: Tensor, target: Tensor) -> None:
         """Add what the bottlenecks make of `source` to `target`, in place; (rows, tokens, width) both."""
-        dtype = target.dtype
         if self._stop - self._start < target.shape[0]:
             source, target = source[self._start : self._stop], target[self._start : self._stop]
-        if self._agents == 1:
-            tensors = self._own[path]
-            if self.layout.dtype is not dtype:
-                tensors = SiteTensors(*(tensor.to(dtype) for tensor in tensors))
-            down_weight, down_bias, up_weight, up_bias = tensors
+        own = self._values[path]
+        values = (own[0] if len(own) == 1 else torch.stack(own)).to(target.dtype)
+        down_weight, down_bias, up_weight, up_bias = site_tensors_of(self.layout, path, values)
+        if len(own) == 1:
             inner = self._activate(torch.addmm(down_bias, source.flatten(0, 1), down_weight))
             target.flatten(0, 1).addmm_(inner, up_weight).add_(up_bias)
         else:
-            values = torch.stack(self._values[path]).to(dtype)
-            down_weight, down_bias, up_weight, up_bias = site_tensors_of(self.layout, path, values)
-            rows = source.reshape(self._agents, -1, source.shape[-1])
+            rows = source.reshape(len(own), -1, source.shape[-1])
             inner = self._activate(torch.baddbmm(down_bias[:, None], rows, down_weight))
-            into = target.view(self._agents, -1, target.shape[-1])
+            into = target.view(len(own), -1, target.shape[-1])
             into.baddbmm_(inner, up_weight).add_(up_bias[:, None])
-
-
-def tensors_of(adapter: Bottlenecks) -> Mapping[str, SiteTensors]:
-    """The tensors of an adapter by site: views, kept for the adapters that were asked last.
-
-    Making them takes as long as a twentieth of the pass for one utterance; holding all, a tenth of the memory.
-    """
-    found = _views.get(adapter)
-    if found is None:
-        if len(_views) >= MAX_VIEWS:
-            _views.clear()
-        layout = adapter.layout
-        found = _views[adapter] = {
-            path: site_tensors_of(layout, path, values)
-            for path, values in zip(layout.kinds, adapter.values.split(layout.numbers), strict=True)
-        }
-    return found

@@ -13,7 +13,7 @@ from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.encoder import encoder_of, structural_copy
 from intent_adapters.errors import BaseError
 from intent_adapters.runtime.batching import batches, blocks
-from intent_adapters.runtime.resident import Residence, Resident
+from intent_adapters.runtime.resident import Resident, ResidentFactory
 from intent_adapters.runtime.routing import Router
 from intent_adapters.runtime.tokens import Tokenizer, tokenizer_for
 from intent_adapters.surroundings import own_settings
@@ -55,13 +55,13 @@ class TorchRuntime:
             self._encoder.bfloat16()
         self._base = base
         self._length, self._tokenize = base.max_seq_length, tokenizer_for(self._model)
-        self._residence = Residence(self._encoder, self._device, adapter_dtype)
+        self._factory = ResidentFactory(self._encoder, self._device, adapter_dtype)
         self._router = Router(self._encoder)
         self._lock = threading.Lock()
 
     def admit(self, adapter: Adapter) -> Resident:
         """See `Runtime`."""
-        resident = self._residence.admit(adapter)
+        resident = self._factory.admit(adapter)
         if resident.bottlenecks is not None:
             with self._lock:
                 self._router.prepare(resident.bottlenecks.layout)

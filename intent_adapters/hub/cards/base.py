@@ -11,7 +11,7 @@ from huggingface_hub import ModelCard
 
 from intent_adapters.artifacts.base_weights import read_shapes
 from intent_adapters.errors import BaseError
-from intent_adapters.hub.cards import wording
+from intent_adapters.hub.cards import markdown
 from intent_adapters.hub.cards.facts import CardFacts
 from intent_adapters.hub.cards.merging import OWN_KEY, Draft, check_prose, finished_card
 from intent_adapters.hub.naming import folder_name
@@ -63,24 +63,24 @@ def base_card(
     source = repo_id or name
     values: dict[str, Any] = {
         "description": check_prose("description", facts.description),
-        "shape": wording.listed({**_shape(folder), "fingerprint": f"`{fingerprint}`"}),
-        "usage": wording.fenced(TRAINING.format(source=wording.quoted(source))),
-        "plain_usage": wording.fenced(
+        "shape": markdown.listed({**_shape(folder), "fingerprint": f"`{fingerprint}`"}),
+        "usage": markdown.fenced(TRAINING.format(source=markdown.quoted(source))),
+        "plain_usage": markdown.fenced(
             "from sentence_transformers import SentenceTransformer\n\n"
-            f"encoder = SentenceTransformer({wording.quoted(source)})\n"
+            f"encoder = SentenceTransformer({markdown.quoted(source)})\n"
             'print(encoder.encode(["please cancel my visit"]).shape)'
         ),
-        "results": wording.results(facts.measurements, facts.latency),
+        "results": markdown.results(facts.measurements, facts.latency),
         "data": check_prose("data", facts.data),
         "limits": check_prose("limits", facts.limits),
-        "citation": wording.CITATION,
+        "citation": markdown.CITATION,
     }
     metadata = facts.metadata(name, TAGS, library_name="sentence-transformers", pipeline_tag="sentence-similarity")
     draft = Draft(
         metadata={**metadata, OWN_KEY: {"fingerprint": fingerprint}},
         owned=frozenset({"library_name", OWN_KEY}) | ({"license"} if facts.license else set()),
-        title=wording.plain(name),
-        sections=wording.render("base.md", **values),
+        title=markdown.plain(name),
+        sections=markdown.render("base.md", **values),
     )
     return finished_card(draft, existing)
 
@@ -94,13 +94,13 @@ def _shape(folder: Path) -> dict[str, object]:
     if not shapes:
         raise BaseError(f"{str(folder)!r} has no safetensors weights: that is no base whose card could be written.")
     return {
-        "architecture": wording.code(str(config.get("model_type"))),
+        "architecture": markdown.code(str(config.get("model_type"))),
         "layers": config.get("num_hidden_layers", config.get("n_layers")),
         "hidden size": config.get("hidden_size", config.get("dim")),
         "vocabulary": f"{config['vocab_size']:,}" if "vocab_size" in config else None,
         "longest text": f"{settings['max_seq_length']} tokens" if settings.get("max_seq_length") else None,
         "parameters": f"{sum(math.prod(shape) * count for shape, count in shapes.items()):,}",
-        "weights on disk": wording.size(sum(path.stat().st_size for path in folder.rglob("*.safetensors"))),
+        "weights on disk": markdown.size(sum(path.stat().st_size for path in folder.rglob("*.safetensors"))),
     }
 
 

@@ -57,7 +57,7 @@ class Ranges(NamedTuple):
     attended: dict[str, float]
 
 
-def watch(base: SentenceTransformer) -> Ranges:
+def measure_ranges(base: SentenceTransformer) -> Ranges:
     """Run a base, without adapters, over `UTTERANCES`.
 
     Args:

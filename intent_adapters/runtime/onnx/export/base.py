@@ -18,7 +18,7 @@ from intent_adapters.bottleneck.config import Sites
 from intent_adapters.errors import BaseError, ConfigError
 from intent_adapters.extras import need
 from intent_adapters.inputs import check_choice
-from intent_adapters.runtime.onnx.export.activation_ranges import UTTERANCES, watch
+from intent_adapters.runtime.onnx.export.activation_ranges import UTTERANCES, measure_ranges
 from intent_adapters.runtime.onnx.export.arithmetic import Float32, Int8
 from intent_adapters.runtime.onnx.export.encoder import EncoderGraph
 from intent_adapters.runtime.onnx.export.graph import Graph
@@ -62,23 +62,12 @@ def export_base(
     sites: Sites = "houlsby",
     non_linearity: str = "gelu",
 ) -> Exported:
-    """Write a base for `backend="onnx"`; agents need no export.
-
-    Args:
-        base: A sentence-transformers model on the CPU.
-        folder: Created, or replaced if it is an earlier export.
-        precision: How the base's weights are held. Adapters compute in float32 in any case.
-        sites: Where agents may have bottlenecks; `"houlsby"` includes those of `"pfeiffer"`.
-        non_linearity: Of the agents' bottlenecks.
-
-    Raises:
-        BaseError: The base cannot be exported, or `folder` holds other things.
-        ConfigError: A setting makes no sense.
-        MissingExtraError: An optional package is missing.
-    """
+    """See `IntentModel.export_base`."""
     need("onnx", "export")
     need("onnxruntime", "export")
     check_choice("precision", precision, get_args(Precision))
+    if base.device.type != "cpu":
+        raise ConfigError(f"The base is exported from the CPU, and it is on {base.device}: load it with device='cpu'.")
     if sites == "none":
         raise ConfigError(
             'sites="none" leaves no room for bottlenecks; export with "houlsby", which any head can use.'
@@ -121,7 +110,7 @@ def _describe(base: SentenceTransformer, precision: Precision, config: Bottlenec
 def _write_graph(base: SentenceTransformer, description: Description) -> bytes:
     graph, encoder = Graph(), encoder_of(base)
     arithmetic = ARITHMETIC[description.precision]
-    ranges = watch(base) if arithmetic.rounds else None
+    ranges = measure_ranges(base) if arithmetic.rounds else None
     hidden = EncoderGraph(graph, encoder, arithmetic, description.sites, description.non_linearity, ranges).write()
     embeddings = pool(graph, base, hidden, MASK)
     return graph.finish(embeddings, OUTPUT, ("rows", description.dimension), description.metadata())

@@ -16,7 +16,7 @@ from intent_adapters.runtime.onnx.run.base import OnnxBase
 from intent_adapters.runtime.onnx.run.planning import Run, runs
 from intent_adapters.runtime.onnx.run.session import OnnxSession
 from intent_adapters.runtime.onnx.run.shared_threads import SharedThreads
-from intent_adapters.runtime.resident import Residence, Resident
+from intent_adapters.runtime.resident import Resident, ResidentFactory
 from intent_adapters.runtime.tokens import TokenRows
 
 
@@ -32,12 +32,12 @@ class OnnxRuntime:
         self._base = base
         self._sites = {site.path: site for site in base.description.sites}
         self._threads = SharedThreads(base.threads)
-        self._residence = Residence(base.encoder, torch.device("cpu"), adapter_dtype)
+        self._factory = ResidentFactory(base.encoder, torch.device("cpu"), adapter_dtype)
 
     def admit(self, adapter: Adapter) -> Resident:
         """See `Runtime`; the graph must have the sites and the non-linearity that the adapter needs."""
         self._check_exported(adapter)
-        return self._residence.admit(adapter)
+        return self._factory.admit(adapter)
 
     def embed(self, texts: Sequence[str], residents: Sequence[Resident | None], batch_size: int) -> Tensor:
         """See `Runtime`."""

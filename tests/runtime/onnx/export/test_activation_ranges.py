@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from intent_adapters.artifacts.encoder import encoder_of
-from intent_adapters.runtime.onnx.export.activation_ranges import UTTERANCES, watch
+from intent_adapters.runtime.onnx.export.activation_ranges import UTTERANCES, measure_ranges
 from intent_adapters.runtime.onnx.export.layout import layout_of
 from tests.support.tiny import ARCHITECTURES, tiny_base
 
@@ -20,7 +20,7 @@ def test_every_layer_norm_and_every_attention_is_watched(tmp_path: Path, archite
     base = tiny_base(tmp_path, architecture)
     encoder = encoder_of(base)
     names, _ = layout_of(encoder)
-    ranges = watch(base)
+    ranges = measure_ranges(base)
     norms = [path for path, module in encoder.named_modules() if isinstance(module, nn.LayerNorm)]
     layers = len(list(encoder.get_submodule(names.layers).children()))
     assert sorted(ranges.norms) == sorted(norms)
@@ -33,7 +33,7 @@ def test_centre_and_reach_are_those_of_the_columns(tmp_path: Path):
     encoder = encoder_of(base)
     seen: list[torch.Tensor] = []
     handle = encoder.embeddings.LayerNorm.register_forward_hook(lambda *call: seen.append(call[-1][0]))
-    spread = watch(base).norms["embeddings.LayerNorm"]
+    spread = measure_ranges(base).norms["embeddings.LayerNorm"]
     handle.remove()
     values = np.concatenate([part.numpy() for part in seen]).astype(np.float64)
     assert len(seen) == len(UTTERANCES)
@@ -43,5 +43,5 @@ def test_centre_and_reach_are_those_of_the_columns(tmp_path: Path):
 
 def test_watching_leaves_no_hooks(tmp_path: Path):
     base = tiny_base(tmp_path)
-    watch(base)
+    measure_ranges(base)
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in encoder_of(base).modules())

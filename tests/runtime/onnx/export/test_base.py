@@ -26,6 +26,16 @@ from tests.support.tiny import ARCHITECTURES, tiny_base
 TEXTS = ["cancel my appointment", "예약 변경", "what is it that you want? " * 4]
 
 
+def test_a_model_exports_its_base_and_one_in_onnx_says_that_it_cannot(tmp_path: Path):
+    model = IntentModel(tiny_base(tmp_path))
+    exported = model.export_base(tmp_path / "onnx", precision="float32")
+    assert exported.description.fingerprint == model.fingerprint
+    again = IntentModel.from_pretrained(exported.folder, backend="onnx")
+    np.testing.assert_allclose(again.encode(TEXTS), model.encode(TEXTS), atol=1e-4)
+    with pytest.raises(ConfigError, match='backend="torch"'):
+        again.export_base(tmp_path / "again")
+
+
 @pytest.mark.parametrize("sites", ["houlsby", "parallel"])
 @pytest.mark.parametrize("architecture", sorted(set(ARCHITECTURES) - {"modernbert"}))
 def test_every_architecture_gives_the_embeddings_of_torch(tmp_path: Path, architecture: str, sites: Any):
