@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from huggingface_hub import ModelCard
 from peft.utils import CONFIG_NAME
 
 from intent_adapters.artifacts.contents import CARD_NAME
@@ -59,25 +58,17 @@ def card_command(
     """
     known = card_facts(facts, language, license_name, data, scores, scores_name)
     with working("looking at the files"):
-        card = make_card(folder, repo_id, known, own_card(folder))
+        existing = own_card(folder)
+        if (folder / CONFIG_NAME).is_file():
+            card = adapter_card(folder, repo_id=repo_id, facts=known, existing=existing)
+        else:
+            found = fingerprint(load_base(folder, device="cpu"))
+            card = base_card(folder, found, repo_id=repo_id, facts=known, existing=existing)
     if print_card:
         typer.echo(str(card))
         return
     card.save(folder / CARD_NAME)
     err.print(f"wrote {folder / CARD_NAME}", markup=False, soft_wrap=True)
-
-
-def make_card(folder: Path, repo_id: str | None, facts: CardFacts, existing: str | None) -> ModelCard:
-    """The card of what is in a folder.
-
-    Raises:
-        AdapterError: The folder holds a damaged adapter.
-        BaseError: It holds no base either.
-    """
-    if (folder / CONFIG_NAME).is_file():
-        return adapter_card(folder, repo_id=repo_id, facts=facts, existing=existing)
-    found = fingerprint(load_base(folder, device="cpu"))
-    return base_card(folder, found, repo_id=repo_id, facts=facts, existing=existing)
 
 
 def own_card(folder: Path) -> str | None:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, TypedDict, Unpack
 
 from huggingface_hub import HfApi, constants, hf_hub_download, snapshot_download
-from huggingface_hub.hf_api import ModelInfo
+from huggingface_hub.hf_api import ModelInfo, RepoSibling
 from huggingface_hub.utils.tqdm import tqdm
 from peft.utils import CONFIG_NAME
 
 from intent_adapters.artifacts.contents import ADAPTER, BASE, ONNX_BASE, Files
 from intent_adapters.artifacts.folders import is_there
 from intent_adapters.errors import AdapterError, BaseError, IntentAdaptersError
-from intent_adapters.hub.integrity import damaged_file
 from intent_adapters.hub.naming import check_repo_id
 from intent_adapters.hub.problems import HUB_PROBLEMS, clean_token, hub_errors, is_out_of_reach, with_retries
 
@@ -208,16 +209,42 @@ def _snapshot(repo: str, names: list[str], options: dict[str, Any], **client: An
 def _verify(
     repo: str, names: list[str], info: ModelInfo, folder: Path, files: Files, at_commit: dict[str, Any]
 ) -> None:
-    """Raise if a file is not the one that the Hub has, also when it is fetched a second time."""
+    """Compare files with the hashes that the Hub states, and fetch again what differs: the client compares lengths.
 
-    def fetch_again(name: str) -> None:
-        with_retries(lambda: hf_hub_download(repo, name, **at_commit))
+    `HfApi.verify_repo_checksums` does that for all files in the cache's snapshot, by a listing of its own: two
+    requests more a load, and a file whose hash the Hub does not state counts as damaged.
+    """
+    stated = {file.rfilename: file for file in info.siblings or ()}
 
-    if damaged := damaged_file(folder, names, info.siblings or (), fetch_again):
+    def remove_damaged() -> list[str]:
+        damaged = [name for name in names if not _is_intact(folder / name, stated[name])]
+        for name in damaged:
+            (folder / name).resolve().unlink(missing_ok=True)
+            (folder / name).unlink(missing_ok=True)
+        return damaged
+
+    damaged = remove_damaged()
+    for name in damaged:
+        with_retries(partial(hf_hub_download, repo, name, **at_commit))
+    # All of them once more: where a proxy gives files one ETag, the client keeps one for the other.
+    if damaged and (again := remove_damaged()):
         raise files.error(
-            f"{damaged} of the {files.what} {repo!r} was damaged on the way, twice: its bytes are not those that the "
+            f"{again[0]} of the {files.what} {repo!r} was damaged on the way, twice: its bytes are not those that the "
             "Hub states. It was not kept. Try again, on another network if that does not help."
         )
+
+
+def _is_intact(path: Path, stated: RepoSibling) -> bool:
+    if not path.is_file():
+        return False
+    if stated.lfs is not None:
+        digest, expected = hashlib.sha256(), stated.lfs.sha256
+    elif stated.blob_id is not None:
+        digest, expected = hashlib.sha1(b"blob %d\0" % path.stat().st_size), stated.blob_id  # as git does
+    else:
+        return True  # a Hub that states no hashes
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: digest).hexdigest() == expected
 
 
 def _cached(repo: str, files: Files, subfolder: str, options: dict[str, Any]) -> Fetched:

@@ -21,7 +21,7 @@ from intent_adapters.runtime.malloc_trim import trim_malloc
 from intent_adapters.runtime.resident import Resident
 
 # Freed memory is given back to the system after so many loads: it takes as long as one of them.
-LOADS_PER_TRIM = 16
+LOADS_PER_TRIM = 32
 
 
 class AdapterStore:

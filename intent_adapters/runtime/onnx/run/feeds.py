@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from intent_adapters.runtime.bottlenecks import Bottlenecks, Layout
 from intent_adapters.runtime.onnx.run.session import Feed
 from intent_adapters.runtime.onnx.run.sites import GraphSite
+
+if TYPE_CHECKING:  # what runs a graph does not need PyTorch
+    from intent_adapters.runtime.bottlenecks import Bottlenecks, Layout
 
 # Of how many adapters the feeds are kept: for the same ones a session has no inputs to bind.
 MAX_KEPT = 32

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from intent_adapters.artifacts.tensors import SiteShape
+if TYPE_CHECKING:  # what runs a graph does not need PyTorch
+    from intent_adapters.artifacts.tensors import SiteShape
 
 
 class SiteInputs(NamedTuple):
