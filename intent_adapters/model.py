@@ -105,7 +105,7 @@ class IntentModel:
 
     def __reduce__(self) -> tuple[object, ...]:
         settings = {"name": self.base_name, "revision": self.base_revision, **self._settings}
-        return _made_again, (type(self), self._base, settings, self._store.snapshot())
+        return _rebuilt, (type(self), self._base, settings, self._store.snapshot())
 
     @property
     def base(self) -> SentenceTransformer:
@@ -566,7 +566,7 @@ def _read_agent(name: str, source: AgentSource, fingerprint: str, base_name: str
     return adapter
 
 
-def _made_again(
+def _rebuilt(
     cls: type[IntentModel],
     base: SentenceTransformer | OnnxBase,
     settings: Mapping[str, Any],

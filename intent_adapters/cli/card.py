@@ -58,7 +58,7 @@ def card_command(
     """
     known = card_facts(facts, language, license_name, data, scores, scores_name)
     with working("looking at the files"):
-        existing = own_card(folder)
+        existing = existing_card(folder)
         if (folder / CONFIG_NAME).is_file():
             card = adapter_card(folder, repo_id=repo_id, facts=known, existing=existing)
         else:
@@ -71,7 +71,7 @@ def card_command(
     err.print(f"wrote {folder / CARD_NAME}", markup=False, soft_wrap=True)
 
 
-def own_card(folder: Path) -> str | None:
+def existing_card(folder: Path) -> str | None:
     """The text of the card in a folder."""
     path = folder / CARD_NAME
     return path.read_bytes().decode("utf-8-sig") if path.is_file() else None

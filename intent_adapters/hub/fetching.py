@@ -21,7 +21,7 @@ from intent_adapters.artifacts.contents import ADAPTER, BASE, ONNX_BASE, Files
 from intent_adapters.artifacts.folders import is_there
 from intent_adapters.errors import AdapterError, BaseError, IntentAdaptersError
 from intent_adapters.hub.naming import check_repo_id
-from intent_adapters.hub.problems import HUB_PROBLEMS, clean_token, hub_errors, is_out_of_reach, with_retries
+from intent_adapters.hub.problems import HUB_PROBLEMS, clean_token, hub_errors, is_unreachable, with_retries
 
 logger = logging.getLogger(__name__)
 
@@ -131,7 +131,7 @@ def fetch(source: str | Path, files: Files, **hub: Unpack[HubOptions]) -> Fetche
         try:
             return _download(repo, files, subfolder, options)
         except HUB_PROBLEMS as error:
-            if not is_out_of_reach(error):
+            if not is_unreachable(error):
                 raise
             return _cached_instead(repo, files, subfolder, options, error)
 

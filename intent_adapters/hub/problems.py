@@ -112,7 +112,7 @@ def is_transient(error: Exception) -> bool:
     return lost_bytes or any(isinstance(cause, (HTTPError, errors.FileMetadataError)) for cause in causes)
 
 
-def is_out_of_reach(error: Exception) -> bool:
+def is_unreachable(error: Exception) -> bool:
     """Whether the Hub gave no answer at all, or one that says nothing about the repository."""
     return is_transient(error) or any(isinstance(cause, OfflineModeIsEnabled) for cause in _causes(error))
 

@@ -19,7 +19,7 @@ from intent_adapters.artifacts.contents import ADAPTER, BASE, CARD_NAME, MAX_CAR
 from intent_adapters.bottleneck import BottleneckConfig
 from intent_adapters.errors import BaseMismatchError, ConfigError, HubError
 from intent_adapters.hub.cards import CardFacts, adapter_card, base_card
-from intent_adapters.hub.cards.merging import OWN_KEY, own_text
+from intent_adapters.hub.cards.merging import OWN_KEY, handwritten_text
 from intent_adapters.hub.naming import check_repo_id, is_repo_id
 from intent_adapters.hub.problems import clean_token, hub_errors, with_retries
 
@@ -155,7 +155,11 @@ def _publish(
     with hub_errors(HubError, f"Cannot push to {repo_id!r}", revision=revision, token=token):
         info = _open_repository(api, repo_id, options)
         remote = _remote_card(repo_id, info, token)
-        if readme is not None and remote is not None and own_text(remote) not in ("", own_text(readme)):
+        if (
+            readme is not None
+            and remote is not None
+            and handwritten_text(remote) not in ("", handwritten_text(readme))
+        ):
             logger.warning("What was written into the card of %s on the Hub gives way to the local card.", repo_id)
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary) / "repository"

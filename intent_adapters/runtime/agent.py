@@ -68,7 +68,7 @@ class Agent:
         kept: Its adapter, if it is only in memory.
     """
 
-    __slots__ = ("cost", "gone", "kept", "leases", "load", "name", "pinned", "resident", "state")
+    __slots__ = ("cost", "kept", "leases", "load", "name", "pinned", "removed", "resident", "state")
 
     def __init__(self, name: str, load: Load | None = None, kept: Adapter | None = None) -> None:
         self.name = name
@@ -78,7 +78,7 @@ class Agent:
         self.cost = 0
         self.leases = 0
         self.pinned = False
-        self.gone = False
+        self.removed = False
         # "reading" ends by itself; "waiting", for room, ends when others give leases back.
         self.state: Literal["", "reading", "waiting"] = ""
 

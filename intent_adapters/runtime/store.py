@@ -140,7 +140,7 @@ class AdapterStore:
             try:
                 self._enter([agent], replace)
             except AgentError:
-                agent.gone = True
+                agent.removed = True
                 raise
             finally:
                 self._give_back(agent)
@@ -354,7 +354,7 @@ class AdapterStore:
                 self._retire(old)
 
     def _retire(self, agent: Agent) -> None:
-        agent.gone = True
+        agent.removed = True
         if not agent.leases:
             self._drop(agent)
 
@@ -371,7 +371,7 @@ class AdapterStore:
         self._changed.notify_all()
         if agent.leases:
             return
-        if agent.gone:
+        if agent.removed:
             self._drop(agent)
             return
         if not agent.pinned and agent.kept is None:

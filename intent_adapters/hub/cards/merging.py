@@ -72,7 +72,7 @@ def finished_card(draft: Draft, existing: str | None) -> ModelCard:
     return ModelCard(card.content.replace("\n", newline)) if newline != "\n" else card
 
 
-def own_text(card: str) -> str:
+def handwritten_text(card: str) -> str:
     """What a person wrote: a card without its front matter, its generated parts and the markers."""
     body = re.sub(r"\A---\n.*?\n---\n", "", card.replace("\r\n", "\n"), flags=re.DOTALL)
     for start, _, _, end in reversed(_spans(body).values()):

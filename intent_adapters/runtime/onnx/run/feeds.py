@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # what runs a graph does not need PyTorch
     from intent_adapters.runtime.bottlenecks import Bottlenecks, Layout
 
 # Of how many adapters the feeds are kept: for the same ones a session has no inputs to bind.
-MAX_KEPT = 32
+MAX_CACHED = 32
 
 Floats = NDArray[np.float32]
 
@@ -34,7 +34,7 @@ class Feeds:
         self._zeros: Floats = np.zeros(widest, np.float32)
         self._bare = [feed for site in sites for feed in self._nothing(site)]
         self._plans: dict[Layout, tuple[list[_Part], list[Feed]]] = {}
-        self._kept: WeakKeyDictionary[Bottlenecks, list[Feed]] = WeakKeyDictionary()
+        self._cache: WeakKeyDictionary[Bottlenecks, list[Feed]] = WeakKeyDictionary()
 
     def bare(self) -> list[Feed]:
         """For rows of the bare base."""
@@ -58,13 +58,13 @@ class Feeds:
         arrays = [adapter.values.numpy() for adapter in adapters]
         if len(arrays) > 1 or arrays[0].dtype != np.float32:
             return _gathered(parts, arrays, rest)
-        feeds = self._kept.get(adapters[0])
+        feeds = self._cache.get(adapters[0])
         if feeds is None:
-            if len(self._kept) >= MAX_KEPT:
-                self._kept.clear()
+            if len(self._cache) >= MAX_CACHED:
+                self._cache.clear()
             address = arrays[0].ctypes.data
             feeds = [Feed(part.name, (1, *part.shape), address + 4 * part.start) for part in parts] + rest
-            self._kept[adapters[0]] = feeds
+            self._cache[adapters[0]] = feeds
         return feeds, None
 
     def _plan(self, layout: Layout) -> tuple[list[_Part], list[Feed]]:

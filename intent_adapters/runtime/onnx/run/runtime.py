@@ -56,9 +56,9 @@ class OnnxRuntime:
         return torch.from_numpy(embeddings)
 
     def _run(self, session: OnnxSession, tokens: TokenRows, run: Run) -> NDArray[np.float32]:
-        feeds, kept = self._base.feeds.of(run.adapters)
+        feeds, memory = self._base.feeds.of(run.adapters)
         embeddings = session.run(tokens.arrays(run.rows), self._base.description.dimension, feeds)
-        del kept  # the memory of the feeds
+        del memory  # to which the feeds were copied
         return embeddings
 
     def _check_exported(self, adapter: Adapter) -> None:
