@@ -6,10 +6,11 @@ import math
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from intent_adapters.errors import ConfigError, IntentAdaptersError, TextError, shorten
+from intent_adapters.errors import AgentError, ConfigError, IntentAdaptersError, TextError, shorten
 
+Name = TypeVar("Name", str, str | None)
 SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 
@@ -81,3 +82,21 @@ def check_choice(name: str, value: Any, choices: Iterable[str]) -> None:
     """
     if not isinstance(value, str) or value not in choices:
         raise ConfigError(f"{name} is one of {', '.join(choices)}, not {shorten(value)}.")
+
+
+def agents_per_row(agents: str | Sequence[Name], count: int, *, bare: bool = False) -> list[str] | list[Name]:
+    """The agent of each of `count` rows; `None`, the bare base, only with `bare`.
+
+    Raises:
+        AgentError: An agent is not named by a string.
+        ConfigError: Not as many agents as rows.
+    """
+    if not isinstance(agents, Iterable):
+        raise AgentError(f"Agents are named by a string or one string per text, not by {agents!r:.80}.")
+    names = [agents] * count if isinstance(agents, str) else list(agents)
+    if len(names) != count:
+        raise ConfigError(f"{count} text(s) but {len(names)} agent(s): give one agent, or one per text.")
+    for row, name in enumerate(names):
+        if not isinstance(name, str) and not (bare and name is None):
+            raise AgentError(f"The agent of row {row} is named by a string, not by {name!r:.80}.")
+    return names

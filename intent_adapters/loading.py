@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Unpack, get_args
+from typing import Literal, NamedTuple, Unpack, get_args
 
 import torch
 from peft.utils import CONFIG_NAME
@@ -18,7 +18,7 @@ from intent_adapters.errors import AdapterError, BaseError, BaseMismatchError, C
 from intent_adapters.hub.fetching import Fetched, HubOptions, fetch, fetch_base
 from intent_adapters.hub.naming import folder_name, is_hub_id
 from intent_adapters.inputs import check_choice, check_range
-from intent_adapters.runtime.onnx import OnnxBase, Precision, how_to_export, read_onnx_base
+from intent_adapters.runtime.onnx.run import OnnxBase, Precision, export_hint, read_onnx_base
 
 
 def load_base(
@@ -71,8 +71,36 @@ def load_onnx_base(
     try:
         folder = fetch_base(base, onnx=True, **hub).folder
     except BaseError as error:
-        raise BaseError(f"{error} {how_to_export(str(base), precision)}") from error
+        raise BaseError(f"{error} {export_hint(str(base), precision)}") from error
     return read_onnx_base(folder, str(base), precision=precision, threads=threads)
+
+
+def load_for(
+    backend: Literal["torch", "onnx"],
+    base: str | Path,
+    *,
+    device: str | torch.device | None,
+    precision: Precision | None,
+    threads: int | None,
+    **hub: Unpack[HubOptions],
+) -> tuple[SentenceTransformer | OnnxBase, str | None]:
+    """A base for a backend, and the commit that agents trained on it name: `None` in ONNX, where nothing is trained.
+
+    Raises:
+        BaseError: It cannot be loaded.
+        ConfigError: A setting is out of range, or of the other backend.
+    """
+    check_choice("backend", backend, ("torch", "onnx"))
+    if backend == "torch" and (precision, threads) != (None, None):
+        raise ConfigError(
+            'precision and threads are settings of backend="onnx"; for PyTorch there are `dtype` and '
+            "`torch.set_num_threads`."
+        )
+    if backend == "onnx" and device is not None and torch.device(device).type != "cpu":
+        raise ConfigError(f'backend="onnx" runs on the CPU, not on {str(device)!r}.')
+    if backend == "onnx":
+        return load_onnx_base(base, precision=precision, threads=threads, **hub), None
+    return load_base_and_commit(base, device=device, **hub)
 
 
 class AgentSource:
@@ -91,6 +119,7 @@ class AgentSource:
         self.is_local = Path(source).is_dir()
         self._hub = hub
         self._fetched: Fetched | None = None
+        self._adapter: Adapter | None = None
 
     @property
     def name(self) -> str:
@@ -106,6 +135,9 @@ class AgentSource:
         Raises:
             AdapterError: Missing or damaged files.
         """
+        adapter, self._adapter = self._adapter, None
+        if adapter is not None:
+            return adapter
         fetched = self._fetched
         if fetched is None or not (fetched.folder / CONFIG_NAME).is_file():
             hub: HubOptions = {**self._hub}
@@ -114,33 +146,28 @@ class AgentSource:
             self._fetched = fetched = fetch(self.source, ADAPTER, **hub)
         return Adapter.read(fetched.folder)
 
+    def base(self) -> tuple[str, str | None]:
+        """The base that the adapter was trained on, and its revision; what was read for it is the next `read`.
 
-def read_agent(name: str, source: AgentSource, fingerprint: str, base_name: str | None) -> Adapter:
-    """Read an agent's adapter, and see whether it was trained on a base.
-
-    Args:
-        name: The agent's name, for messages.
-        source: Where it comes from.
-        fingerprint: Of the base that it must have been trained on.
-        base_name: Of that base, for messages.
-
-    Raises:
-        AdapterError: Missing or damaged files.
-        BaseMismatchError: It was trained on another base.
-    """
-    adapter = source.read()
-    check_base(name, adapter, fingerprint, base_name)
-    return adapter
+        Raises:
+            AdapterError: Missing or damaged files, or a downloaded adapter sends us to a place that is not on the Hub.
+            ConfigError: The adapter does not say.
+        """
+        self._adapter = self.read()
+        config = self._adapter.config
+        base = config.base_model_name_or_path
+        if not base:
+            raise ConfigError(f"The adapter {self.source!r} does not name its base: pass it as the first argument.")
+        if not self.is_local and not is_hub_id(base):
+            raise AdapterError(
+                f"The adapter {self.source!r} names {base!r} as its base, and that is no Hub id, so nobody but its "
+                "maker can find it there: pass the base as the first argument."
+            )
+        return base, config.revision
 
 
 def check_base(name: str, adapter: Adapter, fingerprint: str, base_name: str | None) -> None:
-    """See whether an adapter was trained on a base; one that does not say passes.
-
-    Args:
-        name: The agent's name, for messages.
-        adapter: Its adapter.
-        fingerprint: Of the base.
-        base_name: Of the base, for messages.
+    """See whether an agent's adapter was trained on a base; one that does not say passes.
 
     Raises:
         BaseMismatchError: It was trained on another base.
@@ -155,14 +182,57 @@ def check_base(name: str, adapter: Adapter, fingerprint: str, base_name: str | N
         )
 
 
-def agents_in(folder: str | Path) -> dict[str, Path]:
-    """The adapter folders directly inside a folder, by name, in alphabetical order.
+class Sources(NamedTuple):
+    """Where a model and its first agents come from.
+
+    Attributes:
+        base: Hub id or folder of the base.
+        hub: How to fetch the base.
+        loaded: Agents to load now, by name.
+        registered: Agents to load when they are first asked.
+    """
+
+    base: str | Path
+    hub: HubOptions
+    loaded: dict[str, AgentSource]
+    registered: dict[str, AgentSource]
+
+
+def find_sources(
+    base: str | Path | None,
+    adapter: str | Path | Mapping[str, str | Path] | None,
+    adapter_dir: str | Path | None,
+    hub: HubOptions,
+) -> Sources:
+    """What the arguments of `IntentModel.from_pretrained` name; a base that is left out is the first agent's.
 
     Raises:
-        AdapterError: There is no such folder, or no adapter in it, or two have the same name.
+        AdapterError: No adapters in `adapter_dir`, or those files of the first agent that name the base are unusable.
+        ConfigError: There is no base, or `revision` and `subfolder` belong to nothing.
     """
-    folder = Path(folder)
-    found: dict[str, Path] = {}
+    place: HubOptions = {"revision": hub.get("revision"), "subfolder": hub.get("subfolder")}
+    if base is None and any(place.values()) and (not adapter or isinstance(adapter, Mapping)):
+        raise ConfigError("revision and subfolder need a base or one adapter to belong to; use load_adapter.")
+    elsewhere: HubOptions = {**hub, "revision": None, "subfolder": None}
+    if isinstance(adapter, Mapping):
+        loaded = {name: AgentSource(source, elsewhere) for name, source in adapter.items()}
+    else:
+        single = [] if adapter is None else [AgentSource(adapter, hub if base is None else elsewhere)]
+        loaded = {source.name: source for source in single}
+    registered = {} if adapter_dir is None else _agents_in(Path(adapter_dir))
+    if base is not None:
+        return Sources(base, hub, loaded, registered)
+    # What is registered is read when it is first asked, whatever it is by then.
+    first = next(iter([*loaded.values(), *(AgentSource(agent.source, {}) for agent in registered.values())]), None)
+    if first is None:
+        raise ConfigError("from_pretrained needs a base, or an adapter that names its base; it got neither.")
+    base, revision = first.base()
+    return Sources(base, {**elsewhere, "revision": revision}, loaded, registered)
+
+
+def _agents_in(folder: Path) -> dict[str, AgentSource]:
+    """The adapter folders directly inside a folder, by name, in alphabetical order."""
+    found: dict[str, AgentSource] = {}
     for path in sorted(folder.glob("[!.]*")):
         name = folder_name(path)
         if not (path / CONFIG_NAME).is_file():
@@ -172,40 +242,9 @@ def agents_in(folder: str | Path) -> dict[str, Path]:
                 f"Two folders in {str(folder)!r} are called {name!r}; they differ only in how their letters are "
                 "composed. Rename one."
             )
-        found[name] = path
+        found[name] = AgentSource(path, {})
     if not found:
         raise AdapterError(
             f"No adapter folders in {str(folder)!r}. Give the folder that holds them: FOLDER/AGENT/{CONFIG_NAME}."
         )
     return found
-
-
-def base_of(source: AgentSource) -> tuple[str, str | None]:
-    """The base that an adapter was trained on, and its revision.
-
-    Raises:
-        AdapterError: Missing or damaged files, or a downloaded adapter sends us to a place that is not on the Hub.
-        ConfigError: The adapter does not say.
-    """
-    config = source.read().config
-    base = config.base_model_name_or_path
-    if not base:
-        raise ConfigError(f"The adapter {source.source!r} does not name its base: pass it as the first argument.")
-    if not source.is_local and not is_hub_id(base):
-        raise AdapterError(
-            f"The adapter {source.source!r} names {base!r} as its base, and that is no Hub id, so nobody but its "
-            "maker can find it there: pass the base as the first argument."
-        )
-    return base, config.revision
-
-
-def named_sources(
-    adapter: str | Path | Mapping[str, str | Path] | None, hub: HubOptions
-) -> list[tuple[str, AgentSource]]:
-    """What `from_pretrained(adapter=...)` takes, as names and sources."""
-    if adapter is None:
-        return []
-    if isinstance(adapter, Mapping):
-        return [(name, AgentSource(source, hub)) for name, source in adapter.items()]
-    source = AgentSource(adapter, hub)
-    return [(source.name, source)]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal, TypeVar, Unpack, overload
+from typing import Any, Literal, Unpack, overload
 
 import numpy as np
 import torch
@@ -16,30 +16,26 @@ from sentence_transformers import SentenceTransformer
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.base import StoredDtype, save_base
 from intent_adapters.artifacts.fingerprint import fingerprint
-from intent_adapters.errors import AgentError, ConfigError, IntentAdaptersError
+from intent_adapters.bottleneck.config import Sites
+from intent_adapters.errors import ConfigError, IntentAdaptersError
 from intent_adapters.forking import survive_forks
 from intent_adapters.hub.cards import CardFacts
 from intent_adapters.hub.fetching import HubOptions
 from intent_adapters.hub.publishing import Published, PublishOptions, publish_adapter, publish_base
-from intent_adapters.inputs import check_choice, check_range, check_texts
+from intent_adapters.inputs import agents_per_row, check_choice, check_range, check_texts
 from intent_adapters.loading import (
     AgentSource,
-    agents_in,
-    base_of,
     check_base,
-    load_base_and_commit,
-    load_onnx_base,
-    named_sources,
-    read_agent,
+    find_sources,
+    load_for,
 )
 from intent_adapters.prediction import Prediction
 from intent_adapters.runtime import AdapterStore, TorchRuntime
 from intent_adapters.runtime.agent import AgentOrigin, StoreStats
 from intent_adapters.runtime.answering import Runtime, answer, embed
-from intent_adapters.runtime.onnx import OnnxBase, OnnxRuntime, Precision
+from intent_adapters.runtime.onnx.export import Exported, export_base
+from intent_adapters.runtime.onnx.run import OnnxBase, OnnxRuntime, Precision
 from intent_adapters.runtime.resident import resident_bytes
-
-Name = TypeVar("Name", str, str | None)
 
 
 class IntentModel:
@@ -98,22 +94,18 @@ class IntentModel:
                 )
             self.fingerprint = base.description.fingerprint
             self._dimension = base.description.dimension
-            self._runtime: Runtime = OnnxRuntime(
-                base, adapter_dtype=adapter_dtype, max_adapter_bytes=max_adapter_bytes
-            )
+            self._runtime: Runtime = OnnxRuntime(base, adapter_dtype=adapter_dtype)
         else:
             base.eval().requires_grad_(False)
             self.fingerprint = fingerprint(base)
             self._dimension = base.get_embedding_dimension() or 0
-            self._runtime = TorchRuntime(
-                base, dtype=dtype, adapter_dtype=adapter_dtype, max_adapter_bytes=max_adapter_bytes
-            )
+            self._runtime = TorchRuntime(base, dtype=dtype, adapter_dtype=adapter_dtype)
         cost = partial(resident_bytes, dtype=adapter_dtype)
         self._store = AdapterStore(self._runtime.admit, cost, max_adapter_bytes)
 
     def __reduce__(self) -> tuple[object, ...]:
         settings = {"name": self.base_name, "revision": self.base_revision, **self._settings}
-        return _made_again, (type(self), self._base, settings, self._store.snapshot())
+        return _rebuilt, (type(self), self._base, settings, self._store.snapshot())
 
     @property
     def base(self) -> SentenceTransformer:
@@ -170,45 +162,21 @@ class IntentModel:
             AdapterError: An adapter cannot be loaded, or stands on another base (`BaseMismatchError`).
             ConfigError: Neither a base nor an adapter that names one, or a setting out of range.
         """
-        check_choice("backend", backend, ("torch", "onnx"))
-        if backend == "torch" and (precision, threads) != (None, None):
-            raise ConfigError(
-                'precision and threads are settings of backend="onnx"; for PyTorch there are `dtype` and '
-                "`torch.set_num_threads`."
-            )
-        if backend == "onnx" and device is not None and torch.device(device).type != "cpu":
-            raise ConfigError(f'backend="onnx" runs on the CPU, not on {str(device)!r}.')
-        place: HubOptions = {"revision": hub.pop("revision", None), "subfolder": hub.pop("subfolder", None)}
-        if base is None and any(place.values()) and (not adapter or isinstance(adapter, Mapping)):
-            raise ConfigError("revision and subfolder need a base or one adapter to belong to; use load_adapter.")
-        sources = named_sources(adapter, {**hub, **place} if base is None else hub)
-        lazy = {} if adapter_dir is None else agents_in(adapter_dir)
-        if base is None:
-            first = next(
-                iter([source for _, source in sources] + [AgentSource(path, {}) for path in lazy.values()]), None
-            )
-            if first is None:
-                raise ConfigError("from_pretrained needs a base, or an adapter that names its base; it got neither.")
-            base, revision = base_of(first)
-            place = {"revision": revision}
-        options: HubOptions = {**hub, **place}
-        loaded: SentenceTransformer | OnnxBase
-        commit = None  # of what adapters could be trained on: a base in ONNX is nothing of the kind
-        if backend == "onnx":
-            loaded = load_onnx_base(base, precision=precision, threads=threads, **options)
-        else:
-            loaded, commit = load_base_and_commit(base, device=device, **options)
+        sources = find_sources(base, adapter, adapter_dir, hub)
+        loaded, commit = load_for(
+            backend, sources.base, device=device, precision=precision, threads=threads, **sources.hub
+        )
         model = cls(
             loaded,
-            name=str(base),
+            name=str(sources.base),
             revision=commit,
             dtype=dtype,
             adapter_dtype=adapter_dtype,
             max_adapter_bytes=max_adapter_bytes,
         )
-        model.register_adapters(lazy)
-        for name, source in sources:
-            model._load(name, source)
+        model._register(sources.registered)
+        for name, source in sources.loaded.items():
+            model._store.load(name, model._loader(name, source))
         return model
 
     @overload
@@ -290,7 +258,7 @@ class IntentModel:
             raise ConfigError('errors="return" is for a list of texts; the error of a single one is raised.')
         failures: dict[int, IntentAdaptersError] | None = {} if errors == "return" else None
         rows = check_texts([texts] if isinstance(texts, str) else texts, failures)
-        names = _per_row(self._store.sole() if agents is None else agents, len(rows))
+        names = agents_per_row(self._store.sole() if agents is None else agents, len(rows))
         if not rows:
             return []
         answers = answer(self._runtime, self._store, rows, names, top_k, threshold, batch_size, failures)
@@ -317,7 +285,7 @@ class IntentModel:
         check_range("batch_size", batch_size, 1)
         single = isinstance(texts, str)
         rows = check_texts([texts] if isinstance(texts, str) else texts)
-        names = [None] * len(rows) if agents is None else _per_row(agents, len(rows), bare=True)
+        names = [None] * len(rows) if agents is None else agents_per_row(agents, len(rows), bare=True)
         if not rows:
             return np.empty((0, self._dimension), dtype=np.float32)
         embeddings = embed(self._runtime, self._store, rows, names, batch_size).numpy()
@@ -336,9 +304,6 @@ class IntentModel:
     def sole_agent(self) -> str:
         """The name of the agent, where there is just one.
 
-        Returns:
-            Its name.
-
         Raises:
             AgentError: There are several, or none.
         """
@@ -347,12 +312,6 @@ class IntentModel:
     def adapter(self, agent: str) -> Adapter:
         """The config and the weights of an agent, read anew from where it was loaded from.
 
-        Args:
-            agent: Its name.
-
-        Returns:
-            The adapter.
-
         Raises:
             AgentError: There is no such agent.
             AdapterError: Its files are gone or damaged by now.
@@ -360,13 +319,7 @@ class IntentModel:
         return self._store.find_one(agent).adapter()
 
     def labels(self, agent: str) -> list[str]:
-        """The intents of an agent.
-
-        Args:
-            agent: Its name.
-
-        Returns:
-            Their names, in the order of the logits.
+        """The names of an agent's intents, in the order of the logits.
 
         Raises:
             AgentError: There is no such agent.
@@ -382,13 +335,9 @@ class IntentModel:
         replace: bool = False,
         **hub: Unpack[HubOptions],
     ) -> str:
-        """Make an agent known; it is loaded, and checked, when it is first asked.
+        """Register an agent; it is loaded, and checked, when it is first asked.
 
-        Args:
-            adapter: Hub id or folder.
-            name: The agent's name; `None` takes the last part of the id or folder.
-            replace: Let it take the place of an agent of the same name.
-            **hub: `revision`, `subfolder`, `token`, `cache_dir`, `local_files_only` as in transformers.
+        The arguments are those of `load_adapter`.
 
         Returns:
             The agent's name.
@@ -398,26 +347,22 @@ class IntentModel:
         """
         source = AgentSource(adapter, hub)
         name = source.name if name is None else name
-        self._store.register({name: self._loader(name, source)}, replace)
+        self._register({name: source}, replace)
         return name
 
     def register_adapters(self, adapters: Mapping[str, str | Path]) -> None:
-        """Make many agents known at once, as `register_adapter` does.
+        """Register many agents at once, as `register_adapter` does.
 
         Args:
             adapters: Hub ids or folders by agent name.
 
         Raises:
-            AgentError: A name is taken or cannot be used; then none is taken in.
+            AgentError: A name is taken or cannot be used; then none is registered.
         """
-        sources = {name: AgentSource(source, {}) for name, source in adapters.items()}
-        self._store.register({name: self._loader(name, source) for name, source in sources.items()})
+        self._register({name: AgentSource(source, {}) for name, source in adapters.items()})
 
     def pin_adapter(self, agent: str) -> None:
         """Load an agent if it is not in memory, and keep it, and what takes its place, there.
-
-        Args:
-            agent: Its name.
 
         Raises:
             AgentError: There is no such agent, or it has no room beside the others that may not leave.
@@ -427,9 +372,6 @@ class IntentModel:
 
     def unpin_adapter(self, agent: str) -> None:
         """Let a pinned agent leave again when others need its room.
-
-        Args:
-            agent: Its name.
 
         Raises:
             AgentError: There is no such agent.
@@ -461,7 +403,9 @@ class IntentModel:
             AgentError: The name is taken or cannot be used.
         """
         source = AgentSource(adapter, hub)
-        return self._load(source.name if name is None else name, source, replace)
+        name = source.name if name is None else name
+        self._store.load(name, self._loader(name, source), replace)
+        return name
 
     def add_agent(self, name: str, adapter: Adapter, *, replace: bool = False) -> None:
         """Give an adapter that is in memory a name here. If anything is wrong with it, the model stays as it was.
@@ -481,11 +425,7 @@ class IntentModel:
         self._store.add(name, adapter, replace)
 
     def check_new_name(self, name: str, *, replace: bool = False) -> None:
-        """See whether a name is free for a new agent.
-
-        Args:
-            name: Letters of any script, digits, space, `_ . + -`, at most 96 characters.
-            replace: An agent of that name may be there.
+        """See whether `add_agent` would take a name.
 
         Raises:
             AgentError: The name is taken or cannot be used.
@@ -494,9 +434,6 @@ class IntentModel:
 
     def unload_adapter(self, agent: str) -> None:
         """Forget an agent; calls under way still finish with it.
-
-        Args:
-            agent: Its name.
 
         Raises:
             AgentError: There is no such agent in memory.
@@ -528,6 +465,32 @@ class IntentModel:
             BaseError: The folder holds other things.
         """
         save_base(self.base, folder, dtype=dtype)
+
+    def export_base(
+        self,
+        folder: str | Path,
+        *,
+        precision: Precision = "int8",
+        sites: Sites = "houlsby",
+        non_linearity: str = "gelu",
+    ) -> Exported:
+        """Write the base for `backend="onnx"`; agents need no export.
+
+        Args:
+            folder: Created, or replaced if it is an earlier export.
+            precision: How the base's weights are held. Adapters compute in float32 in any case.
+            sites: Where agents may have bottlenecks; `"houlsby"` includes those of `"pfeiffer"`.
+            non_linearity: Of the agents' bottlenecks.
+
+        Returns:
+            The folder, what its graph says of itself, and how close its embeddings are to these.
+
+        Raises:
+            BaseError: The base cannot be exported, or the folder holds other things.
+            ConfigError: A setting makes no sense.
+            MissingExtraError: An optional package is missing.
+        """
+        return export_base(self.base, folder, precision=precision, sites=sites, non_linearity=non_linearity)
 
     def push_base(
         self,
@@ -586,19 +549,24 @@ class IntentModel:
             BaseMismatchError: `base` is another base than this one.
             HubError: The Hub refuses it or cannot be reached.
         """
-        known = (self.base_name, self.base_revision) if self.base_name and self.base_revision else None
+        loaded = (self.base_name, self.base_revision) if self.base_name and self.base_revision else None
         adapter = self.adapter(agent)
-        return publish_adapter(adapter, repo_id, base=base, known_base=known, facts=facts, **options)
+        return publish_adapter(adapter, repo_id, base=base, loaded_base=loaded, facts=facts, **options)
 
-    def _load(self, name: str, source: AgentSource, replace: bool = False) -> str:
-        self._store.load(name, self._loader(name, source), replace)
-        return name
+    def _register(self, sources: Mapping[str, AgentSource], replace: bool = False) -> None:
+        self._store.register({name: self._loader(name, source) for name, source in sources.items()}, replace)
 
     def _loader(self, name: str, source: AgentSource) -> Callable[[], Adapter]:
-        return partial(read_agent, name, source, self.fingerprint, self.base_name)
+        return partial(_read_agent, name, source, self.fingerprint, self.base_name)
 
 
-def _made_again(
+def _read_agent(name: str, source: AgentSource, fingerprint: str, base_name: str | None) -> Adapter:
+    adapter = source.read()
+    check_base(name, adapter, fingerprint, base_name)
+    return adapter
+
+
+def _rebuilt(
     cls: type[IntentModel],
     base: SentenceTransformer | OnnxBase,
     settings: Mapping[str, Any],
@@ -608,16 +576,3 @@ def _made_again(
     model = cls(base, **settings)
     model._store.restore(agents)
     return model
-
-
-def _per_row(agents: str | Sequence[Name], count: int, *, bare: bool = False) -> list[str] | list[Name]:
-    """The agent of every row; `None`, the bare base, only where that is asked for."""
-    if not isinstance(agents, Iterable):
-        raise AgentError(f"Agents are named by a string or one string per text, not by {agents!r:.80}.")
-    names = [agents] * count if isinstance(agents, str) else list(agents)
-    if len(names) != count:
-        raise ConfigError(f"{count} text(s) but {len(names)} agent(s): give one agent, or one per text.")
-    for row, name in enumerate(names):
-        if not isinstance(name, str) and not (bare and name is None):
-            raise AgentError(f"The agent of row {row} is named by a string, not by {name!r:.80}.")
-    return names

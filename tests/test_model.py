@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from intent_adapters import IntentModel
+from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.errors import (
     AdapterError,
     AgentError,
@@ -316,6 +317,18 @@ def folder(base, tmp_path):
     (tmp_path / "agents" / "notes").mkdir()
     (tmp_path / "agents" / "README.md").write_text("")
     return tmp_path / "agents"
+
+
+def test_an_adapter_that_names_the_base_is_read_once(base, tmp_path, monkeypatch):
+    base.save_pretrained(str(tmp_path / "base"))
+    random_adapter(base).with_config(base_model_name_or_path=str(tmp_path / "base")).write(tmp_path / "clinic")
+    reads, read = [], Adapter.read.__func__
+    monkeypatch.setattr(Adapter, "read", classmethod(lambda cls, folder: reads.append(folder) or read(cls, folder)))
+    model = IntentModel.from_pretrained(adapter=tmp_path / "clinic", device="cpu")
+    assert model.agents == ("clinic",)
+    assert len(reads) == 1
+    random_adapter(base, labels=5).write(tmp_path / "clinic")
+    assert len(model.adapter("clinic").labels) == 5, "what was read first is not kept"
 
 
 def test_the_agents_of_a_folder_are_loaded_when_they_are_asked(base, folder, tmp_path):

@@ -73,6 +73,13 @@ def test_imports_run_downwards_only():
     assert upwards >= EXCEPTIONS, f"exceptions that are needed no more: {sorted(EXCEPTIONS - upwards)}"
 
 
+def test_running_an_exported_base_needs_nothing_of_exporting_one():
+    files = sorted((PACKAGE / "runtime/onnx/run").glob("*.py"))
+    assert files
+    for path in files:
+        assert not [module for module in imports_of(path) if ".onnx.export" in module], path
+
+
 @pytest.mark.parametrize(
     ("code", "module"),
     [
@@ -87,4 +94,4 @@ def test_imports_run_downwards_only():
 def test_every_way_of_importing_is_seen(tmp_path: Path, code: str, module: str):
     (tmp_path / "code.py").write_text(code)
     assert list(imports_of(tmp_path / "code.py")) == [module]
-    assert not is_downwards("runtime/onnx/base.py", module)
+    assert not is_downwards("runtime/onnx/run/base.py", module)

@@ -65,9 +65,6 @@ class Adapter:
     def check_fits(self, encoder: PreTrainedModel) -> None:
         """Compare names and shapes of all tensors with what the config asks for on this encoder.
 
-        Args:
-            encoder: The base's transformers model.
-
         Raises:
             AdapterError: A tensor is missing, unexpected or of another shape.
         """
@@ -95,9 +92,6 @@ class Adapter:
     @classmethod
     def read(cls, folder: str | Path) -> Adapter:
         """Read an adapter folder: JSON and safetensors, nothing else, every byte checked that can be.
-
-        Args:
-            folder: Holds `adapter_config.json` and `adapter_model.safetensors`.
 
         Returns:
             The adapter; whether it fits a base is for `check_fits`.
@@ -158,7 +152,7 @@ def check_adapter_target(folder: Path) -> None:
     Raises:
         AdapterError: It is a file or a link, or a folder with other things in it.
     """
-    check_target(folder, "save an adapter", AdapterError, lambda: (folder / CONFIG_NAME).exists())
+    check_target(folder, "save an adapter", AdapterError, (folder / CONFIG_NAME).exists())
 
 
 def _as_file(stored: dict[str, Tensor]) -> WeightsFile:

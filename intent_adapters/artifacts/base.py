@@ -96,7 +96,7 @@ def check_base_folder(folder: Path) -> None:
     Raises:
         BaseError: It is a file or a link, or holds other things.
     """
-    check_target(folder, "save a base", BaseError, lambda: (folder / "config.json").exists())
+    check_target(folder, "save a base", BaseError, (folder / "config.json").exists())
 
 
 def save_base(model: SentenceTransformer, folder: str | Path, *, dtype: StoredDtype = "auto") -> str:

@@ -20,10 +20,6 @@ Shapes = Counter[tuple[int, ...]]
 def read_shapes(folder: Path, base: str) -> Shapes:
     """How many tensors of each shape the safetensors files of a base hold; only their headers are read.
 
-    Args:
-        folder: Of the base.
-        base: Its name, for errors.
-
     Raises:
         BaseError: A file is damaged, or config.json asks for more layers than there can be.
     """
@@ -47,7 +43,7 @@ def check_weights(model: nn.Module, shapes: Shapes, base: str) -> None:
     Args:
         model: The base as it was loaded.
         shapes: What its files hold.
-        base: Its name, for errors.
+        base: Its name.
 
     Raises:
         BaseError: Tensors are missing, infinite or NaN.

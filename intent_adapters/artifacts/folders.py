@@ -60,9 +60,6 @@ def read_whole(folder: Path, read: Callable[[], Read]) -> Read:
         folder: That `replaced_folder` writes. A link to such folders may be switched, too.
         read: Reads the files; called again if the folder is not the one that it was when the reading began.
 
-    Returns:
-        What `read` returned.
-
     Raises:
         Exception: What `read` raised, with the folder as it was throughout.
         IntentAdaptersError: The folder was replaced during each of fifty readings.
@@ -105,14 +102,14 @@ def is_there(folder: Path) -> bool:
     return folder.is_dir()
 
 
-def check_target(folder: Path, purpose: str, error: type[IntentAdaptersError], is_earlier: Callable[[], bool]) -> None:
+def check_target(folder: Path, purpose: str, error: type[IntentAdaptersError], is_earlier: bool) -> None:
     """See whether a folder may be replaced: it is not there, or empty, or holds an earlier version.
 
     Args:
         folder: Where something is to be written.
         purpose: What the error says cannot be done: "save an adapter".
         error: What to raise.
-        is_earlier: Whether a folder that is there and not empty holds an earlier version.
+        is_earlier: Whether it holds an earlier version.
 
     Raises:
         IntentAdaptersError: Of the kind `error`: it is a file or a link, or a folder with other things in it.
@@ -120,7 +117,7 @@ def check_target(folder: Path, purpose: str, error: type[IntentAdaptersError], i
     problem = f"Cannot {purpose} to {str(folder)!r}:"
     if folder.is_symlink() or folder.is_file():
         raise error(f"{problem} it is a file or a link. Name a folder.")
-    if folder.is_dir() and any(folder.iterdir()) and not is_earlier():
+    if folder.is_dir() and any(folder.iterdir()) and not is_earlier:
         raise error(f"{problem} the folder holds other things. Name a new folder.")
 
 

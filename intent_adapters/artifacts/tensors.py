@@ -34,10 +34,6 @@ def site_shapes(encoder: PreTrainedModel, config: BottleneckConfig) -> Mapping[s
 
     Going through the modules of an encoder takes as long as reading an adapter, so the answer is kept.
 
-    Args:
-        encoder: The base's transformers model; its modules stay as they are.
-        config: Says which sites, and their size.
-
     Returns:
         In the order of the encoder's modules; empty for `sites="none"`.
 
@@ -50,14 +46,14 @@ def site_shapes(encoder: PreTrainedModel, config: BottleneckConfig) -> Mapping[s
         config.bottleneck_size,
         config.reduction_factor,
     )
-    known = _found.setdefault(encoder, {})
-    if key not in known:
+    found = _found.setdefault(encoder, {})
+    if key not in found:
         shapes: dict[str, SiteShape] = {}
         for path, kind in find_sites(encoder, config).items():
             width = site_width(encoder, path, kind)
             shapes[path] = SiteShape(kind, width, config.size_for(width))
-        known[key] = shapes
-    return known[key]
+        found[key] = shapes
+    return found[key]
 
 
 def site_tensors(path: str, kind: SiteKind) -> list[str]:
@@ -67,14 +63,7 @@ def site_tensors(path: str, kind: SiteKind) -> list[str]:
 
 
 def expected_shapes(encoder: PreTrainedModel, config: BottleneckConfig) -> dict[str, tuple[int, ...]]:
-    """The name and the shape of every tensor that an adapter of this config has on this encoder.
-
-    Args:
-        encoder: The base's transformers model.
-        config: Its sites, sizes and labels count.
-
-    Returns:
-        Shapes by name, without the `base_model.model.` prefix.
+    """The shape of every tensor that an adapter of this config has on this encoder, by its name without `PREFIX`.
 
     Raises:
         ConfigError: The config's sites are not on this encoder.

@@ -18,7 +18,7 @@ from intent_adapters.cli.loading import name_and_source
 from intent_adapters.cli.options import Backend, Device, Json, RequiredBase
 from intent_adapters.data import read_texts
 from intent_adapters.model import IntentModel
-from intent_adapters.runtime.onnx import Precision
+from intent_adapters.runtime.onnx.run import Precision
 
 Adapters = Annotated[
     list[str] | None,

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from huggingface_hub import ModelCard
 from peft.utils import CONFIG_NAME
 
 from intent_adapters.artifacts.contents import CARD_NAME
 from intent_adapters.artifacts.fingerprint import fingerprint
-from intent_adapters.cli.card_facts import card_facts
 from intent_adapters.cli.console import err, examples, working
 from intent_adapters.cli.options import Facts, Language, License, Scores, ScoresName, TrainingData
-from intent_adapters.hub import CardFacts, adapter_card, base_card
+from intent_adapters.data import read_intents
+from intent_adapters.errors import DataError
+from intent_adapters.hub import CardFacts, Measurement, adapter_card, base_card
 from intent_adapters.loading import load_base
 
 Folder = Annotated[
@@ -55,7 +58,12 @@ def card_command(
     """
     known = card_facts(facts, language, license_name, data, scores, scores_name)
     with working("looking at the files"):
-        card = make_card(folder, repo_id, known, own_card(folder))
+        existing = existing_card(folder)
+        if (folder / CONFIG_NAME).is_file():
+            card = adapter_card(folder, repo_id=repo_id, facts=known, existing=existing)
+        else:
+            found = fingerprint(load_base(folder, device="cpu"))
+            card = base_card(folder, found, repo_id=repo_id, facts=known, existing=existing)
     if print_card:
         typer.echo(str(card))
         return
@@ -63,20 +71,44 @@ def card_command(
     err.print(f"wrote {folder / CARD_NAME}", markup=False, soft_wrap=True)
 
 
-def make_card(folder: Path, repo_id: str | None, facts: CardFacts, existing: str | None) -> ModelCard:
-    """The card of what is in a folder.
-
-    Raises:
-        AdapterError: The folder holds a damaged adapter.
-        BaseError: It holds no base either.
-    """
-    if (folder / CONFIG_NAME).is_file():
-        return adapter_card(folder, repo_id=repo_id, facts=facts, existing=existing)
-    found = fingerprint(load_base(folder, device="cpu"))
-    return base_card(folder, found, repo_id=repo_id, facts=facts, existing=existing)
-
-
-def own_card(folder: Path) -> str | None:
+def existing_card(folder: Path) -> str | None:
     """The text of the card in a folder."""
     path = folder / CARD_NAME
     return path.read_bytes().decode("utf-8-sig") if path.is_file() else None
+
+
+def card_facts(
+    facts: Path | None,
+    language: list[str] | None,
+    license_name: str | None,
+    data: str | None,
+    scores: list[Path] | None,
+    scores_name: str,
+) -> CardFacts:
+    """Everything together; what an option says comes before what the file says.
+
+    Raises:
+        ConfigError: A fact makes no sense.
+        DataError: A file cannot be read.
+    """
+    known = CardFacts.from_dict(_read_json(facts)) if facts else CardFacts()
+    if language:
+        known = replace(known, language=language)
+    if license_name:
+        known = replace(known, license=license_name)
+    if data:
+        known = known.with_rows(read_intents(data))
+    if scores:
+        measured = Measurement.from_evaluations([_read_json(path) for path in scores], scores_name)
+        known = replace(known, measurements=[*known.measurements, *measured])
+    return known
+
+
+def _read_json(path: Path) -> Mapping[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{str(path)!r} cannot be read as JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise DataError(f"{str(path)!r} must hold a JSON object, not a {type(values).__name__}")
+    return values

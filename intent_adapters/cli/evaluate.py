@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -39,7 +38,6 @@ from intent_adapters.cli.options import (
 )
 from intent_adapters.data import read_intents, read_texts
 from intent_adapters.evaluation import Answers, ClassificationScores, Evaluation, evaluate
-from intent_adapters.model import IntentModel
 
 OutOfScope = Annotated[
     str | None,
@@ -97,7 +95,8 @@ def evaluate_command(
         purpose="evaluation",
     )
     others = read_texts(out_of_scope, encoding=encoding) if out_of_scope else None
-    draw = None if plots is None else _drawing()
+    if plots is not None:  # before anything is computed, so that a missing extra shows at once
+        from intent_adapters.evaluation.plots import save_plots
     model = open_model(base, adapter, device, backend)
     with working("evaluating"):
         scores = evaluate(model, rows, agent, out_of_scope=others, threshold=threshold, batch_size=batch_size)
@@ -106,8 +105,10 @@ def evaluate_command(
     else:
         print_scores(scores, worst)
         _print_trust(scores, worst)
-    if plots is not None and draw is not None:
-        draw(model, scores, plots)
+    if plots is not None:
+        with working("drawing"):
+            files = save_plots(model, scores, plots)
+        err.print(Text(f"pictures: {', '.join(map(str, files))}"), soft_wrap=True)
 
 
 def print_scores(scores: ClassificationScores, worst: int) -> None:
@@ -166,19 +167,3 @@ def _print_slipped_through(answers: Answers, worst: int) -> None:
     for row in shown:
         add_row(table, answers.texts[row], answers.labels[row], f"{answers.scores[row]:.3f}")
     out.print(table)
-
-
-def _drawing() -> Callable[[IntentModel, Evaluation, Path], None]:
-    """Draws the pictures; asked for before anything is computed, so that a missing extra shows at once.
-
-    Raises:
-        MissingExtraError: matplotlib is not installed.
-    """
-    from intent_adapters.evaluation.plots import save_plots
-
-    def draw(model: IntentModel, scores: Evaluation, folder: Path) -> None:
-        with working("drawing"):
-            files = save_plots(model, scores, folder)
-        err.print(Text(f"pictures: {', '.join(map(str, files))}"), soft_wrap=True)
-
-    return draw

@@ -10,9 +10,8 @@ import typer
 from intent_adapters.bottleneck.functional import NON_LINEARITIES
 from intent_adapters.cli.console import examples, facts_table, out, print_json, working
 from intent_adapters.cli.options import Json
-from intent_adapters.loading import load_base
-from intent_adapters.runtime.onnx import Precision
-from intent_adapters.runtime.onnx.export import export_base
+from intent_adapters.model import IntentModel
+from intent_adapters.runtime.onnx.run import Precision
 
 Base = Annotated[str, typer.Argument(metavar="BASE", help="Encoder: Hub id or folder.", show_default=False)]
 Output = Annotated[
@@ -50,9 +49,8 @@ def export_command(
     The folder holds all that is needed to answer: IntentModel.from_pretrained(FOLDER, backend="onnx").
     """
     with working("exporting"):
-        exported = export_base(
-            load_base(base, device="cpu"), folder, precision=precision, sites=sites, non_linearity=non_linearity
-        )
+        model = IntentModel.from_pretrained(base, device="cpu")
+        exported = model.export_base(folder, precision=precision, sites=sites, non_linearity=non_linearity)
     facts: dict[str, object] = {
         "folder": str(exported.folder),
         "precision": exported.description.precision,

@@ -10,8 +10,7 @@ from peft.utils import CONFIG_NAME
 
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.fingerprint import fingerprint
-from intent_adapters.cli.card import Folder, own_card
-from intent_adapters.cli.card_facts import card_facts
+from intent_adapters.cli.card import Folder, card_facts, existing_card
 from intent_adapters.cli.console import examples, facts_table, out, print_json, working
 from intent_adapters.cli.options import Facts, Json, Language, License, Scores, ScoresName, Token, TrainingData
 from intent_adapters.hub import publish_adapter, publish_base
@@ -80,7 +79,7 @@ def push_command(
         "create_pr": create_pr,
         "tag": tag,
     }
-    readme = own_card(folder)
+    readme = existing_card(folder)
     with working("pushing"):
         if (folder / CONFIG_NAME).is_file():
             adapter = Adapter.read(folder)

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, TypedDict, Unpack
 
 from huggingface_hub import HfApi, constants, hf_hub_download, snapshot_download
-from huggingface_hub.hf_api import ModelInfo
+from huggingface_hub.hf_api import ModelInfo, RepoSibling
 from huggingface_hub.utils.tqdm import tqdm
 from peft.utils import CONFIG_NAME
 
 from intent_adapters.artifacts.contents import ADAPTER, BASE, ONNX_BASE, Files
 from intent_adapters.artifacts.folders import is_there
-from intent_adapters.errors import AdapterError, BaseError, ConfigError, IntentAdaptersError
-from intent_adapters.hub.integrity import damaged_file
+from intent_adapters.errors import AdapterError, BaseError, IntentAdaptersError
 from intent_adapters.hub.naming import check_repo_id
-from intent_adapters.hub.problems import HUB_PROBLEMS, clean_token, explained, is_out_of_reach, with_retries
+from intent_adapters.hub.problems import HUB_PROBLEMS, clean_token, hub_errors, is_unreachable, with_retries
 
 logger = logging.getLogger(__name__)
 
@@ -92,10 +93,6 @@ def fetch_base(source: str | Path, *, onnx: bool = False, **hub: Unpack[HubOptio
 def fetch_either(source: str | Path, **hub: Unpack[HubOptions]) -> tuple[Fetched, bool]:
     """Find the folder of an adapter or a base, whichever it is, downloading it if it is on the Hub.
 
-    Args:
-        source: Local folder or Hub id.
-        **hub: See `HubOptions`.
-
     Returns:
         The folder, and whether it is an adapter's.
 
@@ -118,58 +115,34 @@ def fetch(source: str | Path, files: Files, **hub: Unpack[HubOptions]) -> Fetche
     The sizes that the Hub states are checked before anything is downloaded. A repository whose download was cut off
     is never taken for a whole one: the weights come last, and without them there is nothing to load.
 
-    Args:
-        source: Local folder or Hub id.
-        files: What is read of it.
-        **hub: See `HubOptions`.
-
-    Returns:
-        The folder, and the commit that it is from.
-
     Raises:
         IntentAdaptersError: Of the kind `files.error`: it cannot be had.
     """
-    subfolder = check_subfolder(hub.pop("subfolder", None), files.error)
-    hub["token"] = clean_token(hub.get("token"), files.error)
+    subfolder = _checked_subfolder(hub.pop("subfolder", None), files.error)
+    options: dict[str, Any] = {**hub, "token": clean_token(hub.get("token"), files.error)}
     if is_there(Path(source)):
         return Fetched(_inside(Path(source), subfolder, str(source), files))
     repo = str(source)
-    revision, token = hub.get("revision"), hub.get("token")
     problem = f"Cannot fetch the {files.what} {repo!r}"
-    try:
+    with hub_errors(files.error, problem, revision=options.get("revision"), token=options["token"]):
         check_repo_id(repo)
         if hub.get("local_files_only"):
-            found = _cached(repo, files, subfolder, hub)
-        else:
-            try:
-                found = _download(repo, files, subfolder, hub)
-            except HUB_PROBLEMS as error:
-                if not is_out_of_reach(error):
-                    raise
-                found = _cached_instead(repo, files, subfolder, hub, error)
-    except HUB_PROBLEMS as error:
-        raise explained(files.error, problem, error, revision=revision, token=token) from None
-    return found
+            return _cached(repo, files, subfolder, options)
+        try:
+            return _download(repo, files, subfolder, options)
+        except HUB_PROBLEMS as error:
+            if not is_unreachable(error):
+                raise
+            return _cached_instead(repo, files, subfolder, options, error)
 
 
-def check_subfolder(subfolder: str | None, kind: type[IntentAdaptersError] = ConfigError) -> str:
-    """A folder's path inside a repository, "" for the repository itself.
-
-    Args:
-        subfolder: With "/" between its parts.
-        kind: What to raise.
-
-    Returns:
-        The path, ending with "/" unless it is empty.
-
-    Raises:
-        IntentAdaptersError: Of that kind: the path leads out of the repository.
-    """
+def _checked_subfolder(subfolder: str | None, error: type[IntentAdaptersError]) -> str:
+    """A folder's path inside a repository, ending with "/"; "" for the repository itself."""
     if not subfolder:
         return ""
     path = PurePosixPath(subfolder)
     if path.is_absolute() or ".." in path.parts or re.search(r"[\\:\0]|^~", subfolder):
-        raise kind(
+        raise error(
             f"subfolder={subfolder!r} leads out of the repository: name a folder inside it, such as 'agents/clinic'."
         )
     return f"{path}/" if path.parts else ""
@@ -182,8 +155,8 @@ def _inside(folder: Path, subfolder: str, source: str, files: Files) -> Path:
     return inside
 
 
-def _download(repo: str, files: Files, subfolder: str, hub: HubOptions) -> Fetched:
-    revision, token = hub.get("revision"), hub.get("token")
+def _download(repo: str, files: Files, subfolder: str, options: dict[str, Any]) -> Fetched:
+    revision, token = options.get("revision"), options["token"]
     timeout = constants.HF_HUB_DOWNLOAD_TIMEOUT
     for _ in range(3):
         info = with_retries(
@@ -192,9 +165,9 @@ def _download(repo: str, files: Files, subfolder: str, hub: HubOptions) -> Fetch
         sizes = {file.rfilename: file.size for file in info.siblings or ()}
         small, weights = _plan(repo, sizes, files, subfolder)
         # By the name that was asked for, so that the cache knows which commit it stands for when it is offline.
-        folder = _snapshot(repo, small, hub, tqdm_class=Silent)
+        folder = _snapshot(repo, small, options, tqdm_class=Silent)
         if folder.name == info.sha:
-            at_commit: HubOptions = {**hub, "revision": info.sha}
+            at_commit = {**options, "revision": info.sha}
             _verify(repo, small, info, folder, files, at_commit)
             if not all((folder / name).is_file() for name in weights):
                 _snapshot(repo, weights, at_commit)
@@ -228,44 +201,56 @@ class Silent(tqdm):
         super().__init__(*args, **{**options, "disable": True})
 
 
-def _snapshot(repo: str, names: list[str], hub: HubOptions, **client: Any) -> Path:
+def _snapshot(repo: str, names: list[str], options: dict[str, Any], **client: Any) -> Path:
     patterns = [glob.escape(name) for name in names]
-    options = {**_for_client(hub), **client}
-    return Path(with_retries(lambda: snapshot_download(repo, allow_patterns=patterns, **options)))
+    return Path(with_retries(lambda: snapshot_download(repo, allow_patterns=patterns, **options, **client)))
 
 
-def _for_client(hub: HubOptions) -> Any:
-    return dict(hub)
+def _verify(
+    repo: str, names: list[str], info: ModelInfo, folder: Path, files: Files, at_commit: dict[str, Any]
+) -> None:
+    """Compare files with the hashes that the Hub states, and fetch again what differs: the client compares lengths.
 
-
-def _verify(repo: str, names: list[str], info: ModelInfo, folder: Path, files: Files, at_commit: HubOptions) -> None:
-    """Sees whether the files are those that the Hub has.
-
-    Raises:
-        IntentAdaptersError: Of the kind `files.error`: one is damaged, also the second time.
+    `HfApi.verify_repo_checksums` does that for all files in the cache's snapshot, by a listing of its own: two
+    requests more a load, and a file whose hash the Hub does not state counts as damaged.
     """
-    options = _for_client(at_commit)
+    stated = {file.rfilename: file for file in info.siblings or ()}
 
-    def fetch_again(name: str) -> None:
-        with_retries(lambda: hf_hub_download(repo, name, **options))
+    def remove_damaged() -> list[str]:
+        damaged = [name for name in names if not _is_intact(folder / name, stated[name])]
+        for name in damaged:
+            (folder / name).resolve().unlink(missing_ok=True)
+            (folder / name).unlink(missing_ok=True)
+        return damaged
 
-    if damaged := damaged_file(folder, names, info.siblings or (), fetch_again):
+    damaged = remove_damaged()
+    for name in damaged:
+        with_retries(partial(hf_hub_download, repo, name, **at_commit))
+    # All of them once more: where a proxy gives files one ETag, the client keeps one for the other.
+    if damaged and (again := remove_damaged()):
         raise files.error(
-            f"{damaged} of the {files.what} {repo!r} was damaged on the way, twice: its bytes are not those that the "
+            f"{again[0]} of the {files.what} {repo!r} was damaged on the way, twice: its bytes are not those that the "
             "Hub states. It was not kept. Try again, on another network if that does not help."
         )
 
 
-def _cached(repo: str, files: Files, subfolder: str, hub: HubOptions) -> Fetched:
-    """The copy in the cache.
+def _is_intact(path: Path, stated: RepoSibling) -> bool:
+    if not path.is_file():
+        return False
+    if stated.lfs is not None:
+        digest, expected = hashlib.sha256(), stated.lfs.sha256
+    elif stated.blob_id is not None:
+        digest, expected = hashlib.sha1(b"blob %d\0" % path.stat().st_size), stated.blob_id  # as git does
+    else:
+        return True  # a Hub that states no hashes
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: digest).hexdigest() == expected
 
-    Raises:
-        LocalEntryNotFoundError: There is none.
-        IntentAdaptersError: Of the kind `files.error`: there is only a part of it.
-    """
-    options: HubOptions = {**hub, "local_files_only": True}
+
+def _cached(repo: str, files: Files, subfolder: str, options: dict[str, Any]) -> Fetched:
+    """The copy in the cache; if there is only a part of it, an error of the kind `files.error`."""
     # Any file will do to find the folder: what must be in it is checked below.
-    folder = Path(snapshot_download(repo, allow_patterns=[], **_for_client(options)))
+    folder = Path(snapshot_download(repo, allow_patterns=[], **{**options, "local_files_only": True}))
     inside = _inside(folder, subfolder, f"{repo} in the cache", files)
     names = [path.relative_to(inside).as_posix() for path in inside.rglob("*") if path.is_file()]
     if not files.choose(names, files.weights):
@@ -277,14 +262,10 @@ def _cached(repo: str, files: Files, subfolder: str, hub: HubOptions) -> Fetched
     return Fetched(inside, folder.name)
 
 
-def _cached_instead(repo: str, files: Files, subfolder: str, hub: HubOptions, error: Exception) -> Fetched:
-    """The copy in the cache, for want of an answer from the Hub.
-
-    Raises:
-        Exception: `error`, if there is no whole copy.
-    """
+def _cached_instead(repo: str, files: Files, subfolder: str, options: dict[str, Any], error: Exception) -> Fetched:
+    """The copy in the cache, for want of an answer from the Hub; without a whole copy, `error` is raised."""
     try:
-        found = _cached(repo, files, subfolder, hub)
+        found = _cached(repo, files, subfolder, options)
     except (files.error, *HUB_PROBLEMS):
         raise error from None
     logger.warning("The Hub cannot be reached: using the copy of %s in the cache, commit %s.", repo, found.commit)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 from huggingface_hub import errors, get_token
@@ -41,22 +42,38 @@ PAUSES: tuple[float, ...] = (0.5, 2.0)
 TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 SECRET = re.compile(r"\bhf_\w{8,}|\bBearer\s+[^\s'\"]+", re.IGNORECASE)
 
-NOT_FOUND = (
-    "there is no such folder or repository, or it is private and you are not logged in. Check the spelling "
-    "(ORG/NAME); for a private one, `hf auth login`, HF_TOKEN, or `token=`."
+NOT_FOUND = "there is no such folder or repository, or it is private and {whose}. Check the spelling (ORG/NAME){cure}."
+# The first kind that fits is taken; {revision} and {message} are filled in.
+REASONS: Sequence[tuple[type[Exception], str]] = (
+    (
+        GatedRepoError,
+        "the repository is gated. Ask for access on its page, then use a token of that account: `hf auth login`, "
+        "HF_TOKEN, or `token=`.",
+    ),
+    (
+        OfflineModeIsEnabled,
+        "there is no such folder, it is not in the cache, and the client is offline. Say where the folder is (for an "
+        "agent that was moved, its base: `base=`, `--base`), or unset HF_HUB_OFFLINE, or fetch it first where there "
+        "is a network: `intent-adapters pull`.",
+    ),
+    (
+        LocalEntryNotFoundError,
+        "it is not, or not completely, in the cache, and the network may not be used. Drop `local_files_only`, or "
+        "fetch it first: `intent-adapters pull`.",
+    ),
+    (
+        RevisionNotFoundError,
+        "the repository has not {revision}. Choose a branch, tag or commit that is listed on its page.",
+    ),
+    (EntryNotFoundError, "a file is missing on {revision}: {message}"),
+    (HFValidationError, "there is no such folder, and it is no Hub id of the form ORG/NAME: {message}"),
 )
-NOT_FOUND_WITH_TOKEN = (
-    "there is no such folder or repository, or it is private and your token has no access. Check the spelling "
-    "(ORG/NAME) and that the token's account may read it."
-)
-REASONS: Mapping[type[Exception], str] = {
-    GatedRepoError: "the repository is gated. Ask for access on its page, then use a token of that account: "
-    "`hf auth login`, HF_TOKEN, or `token=`.",
-    OfflineModeIsEnabled: "there is no such folder, it is not in the cache, and the client is offline. Say where the "
-    "folder is (for an agent that was moved, its base: `base=`, `--base`), or unset HF_HUB_OFFLINE, or fetch it first "
-    "where there is a network: `intent-adapters pull`.",
-    LocalEntryNotFoundError: "it is not, or not completely, in the cache, and the network may not be used. Drop "
-    "`local_files_only`, or fetch it first: `intent-adapters pull`.",
+STATUS_REASONS = {
+    401: "the Hub does not accept the token. It is wrong or expired: make a new one, then `hf auth login`.",
+    403: "the token may not do that ({message}). Use one with the permission, e.g. of type write.",
+    409: "it conflicts with what is there already ({message}).",
+    412: "someone else pushed in the same moment; nothing was changed. Push again.",
+    429: "too many requests; nothing was changed. Wait, then try again. ({message})",
 }
 
 Result = TypeVar("Result")
@@ -67,9 +84,6 @@ def with_retries(call: Callable[[], Result]) -> Result:
 
     Args:
         call: What to do; doing it again does no harm.
-
-    Returns:
-        What `call` returns.
 
     Raises:
         Exception: What the last attempt raised.
@@ -98,48 +112,41 @@ def is_transient(error: Exception) -> bool:
     return lost_bytes or any(isinstance(cause, (HTTPError, errors.FileMetadataError)) for cause in causes)
 
 
-def is_out_of_reach(error: Exception) -> bool:
+def is_unreachable(error: Exception) -> bool:
     """Whether the Hub gave no answer at all, or one that says nothing about the repository."""
     return is_transient(error) or any(isinstance(cause, OfflineModeIsEnabled) for cause in _causes(error))
 
 
-def explained(
+@contextmanager
+def hub_errors(
     kind: type[IntentAdaptersError],
     what: str,
-    error: Exception,
     *,
     revision: str | None = None,
     token: str | bool | None = None,
-) -> IntentAdaptersError:
-    """Our error for one of the client's. No token is ever part of it.
+) -> Iterator[None]:
+    """Turn the client's errors into ours. No token is ever part of them, nor a cause that might hold one.
 
     Args:
-        kind: The class of the error.
+        kind: The class of our error.
         what: What did not succeed, naming the repository: "Cannot fetch the adapter 'org/clinic'".
-        error: What the client raised.
         revision: The branch, tag or commit that was asked for; `None` for the default one.
-        token: The token of the call, to keep it out of the message.
-
-    Returns:
-        The error to raise, its cause set. A cause whose own message holds a token is left out.
+        token: The token of the calls, to keep it out of the message.
     """
-    where = f"{what} (revision {revision!r})" if revision else what
-    ours = kind(f"{where}: {_reason_and_cure(error, revision, token)}")
-    ours.__suppress_context__ = True
-    if not any(without_secrets(str(cause), token) != str(cause) for cause in _causes(error)):
-        ours.__cause__ = error
-    return ours
+    try:
+        yield
+    except IntentAdaptersError:
+        raise
+    except HUB_PROBLEMS as error:
+        where = f"{what} (revision {revision!r})" if revision else what
+        raise kind(f"{where}: {_reason_and_cure(error, revision, token)}") from None
 
 
 def clean_token(token: str | bool | None, kind: type[IntentAdaptersError]) -> str | bool | None:
     """A token without the line end that a file or an environment variable may have left on it.
 
-    Args:
-        token: The token of a call.
-        kind: What to raise.
-
     Raises:
-        IntentAdaptersError: Of that kind: it cannot be a token. The HTTP library would log it in clear.
+        IntentAdaptersError: Of the given kind: it cannot be a token. The HTTP library would log it in clear.
     """
     if not isinstance(token, str):
         return token
@@ -159,42 +166,23 @@ def without_secrets(text: str, token: str | bool | None = None) -> str:
 
 def _reason_and_cure(error: Exception, revision: str | None, token: str | bool | None) -> str:
     cause = _root(error)
+    lines = [line.strip() for line in without_secrets(str(cause), token).splitlines() if line.strip()]
+    message = " ".join(lines)[:300] or type(cause).__name__
     if isinstance(cause, RepositoryNotFoundError) and not isinstance(cause, GatedRepoError):
-        has_token = token if token is not None else get_token()
-        return NOT_FOUND_WITH_TOKEN if has_token else NOT_FOUND
-    for kind, reason in REASONS.items():
-        if isinstance(cause, kind):
-            return reason
+        if token if token is not None else get_token():
+            return NOT_FOUND.format(whose="your token has no access", cure=" and that the token's account may read it")
+        return NOT_FOUND.format(
+            whose="you are not logged in", cure="; for a private one, `hf auth login`, HF_TOKEN, or `token=`"
+        )
+    reason = next((reason for kind, reason in REASONS if isinstance(cause, kind)), None)
+    if reason is None and isinstance(cause, HfHubHTTPError):
+        reason = STATUS_REASONS.get(_status(cause))
+        if _status(cause) >= 500:
+            reason = f"the Hub has a problem of its own (status {_status(cause)}). Try again later."
+    elif reason is None and isinstance(cause, HTTPError):
+        reason = "the Hub cannot be reached ({message}). Check the network and HF_ENDPOINT; try again."
     named = f"the revision {revision!r}" if revision else "the default branch"
-    if isinstance(cause, RevisionNotFoundError):
-        return f"the repository has not {named}. Choose a branch, tag or commit that is listed on its page."
-    short = _short(cause, token)
-    if isinstance(cause, EntryNotFoundError):
-        return f"a file is missing on {named}: {short}"
-    if isinstance(cause, HfHubHTTPError):
-        return _by_status(cause, short)
-    if isinstance(cause, HFValidationError):
-        return f"there is no such folder, and it is no Hub id of the form ORG/NAME: {short}"
-    if isinstance(cause, HTTPError):
-        return f"the Hub cannot be reached ({short}). Check the network and HF_ENDPOINT; try again."
-    return short
-
-
-def _by_status(error: HfHubHTTPError, short: str) -> str:
-    status = _status(error)
-    if status == 401:
-        return "the Hub does not accept the token. It is wrong or expired: make a new one, then `hf auth login`."
-    if status == 403:
-        return f"the token may not do that ({short}). Use one with the permission, e.g. of type write."
-    if status == 409:
-        return f"it conflicts with what is there already ({short})."
-    if status == 412:
-        return "someone else pushed in the same moment; nothing was changed. Push again."
-    if status == 429:
-        return f"too many requests; nothing was changed. Wait, then try again. ({short})"
-    if status >= 500:
-        return f"the Hub has a problem of its own (status {status}). Try again later."
-    return short
+    return (reason or "{message}").format(revision=named, message=message)
 
 
 def _status(error: HfHubHTTPError) -> int:
@@ -214,8 +202,3 @@ def _causes(error: BaseException) -> Iterator[Exception]:
     while isinstance(seen, Exception):
         yield seen
         seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
-
-
-def _short(error: Exception, token: str | bool | None) -> str:
-    lines = [line.strip() for line in without_secrets(str(error), token).splitlines() if line.strip()]
-    return " ".join(lines)[:300] or type(error).__name__

@@ -17,11 +17,11 @@ from huggingface_hub.hf_api import ModelInfo
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.contents import ADAPTER, BASE, CARD_NAME, MAX_CARD_BYTES, Files
 from intent_adapters.bottleneck import BottleneckConfig
-from intent_adapters.errors import BaseMismatchError, ConfigError, HubError, IntentAdaptersError
+from intent_adapters.errors import BaseMismatchError, ConfigError, HubError
 from intent_adapters.hub.cards import CardFacts, adapter_card, base_card
-from intent_adapters.hub.cards.merging import OWN_KEY, own_text
+from intent_adapters.hub.cards.merging import OWN_KEY, handwritten_text
 from intent_adapters.hub.naming import check_repo_id, is_repo_id
-from intent_adapters.hub.problems import HUB_PROBLEMS, clean_token, explained, with_retries
+from intent_adapters.hub.problems import clean_token, hub_errors, with_retries
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ def publish_adapter(
     repo_id: str,
     *,
     base: str | None = None,
-    known_base: tuple[str, str] | None = None,
+    loaded_base: tuple[str, str] | None = None,
     facts: CardFacts | None = None,
     readme: str | None = None,
     **options: Unpack[PublishOptions],
@@ -82,14 +82,11 @@ def publish_adapter(
     Args:
         adapter: The agent's config and weights.
         repo_id: Where to: "ORG/NAME".
-        base: Hub id of its base. None: the one that its config names, or else `known_base`.
-        known_base: Hub id and commit that the base is known to be from.
+        base: Hub id of its base. None: the one that its config names, or else `loaded_base`.
+        loaded_base: Hub id and commit that the base was loaded from.
         facts: What its makers say about it, for the card.
         readme: The text of the card to go on from. None: the one in the repository, if it has one.
         **options: See `PublishOptions`.
-
-    Returns:
-        What is on the Hub now.
 
     Raises:
         ConfigError: The base is on no Hub, or options contradict each other.
@@ -97,7 +94,7 @@ def publish_adapter(
         HubError: The Hub refuses it or cannot be reached; nothing was changed, or all of it.
     """
     _check_options(repo_id, options)
-    name, revision = _pinned_base(adapter.config, base, known_base, options.get("token"))
+    name, revision = _pinned_base(adapter.config, base, loaded_base, options.get("token"))
     config = dataclasses.replace(adapter.config, base_model_name_or_path=name, revision=revision)
 
     def write(folder: Path, existing: str | None) -> ModelCard:
@@ -127,9 +124,6 @@ def publish_base(
         readme: The text of the card to go on from. None: the one in the repository, if it has one.
         **options: See `PublishOptions`.
 
-    Returns:
-        What is on the Hub now.
-
     Raises:
         ConfigError: Options contradict each other.
         BaseError: The folder holds no base.
@@ -158,10 +152,14 @@ def _publish(
 ) -> Published:
     token, revision = options.get("token"), options.get("revision")
     api = HfApi(token=token)
-    try:
+    with hub_errors(HubError, f"Cannot push to {repo_id!r}", revision=revision, token=token):
         info = _open_repository(api, repo_id, options)
         remote = _remote_card(repo_id, info, token)
-        if readme is not None and remote is not None and own_text(remote) not in ("", own_text(readme)):
+        if (
+            readme is not None
+            and remote is not None
+            and handwritten_text(remote) not in ("", handwritten_text(readme))
+        ):
             logger.warning("What was written into the card of %s on the Hub gives way to the local card.", repo_id)
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary) / "repository"
@@ -169,10 +167,6 @@ def _publish(
             card = write(folder, remote if readme is None else readme)
             card.save(folder / CARD_NAME)
             return _commit(api, repo_id, folder, info, files, what, options)
-    except IntentAdaptersError:
-        raise
-    except HUB_PROBLEMS as error:
-        raise explained(HubError, f"Cannot push to {repo_id!r}", error, revision=revision, token=token) from None
 
 
 def _commit(
@@ -230,24 +224,22 @@ def _remote_card(repo_id: str, info: ModelInfo, token: str | bool | None) -> str
 
 
 def _pinned_base(
-    config: BottleneckConfig, base: str | None, known: tuple[str, str] | None, token: str | bool | None
+    config: BottleneckConfig, base: str | None, loaded: tuple[str, str] | None, token: str | bool | None
 ) -> tuple[str, str]:
     """Hub id and commit of an adapter's base."""
     named = config.base_model_name_or_path
     if base is None and named and config.revision and is_repo_id(named):
         return named, config.revision
-    if base is None and known:
-        return known
+    if base is None and loaded:
+        return loaded
     base = base or named
     if not base or not is_repo_id(base):
         raise ConfigError(
             f"The agent's base {base or 'unknown'!r} is a folder of this machine, where nobody else would find it. "
             "Push the base first (`push_base`), or name where it is on the Hub with `base=`."
         )
-    try:
+    with hub_errors(HubError, f"Cannot look up the agent's base {base!r}", token=token):
         info = with_retries(lambda: HfApi().model_info(base, token=token))
-    except HUB_PROBLEMS as error:
-        raise explained(HubError, f"Cannot look up the agent's base {base!r}", error, token=token) from None
     stated = ((info.card_data.to_dict() if info.card_data else {}).get(OWN_KEY) or {}).get("fingerprint")
     trained_on = config.provenance.base_fingerprint
     if stated and trained_on and stated != trained_on:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from huggingface_hub.hf_api import ModelInfo
 from intent_adapters.errors import ConfigError, HubError
 from intent_adapters.hub.cards.merging import OWN_KEY
 from intent_adapters.hub.naming import is_repo_id
-from intent_adapters.hub.problems import HUB_PROBLEMS, clean_token, explained, with_retries
+from intent_adapters.hub.problems import clean_token, hub_errors, with_retries
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +45,8 @@ class FoundAgent:
 
     def to_dict(self) -> dict[str, Any]:
         """The agent as JSON-ready values."""
-        return {
-            "repo_id": self.repo_id,
-            "base": self.base,
-            "commit": self.commit,
-            "intents": self.intents,
-            "base_fingerprint": self.base_fingerprint,
-            "language": list(self.language),
-            "license": self.license,
-            "private": self.private,
-            "downloads": self.downloads,
-            "updated": self.updated.isoformat() if self.updated else None,
-        }
+        updated = self.updated.isoformat() if self.updated else None
+        return {**asdict(self), "language": list(self.language), "updated": updated}
 
 
 def list_agents(
@@ -94,10 +84,8 @@ def list_agents(
         )
         return list(models)
 
-    try:
+    with hub_errors(HubError, f"Cannot list the agents of {base!r}", token=token):
         return sorted((_agent(base, info) for info in with_retries(found)), key=lambda agent: agent.repo_id)
-    except HUB_PROBLEMS as error:
-        raise explained(HubError, f"Cannot list the agents of {base!r}", error, token=token) from None
 
 
 def _agent(base: str, info: ModelInfo) -> FoundAgent:

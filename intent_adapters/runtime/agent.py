@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -67,7 +68,7 @@ class Agent:
         kept: Its adapter, if it is only in memory.
     """
 
-    __slots__ = ("cost", "gone", "kept", "leases", "load", "name", "pinned", "resident", "state")
+    __slots__ = ("cost", "kept", "leases", "load", "name", "pinned", "removed", "resident", "state")
 
     def __init__(self, name: str, load: Load | None = None, kept: Adapter | None = None) -> None:
         self.name = name
@@ -77,7 +78,7 @@ class Agent:
         self.cost = 0
         self.leases = 0
         self.pinned = False
-        self.gone = False
+        self.removed = False
         # "reading" ends by itself; "waiting", for room, ends when others give leases back.
         self.state: Literal["", "reading", "waiting"] = ""
 
@@ -89,14 +90,21 @@ class Agent:
         return self.load()
 
 
-def check_form(name: object) -> None:
-    """See whether something can be the name of an agent.
+def composed(name: str) -> str:
+    """One spelling of a name: a folder packed on a Mac has its accents and Hangul taken apart."""
+    return unicodedata.normalize("NFC", name) if isinstance(name, str) else name
+
+
+def agent_name(name: str) -> str:
+    """The name under which an agent is kept.
 
     Raises:
-        AgentError: It cannot.
+        AgentError: It cannot be a name.
     """
+    name = composed(name)
     if not isinstance(name, str) or not AGENT_NAME.fullmatch(name):
         raise AgentError(
             f"{name!r} cannot name an agent. Use 1 to 96 letters (of any script), digits, spaces, '_', '.', '+' "
             "or '-', beginning with a letter or digit; pass another with `name=`."
         )
+    return name

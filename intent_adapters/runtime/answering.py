@@ -13,7 +13,7 @@ from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.errors import IntentAdaptersError
 from intent_adapters.prediction import Prediction
 from intent_adapters.runtime.agent import Agent
-from intent_adapters.runtime.head import Asked, predictions
+from intent_adapters.runtime.head import AgentRows, predictions
 from intent_adapters.runtime.resident import Resident
 from intent_adapters.runtime.store import AdapterStore
 
@@ -22,11 +22,20 @@ class Runtime(Protocol):
     """A way of running the base."""
 
     def admit(self, adapter: Adapter) -> Resident:
-        """Check an adapter against the base and make it resident; raises AdapterError if it does not fit."""
+        """Make an adapter resident; raises AdapterError if it does not fit the base."""
         ...
 
     def embed(self, texts: Sequence[str], residents: Sequence[Resident | None], batch_size: int) -> Tensor:
-        """Embeddings (texts, dimensions), float32 on the CPU, each row through its adapter (`None`: the bare base)."""
+        """Sentence embeddings, each text through its own adapter.
+
+        Args:
+            texts: As the encoder is to read them, with the prompts of their agents.
+            residents: One per text; `None` for the bare base.
+            batch_size: Texts in one pass of the encoder, at most.
+
+        Returns:
+            (texts, dimensions), float32 on the CPU.
+        """
         ...
 
 
@@ -61,14 +70,16 @@ def answer(
         AdapterError: An agent cannot be loaded.
     """
     answers: dict[int, Prediction | IntentAdaptersError] = {}
-    with closing(_shares(store, names, failures)) as shares:
-        for rows, residents in shares:
-            embeddings = runtime.embed([texts[row] for row in rows], residents, batch_size)
+    with closing(_groups(store, names, failures)) as groups:
+        for rows, residents in groups:
+            embeddings = runtime.embed(_prompted(texts, rows, residents), residents, batch_size)
             places: dict[Resident | None, list[int]] = {}
             for place, resident in enumerate(residents):
                 places.setdefault(resident, []).append(place)
-            asked = [Asked(names[rows[own[0]]], resident.head, own) for resident, own in places.items() if resident]
-            for place, prediction in predictions(asked, embeddings, top_k, threshold):
+            by_agent = [
+                AgentRows(names[rows[own[0]]], resident.head, own) for resident, own in places.items() if resident
+            ]
+            for place, prediction in predictions(by_agent, embeddings, top_k, threshold):
                 answers[rows[place]] = prediction
     answers |= failures or {}
     return [answers[row] for row in range(len(texts))]
@@ -88,16 +99,22 @@ def embed(
     """
     parts: list[Tensor] = []
     order: list[int] = []
-    with closing(_shares(store, names)) as shares:
-        for rows, residents in shares:
-            parts.append(runtime.embed([texts[row] for row in rows], residents, batch_size))
+    with closing(_groups(store, names)) as groups:
+        for rows, residents in groups:
+            parts.append(runtime.embed(_prompted(texts, rows, residents), residents, batch_size))
             order += rows
-    embeddings = parts[0].new_empty(len(texts), parts[0].shape[1])
-    embeddings[order] = torch.cat(parts)
+    together = torch.cat(parts)
+    embeddings = torch.empty_like(together)
+    embeddings[order] = together
     return embeddings
 
 
-def _shares(
+def _prompted(texts: Sequence[str], rows: Sequence[int], residents: Sequence[Resident | None]) -> list[str]:
+    """The texts of some rows as the encoder is to read them."""
+    return [(resident.prompt if resident else "") + texts[row] for row, resident in zip(rows, residents, strict=True)]
+
+
+def _groups(
     store: AdapterStore, names: Sequence[str | None], failures: dict[int, IntentAdaptersError] | None = None
 ) -> Generator[tuple[Sequence[int], list[Resident | None]]]:
     """Rows whose agents are in memory at the same time, and those agents: all rows, unless the budget is small.

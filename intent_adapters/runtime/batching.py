@@ -6,25 +6,23 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from intent_adapters.runtime.bottlenecks import Bottlenecks
 from intent_adapters.runtime.resident import Resident
-from intent_adapters.runtime.slab import Slab
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Neighbouring rows of a batch whose adapters lie in one slab, each adapter with as many rows as the others.
+    """Neighbouring rows of a batch whose adapters have one layout, each adapter with as many rows as the others.
 
     Attributes:
         start: Its first row in the batch.
         stop: The row after its last.
-        slab: Where the adapters' bottlenecks are.
-        slots: One per adapter, in the order of their rows.
+        adapters: Their bottlenecks, in the order of the rows.
     """
 
     start: int
     stop: int
-    slab: Slab
-    slots: tuple[int, ...]
+    adapters: tuple[Bottlenecks, ...]
 
 
 def batches(lengths: Sequence[int], residents: Sequence[Resident | None], batch_size: int) -> Iterator[list[int]]:
@@ -45,10 +43,12 @@ def batches(lengths: Sequence[int], residents: Sequence[Resident | None], batch_
         batch = rows[start : start + batch_size]
         counts = Counter(residents[row] for row in batch)
         if len(counts) > 1:
-            # Agents with no bottlenecks first, then by slab, then by how many rows they have.
+            # Agents with no bottlenecks first, then by layout, then by how many rows they have.
             keys = {
-                resident: (id(resident.slab), count, resident.slot) if resident and resident.slab else (0, 0, 0)
-                for resident, count in counts.items()
+                resident: (id(resident.bottlenecks.layout), count, number)
+                if resident and resident.bottlenecks
+                else (0, 0, 0)
+                for number, (resident, count) in enumerate(counts.items())
             }
             batch.sort(key=lambda row: keys[residents[row]])
         yield batch
@@ -62,16 +62,16 @@ def blocks(residents: Sequence[Resident | None]) -> list[Block]:
         if row < len(residents) and residents[row] is residents[start]:
             continue
         resident = residents[start]
-        if resident is not None and resident.slab is not None:
-            last = found[-1] if found else None
+        if resident is not None and resident.bottlenecks is not None:
+            own, last = resident.bottlenecks, found[-1] if found else None
             if (
                 last is not None
                 and last.stop == start
-                and last.slab is resident.slab
-                and (last.stop - last.start) == (row - start) * len(last.slots)
+                and last.adapters[0].layout is own.layout
+                and (last.stop - last.start) == (row - start) * len(last.adapters)
             ):
-                found[-1] = Block(last.start, row, last.slab, (*last.slots, resident.slot))
+                found[-1] = Block(last.start, row, (*last.adapters, own))
             else:
-                found.append(Block(start, row, resident.slab, (resident.slot,)))
+                found.append(Block(start, row, (own,)))
         start = row
     return found

@@ -88,7 +88,7 @@ def _on_all_threads(embeddings: Floats, weight: Floats) -> Floats:
     return product
 
 
-class Asked(NamedTuple):
+class AgentRows(NamedTuple):
     """An agent and the rows that it is to answer.
 
     Attributes:
@@ -103,7 +103,7 @@ class Asked(NamedTuple):
 
 
 def predictions(
-    asked: Sequence[Asked], embeddings: Tensor, top_k: int, threshold: float | None
+    by_agent: Sequence[AgentRows], embeddings: Tensor, top_k: int, threshold: float | None
 ) -> Iterator[tuple[int, Prediction]]:
     """What agents say to some utterances.
 
@@ -111,7 +111,7 @@ def predictions(
     costs several times what it does in a loop: the rows of all agents go through each operation together.
 
     Args:
-        asked: The agents, each with rows of its own.
+        by_agent: The agents, each with rows of its own.
         embeddings: (rows, dimensions) sentence embeddings, float32, on the CPU.
         top_k: How many intents each prediction lists, at most.
         threshold: Scope score below which a prediction is out of scope; `None` takes each agent's own.
@@ -119,7 +119,7 @@ def predictions(
     Yields:
         Each row and its prediction.
     """
-    logits = _logits(asked, embeddings)
+    logits = _logits(by_agent, embeddings)
     highest = np.maximum.reduce(logits, axis=1, keepdims=True)
     powers = np.exp(logits - highest)
     total = np.add.reduce(powers, axis=1, keepdims=True)
@@ -128,7 +128,7 @@ def predictions(
     probabilities = powers[np.arange(len(powers))[:, None], best] / total
     energies = highest + np.log(total)
     found = zip(energies[:, 0].tolist(), probabilities.tolist(), best.tolist(), strict=True)
-    for name, head, rows in asked:
+    for name, head, rows in by_agent:
         limit = head.config.calibration.threshold if threshold is None else threshold
         # An agent with fewer labels than `top_k` ranks those of others, which it has not, last.
         for row, (energy, row_scores, row_indices) in zip(rows, found, strict=False):
@@ -140,17 +140,17 @@ def predictions(
             yield row, Prediction(name, labels[0], score, top, in_scope, scope_score)
 
 
-def _logits(asked: Sequence[Asked], embeddings: Tensor) -> Floats:
+def _logits(by_agent: Sequence[AgentRows], embeddings: Tensor) -> Floats:
     """The logits of all rows, agent by agent; where an agent has fewer labels than others, minus infinity."""
     vectors: Floats = embeddings.numpy()
-    if len(asked) > 1:
-        vectors = vectors[[row for _, _, rows in asked for row in rows]]
+    if len(by_agent) > 1:
+        vectors = vectors[[row for _, _, rows in by_agent for row in rows]]
     lengths = np.sqrt(np.add.reduce(vectors * vectors, axis=1, keepdims=True) + SMALLEST_SQUARE)
-    if len(asked) == 1:
-        return asked[0].head.logits(vectors, lengths)
-    logits: Floats = np.full((len(vectors), max(len(head.labels) for _, head, _ in asked)), -np.inf, np.float32)
+    if len(by_agent) == 1:
+        return by_agent[0].head.logits(vectors, lengths)
+    logits: Floats = np.full((len(vectors), max(len(head.labels) for _, head, _ in by_agent)), -np.inf, np.float32)
     start = 0
-    for _, head, own in asked:
+    for _, head, own in by_agent:
         stop = start + len(own)
         logits[start:stop, : len(head.labels)] = head.logits(vectors[start:stop], lengths[start:stop])
         start = stop

@@ -16,7 +16,7 @@ def _malloc_trim() -> Callable[[int], Any] | None:
     return getattr(ctypes.CDLL(None), "malloc_trim", None)
 
 
-def give_back_freed_memory() -> None:
+def trim_malloc() -> None:
     """Have glibc return to the system what is free between blocks in use; elsewhere nothing happens.
 
     Reading adapters leaves holes between those that stay, which glibc keeps: a third of a budget of 64 MB.

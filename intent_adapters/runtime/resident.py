@@ -1,26 +1,21 @@
-"""An adapter in memory, ready to run: its bottlenecks in a slot of a slab, its head as a function."""
+"""An adapter in memory, ready to run: its bottlenecks as they are multiplied, its head as a function."""
 
 from __future__ import annotations
 
-import os
 import sys
-import threading
 
 import torch
 from transformers import PreTrainedModel
 
 from intent_adapters.artifacts.adapter import Adapter
-from intent_adapters.artifacts.tensors import site_shapes, site_tensors
+from intent_adapters.artifacts.tensors import site_shapes
 from intent_adapters.bottleneck.slots import HEAD_SLOT
-from intent_adapters.errors import AdapterError
+from intent_adapters.runtime.bottlenecks import DTYPES, Bottlenecks, Layout
 from intent_adapters.runtime.head import AgentHead
-from intent_adapters.runtime.slab import DTYPES, Signature, Slab
 from intent_adapters.surroundings import own_settings
 
 # Config, head and bookkeeping as Python objects, less the labels and tensors (measured with many tiny adapters).
 OBJECT_BYTES = 12_000
-# Where memory cannot be reserved without being taken, as on a GPU, slots come in blocks of so many.
-DEVICE_SLOTS = 64
 
 
 class Resident:
@@ -28,8 +23,7 @@ class Resident:
 
     Args:
         adapter: Config and tensors; the bottlenecks' are not kept.
-        slab: Where its bottlenecks are; `None` for an adapter that is only a head.
-        slot: Which slot of the slab.
+        bottlenecks: Its bottlenecks; `None` for an adapter that is only a head.
 
     Attributes:
         config: The adapter's config.
@@ -37,18 +31,16 @@ class Resident:
         head: Makes predictions from sentence embeddings.
     """
 
-    def __init__(self, adapter: Adapter, slab: Slab | None, slot: int) -> None:
+    def __init__(self, adapter: Adapter, bottlenecks: Bottlenecks | None) -> None:
         self.config = adapter.config
         self.prompt = adapter.config.prompt or ""
         self.labels = adapter.labels
-        self.slab = slab
-        self.slot = slot
+        self.bottlenecks = bottlenecks
         self.head = AgentHead(adapter)
 
     def release(self) -> None:
-        """Give its slot back. Once only, and when nothing reads it any more."""
-        if self.slab is not None:
-            self.slab.free(self.slot)
+        """Give its memory back, whoever may still hold this object. Once nothing reads it any more."""
+        self.bottlenecks = None
 
 
 def resident_bytes(adapter: Adapter, dtype: str) -> int:
@@ -64,28 +56,23 @@ def resident_bytes(adapter: Adapter, dtype: str) -> int:
     return bottlenecks + head * 4 + sum(map(sys.getsizeof, adapter.labels)) + OBJECT_BYTES
 
 
-class Residence:
-    """Lays adapters out for one encoder: checks that they fit and fills slots. Safe from several threads.
+class ResidentFactory:
+    """Lays adapters out for one encoder, having checked that they fit. Safe from several threads.
 
     Args:
         encoder: The base's transformers model, or one of the same config without weights.
         device: Where the adapters go.
         dtype: In which the bottlenecks are held, `"float32"` or `"float16"`; they compute in the encoder's type.
-        max_bytes: What all adapters together may take; how much address space is reserved follows from it.
     """
 
-    def __init__(
-        self, encoder: PreTrainedModel, device: torch.device, dtype: str = "float32", max_bytes: int | None = None
-    ) -> None:
+    def __init__(self, encoder: PreTrainedModel, device: torch.device, dtype: str = "float32") -> None:
         self._encoder = encoder
         self._device = device
         self._dtype = DTYPES[dtype]
-        self._max_bytes = max_bytes
-        self._slabs: dict[Signature, list[Slab]] = {}
-        self._lock = threading.Lock()
+        self._layouts: dict[object, Layout] = {}
 
     def admit(self, adapter: Adapter) -> Resident:
-        """Check an adapter against the encoder and copy it into a slot.
+        """Check an adapter against the encoder and copy it.
 
         Args:
             adapter: What was read or trained.
@@ -93,47 +80,12 @@ class Residence:
         Raises:
             AdapterError: It does not fit the encoder.
         """
-        # Also when a prediction loads it: what is made in inference mode could not be written to later, outside of it.
+        # Also when a prediction loads it: what is made in inference mode could not be used outside of it.
         with own_settings(gradients=True), torch.no_grad():
-            return self._admit(adapter)
-
-    def _admit(self, adapter: Adapter) -> Resident:
-        adapter.check_fits(self._encoder)
-        shapes = site_shapes(self._encoder, adapter.config)
-        if not shapes:
-            return Resident(adapter, None, 0)
-        signature = Signature(tuple(shapes.items()), adapter.config.non_linearity, self._dtype)
-        slab, slot = self._allocate(signature)
-        for path, kind in slab.kinds.items():
-            source = [adapter.tensors[name] for name in site_tensors(path, kind)]
-            if not slab.fill(slot, path, source, adapter.config.scaling):
-                slab.free(slot)
-                raise AdapterError(f"The adapter's weights at {path!r} are too large for float16: hold it in float32.")
-        return Resident(adapter, slab, slot)
-
-    def _allocate(self, signature: Signature) -> tuple[Slab, int]:
-        with self._lock:
-            slabs = self._slabs.setdefault(signature, [])
-            for slab in slabs:
-                slot = slab.allocate()
-                if slot is not None:
-                    return slab, slot
-            slab = Slab(signature, self._capacity(signature), self._device)
-            slot = slab.allocate()
-            assert slot is not None
-            slabs.append(slab)
-            return slab, slot
-
-    def _capacity(self, signature: Signature) -> int:
-        most = self._max_bytes
-        if self._device.type != "cpu":
-            most = min(most or sys.maxsize, DEVICE_SLOTS * signature.slot_bytes)
-        elif most is None:
-            most = _physical_memory()
-        return max(1, most // signature.slot_bytes)
-
-
-def _physical_memory() -> int:
-    if hasattr(os, "sysconf"):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return 2**34
+            adapter.check_fits(self._encoder)
+            sites, non_linearity = site_shapes(self._encoder, adapter.config), adapter.config.non_linearity
+            if not sites:
+                return Resident(adapter, None)
+            key = (*sites.items(), non_linearity)
+            layout = self._layouts.setdefault(key, Layout(sites, non_linearity, self._dtype))
+            return Resident(adapter, Bottlenecks.of(adapter, layout, self._device))

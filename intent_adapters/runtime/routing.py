@@ -7,9 +7,10 @@ execution (a context variable): calls do not see each other's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,11 @@ from torch import Tensor, nn
 from intent_adapters.bottleneck import NON_LINEARITIES, SiteKind
 from intent_adapters.bottleneck.slots import hook_parallel_site
 from intent_adapters.runtime.batching import Block
-from intent_adapters.runtime.slab import SiteTensors, Slab
+from intent_adapters.runtime.bottlenecks import Bottlenecks, Layout, SiteTensors, site_tensors_of
+
+# Of how many adapters views are kept.
+MAX_VIEWS = 32
+_views: WeakKeyDictionary[Bottlenecks, Mapping[str, SiteTensors]] = WeakKeyDictionary()
 
 
 class Router:
@@ -30,28 +35,27 @@ class Router:
     def __init__(self, encoder: nn.Module) -> None:
         self._encoder = encoder
         self._hooked: set[tuple[str, SiteKind]] = set()
-        self._blocks: ContextVar[Sequence[_Work]] = ContextVar("blocks", default=())
+        self._blocks: ContextVar[Sequence[_BlockAdapters]] = ContextVar("blocks", default=())
 
-    def prepare(self, slab: Slab) -> None:
-        """Hook the sites of a slab that no earlier one had. Not safe from several threads.
+    def prepare(self, layout: Layout) -> None:
+        """Hook the sites of a layout that no earlier one had. Not safe from several threads.
 
         Args:
-            slab: Its sites exist in the encoder.
+            layout: Its sites exist in the encoder.
         """
-        for path, kind in slab.kinds.items():
+        for path, kind in layout.kinds.items():
             if (path, kind) not in self._hooked:
                 self._hook(path, kind)
                 self._hooked.add((path, kind))
 
     @contextmanager
-    def route(self, blocks: Sequence[Block], device: torch.device) -> Iterator[None]:
+    def route(self, blocks: Sequence[Block]) -> Iterator[None]:
         """Apply these adapters to these rows in every forward pass of the block, in this thread.
 
         Args:
             blocks: Disjoint ranges of rows and their adapters; rows in no block stay with the bare base.
-            device: Of the encoder.
         """
-        token = self._blocks.set([_Work(block, device) for block in blocks])
+        token = self._blocks.set([_BlockAdapters(block) for block in blocks])
         try:
             yield
         finally:
@@ -73,24 +77,25 @@ class Router:
 
     def _add(self, path: str, kind: SiteKind, source: Tensor, target: Tensor) -> Tensor:
         for work in self._blocks.get():
-            if work.slab.kinds.get(path) == kind:
+            if work.layout.kinds.get(path) == kind:
                 target = target.contiguous()
                 work.add(path, source, target)
         return target
 
 
-class _Work:
+class _BlockAdapters:
     """What a block asks to be done at every site."""
 
-    def __init__(self, block: Block, device: torch.device) -> None:
-        self.slab = block.slab
+    def __init__(self, block: Block) -> None:
+        self.layout = block.adapters[0].layout
         self._start, self._stop = block.start, block.stop
-        self._agents = len(block.slots)
-        self._activate = NON_LINEARITIES[block.slab.signature.non_linearity]
+        self._agents = len(block.adapters)
+        self._activate = NON_LINEARITIES[self.layout.non_linearity]
         if self._agents == 1:
-            self._tensors = block.slab.tensors(block.slots[0])
+            self._tensors = _views_of(block.adapters[0])
         else:
-            self._index = torch.tensor(block.slots, device=device)
+            by_adapter = [adapter.values.split(self.layout.numbers) for adapter in block.adapters]
+            self._values = {path: values for path, *values in zip(self.layout.kinds, *by_adapter, strict=True)}
 
     def add(self, path: str, source: Tensor, target: Tensor) -> None:
         """Add what the bottlenecks make of `source` to `target`, in place; (rows, tokens, width) both."""
@@ -99,15 +104,33 @@ class _Work:
             source, target = source[self._start : self._stop], target[self._start : self._stop]
         if self._agents == 1:
             tensors = self._tensors[path]
-            if self.slab.signature.dtype is not dtype:
+            if self.layout.dtype is not dtype:
                 tensors = SiteTensors(*(tensor.to(dtype) for tensor in tensors))
             down_weight, down_bias, up_weight, up_bias = tensors
             inner = self._activate(torch.addmm(down_bias, source.flatten(0, 1), down_weight))
             target.flatten(0, 1).addmm_(inner, up_weight).add_(up_bias)
         else:
-            stacks = self.slab.sites[path]
-            down_weight, down_bias, up_weight, up_bias = (stack[self._index].to(dtype) for stack in stacks)
+            values = torch.stack(self._values[path]).to(dtype)
+            down_weight, down_bias, up_weight, up_bias = site_tensors_of(self.layout, path, values)
             rows = source.reshape(self._agents, -1, source.shape[-1])
             inner = self._activate(torch.baddbmm(down_bias[:, None], rows, down_weight))
             into = target.view(self._agents, -1, target.shape[-1])
             into.baddbmm_(inner, up_weight).add_(up_bias[:, None])
+
+
+def _views_of(adapter: Bottlenecks) -> Mapping[str, SiteTensors]:
+    """The tensors of an adapter by site, kept for the adapters that were asked last.
+
+    Made anew for every utterance, its answer took 1.05 times as long; those of all adapters would take a twentieth of
+    the adapters' memory.
+    """
+    views = _views.get(adapter)
+    if views is None:
+        if len(_views) >= MAX_VIEWS:
+            _views.clear()
+        layout = adapter.layout
+        views = _views[adapter] = {
+            path: site_tensors_of(layout, path, values)
+            for path, values in zip(layout.kinds, adapter.values.split(layout.numbers), strict=True)
+        }
+    return views

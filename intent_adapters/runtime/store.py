@@ -11,18 +11,17 @@ No deadlock is possible: whoever holds a lease never waits for memory, and files
 from __future__ import annotations
 
 import threading
-import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterable, Mapping
 
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.errors import AgentError, IntentAdaptersError
-from intent_adapters.runtime.agent import Agent, AgentOrigin, Load, StoreStats, check_form
-from intent_adapters.runtime.malloc_trim import give_back_freed_memory
+from intent_adapters.runtime.agent import Agent, AgentOrigin, Load, StoreStats, agent_name, composed
+from intent_adapters.runtime.malloc_trim import trim_malloc
 from intent_adapters.runtime.resident import Resident
 
-# Under a budget, freed memory is given back to the system after so many loads: it takes as long as one of them.
-LOADS_PER_TRIM = 16
+# Freed memory is given back to the system after so many loads: it takes as long as one of them.
+LOADS_PER_TRIM = 32
 
 
 class AdapterStore:
@@ -79,7 +78,7 @@ class AdapterStore:
         found: dict[str, Agent] = {}
         with self._changed:
             for name in names:
-                agent = self._agents.get(_normal(name))
+                agent = self._agents.get(composed(name))
                 if agent is not None:
                     found[name] = agent
                     continue
@@ -97,15 +96,19 @@ class AdapterStore:
         """
         return self.find([name])[name]
 
-    def check_name(self, name: str, replace: bool) -> None:
+    def check_name(self, name: str, replace: bool) -> str:
         """See whether a name can be given to a new agent.
+
+        Returns:
+            The name under which the agent is to be kept.
 
         Raises:
             AgentError: It is taken or cannot be used.
         """
-        check_form(_normal(name))
-        if not replace and _normal(name) in self._agents:
+        name = agent_name(name)
+        if not replace and name in self._agents:
             raise AgentError(f"There is an agent {name!r} already: pass `replace=True` or another name.")
+        return name
 
     def add(self, name: str, adapter: Adapter, replace: bool = False) -> None:
         """Take in an agent that is only in memory. It never leaves by itself, even if the budget is used up.
@@ -114,22 +117,14 @@ class AdapterStore:
             AdapterError: It does not fit.
             AgentError: The name is taken or cannot be used.
         """
-        self.check_name(name, replace)
-        agent = Agent(_normal(name), kept=adapter)
+        agent = Agent(self.check_name(name, replace), kept=adapter)
         agent.resident = self._admit(adapter)
         agent.cost = self._cost(adapter) + sum(tensor.nbytes for tensor in adapter.tensors.values())
         with self._changed:
-            try:
-                victims = self._enter([agent], replace)
-            except AgentError:
-                victims = [agent.resident]
-                raise
-            else:
-                self._bytes += agent.cost
-                self._resident += 1
-                victims += self._evict(0)
-            finally:
-                _release(victims)
+            self._enter([agent], replace)
+            self._bytes += agent.cost
+            self._resident += 1
+            self._evict(0)
 
     def load(self, name: str, load: Load, replace: bool = False) -> None:
         """Load an agent now and take it in. If anything is wrong with it, everything stays as it was.
@@ -138,19 +133,17 @@ class AdapterStore:
             AdapterError: It cannot be read or does not fit.
             AgentError: The name is taken or cannot be used, or the agents that may not leave take the whole budget.
         """
-        self.check_name(name, replace)
-        agent = Agent(_normal(name), load)
+        agent = Agent(self.check_name(name, replace), load)
         agent.state = "reading"
         self._make_resident(agent, wait=True)
         with self._changed:
-            victims: list[Resident] = []
             try:
-                victims = self._enter([agent], replace)
+                self._enter([agent], replace)
             except AgentError:
-                agent.gone = True
+                agent.removed = True
                 raise
             finally:
-                _release(victims + self._give_back(agent))
+                self._give_back(agent)
 
     def register(self, loads: Mapping[str, Load], replace: bool = False) -> None:
         """Make agents known; each is loaded when it is first asked.
@@ -158,11 +151,8 @@ class AdapterStore:
         Raises:
             AgentError: A name is taken or cannot be used; then none is taken in.
         """
-        for name in loads:
-            self.check_name(name, replace)
         with self._changed:
-            victims = self._enter([Agent(_normal(name), load) for name, load in loads.items()], replace)
-        _release(victims)
+            self._enter([Agent(self.check_name(name, replace), load) for name, load in loads.items()], replace)
 
     def snapshot(self) -> list[AgentOrigin]:
         """Where every agent comes from, all taken at one moment, in the order in which they came."""
@@ -195,8 +185,7 @@ class AdapterStore:
         with self._changed:
             agent = self.find_one(name)
             del self._agents[agent.name]
-            victims = self._retire(agent)
-        _release(victims)
+            self._retire(agent)
 
     def pin(self, name: str) -> None:
         """Keep an agent, and later versions of it, in memory, loading it if it is not there.
@@ -220,8 +209,7 @@ class AdapterStore:
             agent.pinned = False
             if agent.resident is not None and not agent.leases and agent.kept is None:
                 self._idle[agent] = None
-            victims = self._evict(0)
-        _release(victims)
+            self._evict(0)
 
     def stats(self) -> StoreStats:
         """Counts and bytes, all taken at one moment."""
@@ -275,8 +263,8 @@ class AdapterStore:
                 yield held
             finally:
                 with self._changed:
-                    victims = [victim for agent in held for victim in self._give_back(agent)]
-                _release(victims)
+                    for agent in held:
+                        self._give_back(agent)
 
     def _acquire(self, agent: Agent, wait: bool) -> Resident | None:
         """Take out a lease; `None` if there is no room and the caller should give leases back instead of waiting."""
@@ -306,8 +294,8 @@ class AdapterStore:
             if self._reserve(agent, needed, wait):
                 reserved = needed
                 resident = self._admit(adapter)
-                if self._max_bytes is not None and self._loads % LOADS_PER_TRIM == LOADS_PER_TRIM - 1:
-                    give_back_freed_memory()
+                if self._loads % LOADS_PER_TRIM == LOADS_PER_TRIM - 1:
+                    trim_malloc()
             return resident
         finally:
             with self._changed:
@@ -328,31 +316,26 @@ class AdapterStore:
 
         What is set aside counts as a lease, until `_make_resident` is done: it will be given back.
         """
-        victims: list[Resident] = []
-        try:
-            with self._changed:
-                while True:
-                    victims += self._evict(needed)
-                    if self._max_bytes is None or self._bytes + needed <= self._max_bytes:
-                        self._bytes += needed
-                        self._leases += 1
-                        return True
-                    if not wait:
-                        return False
-                    if not self._leases:
-                        raise AgentError(
-                            f"No room for agent {agent.name!r}: it takes {needed} bytes of memory, and pinned agents "
-                            f"and those that were trained here take {self._bytes} of max_adapter_bytes="
-                            f"{self._max_bytes}. Raise that, or unpin or unload agents."
-                        )
-                    agent.state = "waiting"
-                    self._changed.notify_all()
-                    self._changed.wait()
-        finally:
-            _release(victims)
+        with self._changed:
+            while True:
+                self._evict(needed)
+                if self._max_bytes is None or self._bytes + needed <= self._max_bytes:
+                    self._bytes += needed
+                    self._leases += 1
+                    return True
+                if not wait:
+                    return False
+                if not self._leases:
+                    raise AgentError(
+                        f"No room for agent {agent.name!r}: it takes {needed} bytes of memory, and pinned agents "
+                        f"and those that were trained here take {self._bytes} of max_adapter_bytes="
+                        f"{self._max_bytes}. Raise that, or unpin or unload agents."
+                    )
+                agent.state = "waiting"
+                self._changed.notify_all()
+                self._changed.wait()
 
-    # What follows is called with the lock held. Residents that are to be released are handed back, since releasing
-    # them takes longer than anything else here.
+    # What follows is called with the lock held.
 
     def _count(self, hit: bool) -> None:
         if hit:
@@ -360,21 +343,20 @@ class AdapterStore:
         else:
             self._misses += 1
 
-    def _enter(self, agents: list[Agent], replace: bool) -> list[Resident]:
+    def _enter(self, agents: list[Agent], replace: bool) -> None:
         for agent in agents:
             self.check_name(agent.name, replace)
-        victims: list[Resident] = []
         for agent in agents:
             old = self._agents.get(agent.name)
             self._agents[agent.name] = agent
             if old is not None:
                 agent.pinned = old.pinned
-                victims += self._retire(old)
-        return victims
+                self._retire(old)
 
-    def _retire(self, agent: Agent) -> list[Resident]:
-        agent.gone = True
-        return [] if agent.leases else self._drop(agent)
+    def _retire(self, agent: Agent) -> None:
+        agent.removed = True
+        if not agent.leases:
+            self._drop(agent)
 
     def _take(self, agent: Agent) -> Resident:
         assert agent.resident is not None
@@ -383,42 +365,30 @@ class AdapterStore:
         self._idle.pop(agent, None)
         return agent.resident
 
-    def _give_back(self, agent: Agent) -> list[Resident]:
+    def _give_back(self, agent: Agent) -> None:
         agent.leases -= 1
         self._leases -= 1
         self._changed.notify_all()
         if agent.leases:
-            return []
-        if agent.gone:
-            return self._drop(agent)
+            return
+        if agent.removed:
+            self._drop(agent)
+            return
         if not agent.pinned and agent.kept is None:
             self._idle[agent] = None
-        return self._evict(0)
+        self._evict(0)
 
-    def _evict(self, needed: int) -> list[Resident]:
-        victims: list[Resident] = []
+    def _evict(self, needed: int) -> None:
         if self._max_bytes is not None:
             while self._idle and self._bytes + needed > self._max_bytes:
                 agent, _ = self._idle.popitem(last=False)
                 self._evictions += 1
-                victims += self._drop(agent)
-        return victims
+                self._drop(agent)
 
-    def _drop(self, agent: Agent) -> list[Resident]:
+    def _drop(self, agent: Agent) -> None:
         self._idle.pop(agent, None)
         resident, agent.resident = agent.resident, None
-        if resident is None:
-            return []
-        self._bytes -= agent.cost
-        self._resident -= 1
-        return [resident]
-
-
-def _normal(name: str) -> str:
-    """One spelling of a name: a folder packed on a Mac has its accents and Hangul taken apart."""
-    return unicodedata.normalize("NFC", name) if isinstance(name, str) else name
-
-
-def _release(residents: list[Resident]) -> None:
-    for resident in residents:
-        resident.release()
+        if resident is not None:
+            self._bytes -= agent.cost
+            self._resident -= 1
+            resident.release()

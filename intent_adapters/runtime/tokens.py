@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,28 +22,6 @@ from intent_adapters.inputs import check_range
 PROBES = [*PROBE_TEXTS, "a", " spaces \n around ", "to be cut off " * 500]
 # transformers' way of saying that there is no limit.
 NO_LIMIT = 10**20
-
-
-class Tokenized(Protocol):
-    """Some texts as token numbers.
-
-    Attributes:
-        lengths: How many tokens each text has.
-    """
-
-    lengths: list[int]
-
-    def batch(self, rows: Sequence[int]) -> dict[str, Tensor]:
-        """What the encoder takes for these texts, padded to the longest of them: (rows, tokens) each."""
-        ...
-
-
-class Tokenizer(Protocol):
-    """Makes tokens of texts; safe to call from several threads."""
-
-    def __call__(self, texts: list[str]) -> Tokenized:
-        """Tokenise."""
-        ...
 
 
 class FastTokenizer:
@@ -95,6 +73,9 @@ class TokenRows:
     Args:
         ids: Of each text.
         pad: Makes one batch of some.
+
+    Attributes:
+        lengths: How many tokens each text has.
     """
 
     def __init__(
@@ -105,7 +86,7 @@ class TokenRows:
         self._pad = pad
 
     def batch(self, rows: Sequence[int]) -> dict[str, Tensor]:
-        """See `Tokenized`."""
+        """What the encoder takes for these texts, padded to the longest of them: (rows, tokens) each."""
         return {name: torch.from_numpy(values) for name, values in self.arrays(rows).items()}
 
     def arrays(self, rows: Sequence[int]) -> dict[str, NDArray[np.int64]]:
@@ -124,14 +105,14 @@ class PreprocessTokenizer:
         self._model = model
         self._lock = threading.Lock()
 
-    def __call__(self, texts: list[str]) -> Tokenized:
+    def __call__(self, texts: list[str]) -> PaddedTokens:
         """Tokenise."""
         with self._lock:
-            return _Padded(self._model.preprocess(texts))
+            return PaddedTokens(self._model.preprocess(texts))
 
 
-class _Padded:
-    """Token numbers that are padded to the longest text of all; a batch leaves out the columns it has no use for."""
+class PaddedTokens:
+    """As `TokenRows`, padded to the longest text of all; a batch leaves out the columns it has no use for."""
 
     def __init__(self, features: Mapping[str, Any]) -> None:
         self._features = {name: value for name, value in features.items() if isinstance(value, Tensor)}
@@ -139,8 +120,13 @@ class _Padded:
         self.lengths = self._mask.sum(dim=1).tolist()
 
     def batch(self, rows: Sequence[int]) -> dict[str, Tensor]:
+        """See `TokenRows.batch`."""
         used = self._mask[list(rows)].any(dim=0)
         return {name: value[list(rows)][:, used] for name, value in self._features.items()}
+
+
+# Both are safe to call from several threads.
+Tokenizer = FastTokenizer | PreprocessTokenizer
 
 
 def tokenizer_for(model: SentenceTransformer) -> Tokenizer:

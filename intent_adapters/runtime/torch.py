@@ -13,7 +13,7 @@ from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.encoder import encoder_of, structural_copy
 from intent_adapters.errors import BaseError
 from intent_adapters.runtime.batching import batches, blocks
-from intent_adapters.runtime.resident import Residence, Resident
+from intent_adapters.runtime.resident import Resident, ResidentFactory
 from intent_adapters.runtime.routing import Router
 from intent_adapters.runtime.tokens import Tokenizer, tokenizer_for
 from intent_adapters.surroundings import own_settings
@@ -30,7 +30,6 @@ class TorchRuntime:
         dtype: In which the encoder computes: `"float32"`, or `"bfloat16"` for CPUs and GPUs that multiply in it. Its
             weights are then held a second time, in bfloat16; pooling and heads stay in float32.
         adapter_dtype: In which adapters are held: `"float32"`, or `"float16"` for half the memory.
-        max_adapter_bytes: What resident adapters may take together; `None` sets no limit.
 
     Raises:
         BaseError: The base cuts its embeddings short, which adapters are not made for.
@@ -43,7 +42,6 @@ class TorchRuntime:
         *,
         dtype: str = "float32",
         adapter_dtype: str = "float32",
-        max_adapter_bytes: int | None = None,
     ) -> None:
         if base.truncate_dim is not None:
             raise BaseError(
@@ -57,57 +55,31 @@ class TorchRuntime:
             self._encoder.bfloat16()
         self._base = base
         self._length, self._tokenize = base.max_seq_length, tokenizer_for(self._model)
-        self._residence = Residence(self._encoder, self._device, adapter_dtype, max_adapter_bytes)
+        self._factory = ResidentFactory(self._encoder, self._device, adapter_dtype)
         self._router = Router(self._encoder)
         self._lock = threading.Lock()
 
     def admit(self, adapter: Adapter) -> Resident:
-        """Check an adapter against the base and lay its tensors out for it.
-
-        Args:
-            adapter: What was read or trained.
-
-        Returns:
-            The adapter, ready for `embed`.
-
-        Raises:
-            AdapterError: It does not fit the base.
-        """
-        resident = self._residence.admit(adapter)
-        if resident.slab is not None:
+        """See `Runtime`."""
+        resident = self._factory.admit(adapter)
+        if resident.bottlenecks is not None:
             with self._lock:
-                self._router.prepare(resident.slab)
+                self._router.prepare(resident.bottlenecks.layout)
         return resident
 
     def embed(self, texts: Sequence[str], residents: Sequence[Resident | None], batch_size: int) -> Tensor:
-        """Sentence embeddings, each row through its own adapter.
-
-        Args:
-            texts: The texts, prompts of the agents not yet put before them.
-            residents: One per text; `None` for the bare base.
-            batch_size: Rows in one pass of the encoder, at most.
-
-        Returns:
-            (len(texts), dimensions) in float32 on the CPU, in the order of `texts`.
-        """
-        with own_settings(gradients=False):
-            return self._embed(texts, residents, batch_size)
-
-    def _embed(self, texts: Sequence[str], residents: Sequence[Resident | None], batch_size: int) -> Tensor:
-        tokens = self._tokenizer()(
-            [resident.prompt + text if resident else text for text, resident in zip(texts, residents, strict=True)]
-        )
+        """See `Runtime`."""
         embeddings: list[Tensor] = []
         order: list[int] = []
-        for rows in batches(tokens.lengths, residents, batch_size):
-            with self._router.route(blocks([residents[row] for row in rows]), self._device):
-                embeddings.append(self._pass(tokens.batch(rows)).cpu())
-            order += rows
-        together = embeddings[0] if len(embeddings) == 1 else torch.cat(embeddings)
-        if order == sorted(order):
-            return together
-        ordered = torch.empty_like(together)
-        ordered[torch.tensor(order)] = together
+        with own_settings(gradients=False):
+            tokens = self._tokenizer()(list(texts))
+            for rows in batches(tokens.lengths, residents, batch_size):
+                with self._router.route(blocks([residents[row] for row in rows])):
+                    embeddings.append(self._pass(tokens.batch(rows)).cpu())
+                order += rows
+            together = torch.cat(embeddings)
+            ordered = torch.empty_like(together)
+            ordered[torch.tensor(order)] = together
         return ordered
 
     def _tokenizer(self) -> Tokenizer:

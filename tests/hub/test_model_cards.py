@@ -14,7 +14,7 @@ from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.data import read_intents
 from intent_adapters.evaluation import evaluate
 from intent_adapters.hub import adapter_card, base_card
-from intent_adapters.hub.cards.merging import own_text
+from intent_adapters.hub.cards.merging import handwritten_text
 from tests.hub.support import python_blocks
 
 ROOT = Path(__file__).parents[2]
@@ -54,7 +54,7 @@ def test_an_agents_card_can_be_made_again_without_any_loss(agent: Path):
     assert str(adapter_card(agent, name=agent.name, repo_id=source, existing=card)) == card
     pushed = adapter_card(agent, repo_id=f"org/{agent.name}", existing=card)
     assert pushed.data.eval_results == ModelCard(card).data.eval_results
-    assert own_text(str(pushed)) == own_text(card)
+    assert handwritten_text(str(pushed)) == handwritten_text(card)
 
 
 def test_the_figures_on_a_card_are_those_of_its_weights(agent: Path, model: IntentModel):
@@ -85,5 +85,5 @@ def test_the_bases_card_keeps_what_was_written_and_can_be_made_again(model: Inte
     again = str(base_card(BASE, model.fingerprint, repo_id="model_cards/intent-base-ko-en", existing=card))
     assert again == card
     for heading in ("# intent-base-ko-en", "## How it was made", "## Data", "## Limits"):
-        assert re.search(rf"^{heading}$", own_text(card), re.MULTILINE)
+        assert re.search(rf"^{heading}$", handwritten_text(card), re.MULTILINE)
     assert ModelCard(card).data.base_model == "intfloat/multilingual-e5-small"

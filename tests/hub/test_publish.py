@@ -62,7 +62,7 @@ def test_an_agent_names_its_base_by_id_and_commit_and_no_path_of_this_machine(ba
 def test_a_base_that_is_pinned_already_stays_so(based, base: Base):
     adapter = base.adapter(base_model_name_or_path="org/elsewhere", revision="b" * 40)
     assert publish_adapter(adapter, "org/clinic").base_revision == "b" * 40
-    assert publish_adapter(base.adapter(), "org/it", known_base=("org/base", "c" * 40)).base_revision == "c" * 40
+    assert publish_adapter(base.adapter(), "org/it", loaded_base=("org/base", "c" * 40)).base_revision == "c" * 40
 
 
 @pytest.mark.parametrize("named", [None, "/home/ada/base", "."])

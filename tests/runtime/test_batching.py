@@ -10,13 +10,22 @@ from intent_adapters.runtime.batching import batches, blocks
 
 
 @dataclass(eq=False)
+class FakeBottlenecks:
+    layout: object
+
+
+@dataclass(eq=False)
 class FakeResident:
-    slab: object | None
-    slot: int
+    bottlenecks: FakeBottlenecks | None
 
 
-SLABS = ["one slab", "another slab"]
-RESIDENTS = [None, *(FakeResident(SLABS[i % 2], i) for i in range(6)), FakeResident(None, 0), FakeResident(None, 0)]
+LAYOUTS = ["one layout", "another layout"]
+RESIDENTS = [
+    None,
+    *(FakeResident(FakeBottlenecks(LAYOUTS[index % 2])) for index in range(6)),
+    FakeResident(None),
+    FakeResident(None),
+]
 
 
 @given(
@@ -36,24 +45,25 @@ def test_every_row_is_in_one_batch_and_every_bottleneck_in_one_block(rows, batch
         ordered = [residents[row] for row in batch]
         covered = {}
         for block in blocks(ordered):
-            each = (block.stop - block.start) // len(block.slots)
-            assert each * len(block.slots) == block.stop - block.start
+            each = (block.stop - block.start) // len(block.adapters)
+            assert each * len(block.adapters) == block.stop - block.start
+            assert len({adapter.layout for adapter in block.adapters}) == 1
             for row in range(block.start, block.stop):
                 assert row not in covered
-                covered[row] = (block.slab, block.slots[(row - block.start) // each])
+                covered[row] = block.adapters[(row - block.start) // each]
         wanted = {
-            row: (resident.slab, resident.slot)
+            row: resident.bottlenecks
             for row, resident in enumerate(ordered)
-            if resident is not None and resident.slab is not None
+            if resident is not None and resident.bottlenecks is not None
         }
         assert covered == wanted
 
 
 def test_agents_with_equally_many_rows_share_a_block():
-    first, second, third = (FakeResident("slab", slot) for slot in range(3))
+    first, second, third = (FakeResident(FakeBottlenecks(LAYOUTS[0])) for _ in range(3))
     residents = [first, second, third, third, second, first, third]
     [batch] = batches([1] * 7, residents, 64)
-    assert [(block.start, block.stop, set(block.slots)) for block in blocks([residents[row] for row in batch])] == [
-        (0, 4, {0, 1}),
-        (4, 7, {2}),
+    assert [(block.start, block.stop, set(block.adapters)) for block in blocks([residents[row] for row in batch])] == [
+        (0, 4, {first.bottlenecks, second.bottlenecks}),
+        (4, 7, {third.bottlenecks}),
     ]

@@ -12,7 +12,7 @@ from intent_adapters import BottleneckConfig
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.tensors import HEAD
 from intent_adapters.bottleneck import Calibration
-from intent_adapters.runtime.head import AgentHead, Asked, predictions
+from intent_adapters.runtime.head import AgentHead, AgentRows, predictions
 from tests.support.adapters import config_of
 from tests.support.threads import share_of_other_threads
 
@@ -33,7 +33,7 @@ def embeddings(rows=20, seed=1):
 
 
 def answers(adapter, rows, top_k=LABELS, threshold=None):
-    asked = [Asked("agent", AgentHead(adapter), range(len(rows)))]
+    asked = [AgentRows("agent", AgentHead(adapter), range(len(rows)))]
     return [answer for _, answer in predictions(asked, rows, top_k, threshold)]
 
 
@@ -115,7 +115,7 @@ def test_agents_asked_together_answer_as_when_asked_alone(top_k):
     ]
     rows = embeddings(12)
     heads = [AgentHead(adapter) for adapter in agents]
-    asked = [Asked(f"agent-{index}", head, range(index, 12, 4)) for index, head in enumerate(heads)]
+    asked = [AgentRows(f"agent-{index}", head, range(index, 12, 4)) for index, head in enumerate(heads)]
     together = dict(predictions(asked, rows, top_k, None))
     assert sorted(together) == list(range(12))
     for row, answer in together.items():
@@ -147,7 +147,7 @@ def test_small_products_wake_no_thread(rows, labels):
     draw = torch.Generator().manual_seed(0)
     config = BottleneckConfig(sites="none", labels=[str(label) for label in range(labels)])
     tensors = {f"{HEAD}.weight": torch.randn(labels, 384, generator=draw), f"{HEAD}.scale": torch.tensor([9.0])}
-    asked = [Asked("agent", AgentHead(Adapter(config, tensors)), range(rows))]
+    asked = [AgentRows("agent", AgentHead(Adapter(config, tensors)), range(rows))]
     vectors = torch.randn(rows, 384, generator=draw)
     assert share_of_other_threads(lambda: list(predictions(asked, vectors, 3, None))) < 0.1
 
@@ -161,15 +161,15 @@ def test_large_products_are_the_small_ones_together():
     }
     head = AgentHead(Adapter(config, tensors))
     rows = torch.randn(64, 384, generator=draw)
-    together = dict(predictions([Asked("agent", head, range(64))], rows, 3, None))
+    together = dict(predictions([AgentRows("agent", head, range(64))], rows, 3, None))
     for row in range(64):
-        [(_, alone)] = predictions([Asked("agent", head, [0])], rows[row : row + 1], 3, None)
+        [(_, alone)] = predictions([AgentRows("agent", head, [0])], rows[row : row + 1], 3, None)
         assert dict(together[row].top_k) == pytest.approx(dict(alone.top_k), abs=1e-6)
 
 
 def test_a_row_gets_the_same_bits_in_a_small_batch_as_alone():
     head, rows = AgentHead(make_adapter()), embeddings(40)
-    together = dict(predictions([Asked("agent", head, range(40))], rows, LABELS, None))
+    together = dict(predictions([AgentRows("agent", head, range(40))], rows, LABELS, None))
     for row in range(40):
-        [(_, alone)] = predictions([Asked("agent", head, [0])], rows[row : row + 1], LABELS, None)
+        [(_, alone)] = predictions([AgentRows("agent", head, [0])], rows[row : row + 1], LABELS, None)
         assert together[row] == alone

@@ -8,13 +8,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import ModelCard, ModelCardData
+from huggingface_hub import ModelCard
 from peft.utils import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
 
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.bottleneck import BottleneckConfig
 from intent_adapters.errors import ConfigError
-from intent_adapters.hub.cards import wording
+from intent_adapters.hub.cards import markdown
 from intent_adapters.hub.cards.facts import CardFacts
 from intent_adapters.hub.cards.merging import OWN_KEY, Draft, check_prose, finished_card
 from intent_adapters.hub.naming import folder_name, is_hub_id, is_repo_id
@@ -43,9 +43,6 @@ def adapter_card(
         existing: The text of the card that there is. What a person wrote into it is kept, and so is what an earlier
             call knew about the same weights and this one does not.
 
-    Returns:
-        The card.
-
     Raises:
         AdapterError: The folder holds no adapter.
         ConfigError: The existing card is broken, or an example is of an intent that the agent does not have.
@@ -62,45 +59,45 @@ def adapter_card(
     example = next((facts.examples[label] for label in adapter.labels if label in facts.examples), None)
     text = example or _former_example(existing or "") or adapter.labels[0].replace("_", " ")
     arguments = (
-        f"adapter={wording.quoted(source)}"
+        f"adapter={markdown.quoted(source)}"
         if config.revision
-        else f"{wording.quoted(base or 'BASE')}, adapter={wording.quoted(source)}"
+        else f"{markdown.quoted(base or 'BASE')}, adapter={markdown.quoted(source)}"
     )
     values: dict[str, Any] = {
-        "name": wording.plain(name),
+        "name": markdown.plain(name),
         "intents": len(adapter.labels),
-        "size": wording.size(sum((folder / file).stat().st_size for file in (CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME))),
+        "size": markdown.size(sum((folder / file).stat().st_size for file in (CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME))),
         "base": _link(base),
         "description": check_prose("description", facts.description),
-        "usage": wording.fenced(
+        "usage": markdown.fenced(
             f"from intent_adapters import IntentModel\n\nmodel = IntentModel.from_pretrained({arguments})\n"
-            f"prediction = model.predict({wording.quoted(text)})\n"
+            f"prediction = model.predict({markdown.quoted(text)})\n"
             "print(prediction.label, prediction.score, prediction.in_scope)"
         ),
-        "plain_usage": wording.fenced(
+        "plain_usage": markdown.fenced(
             "import intent_adapters  # makes PEFT know this kind of adapter\n"
             "from peft import PeftModel\n"
             "from sentence_transformers import SentenceTransformer\n\n"
-            f"encoder = SentenceTransformer({wording.quoted(base or 'BASE')}{_pin(config)})\n"
-            f"PeftModel.from_pretrained(encoder.transformers_model, {wording.quoted(source)})  # put on in place\n"
-            f"print(encoder.encode([{wording.quoted((config.prompt or '') + text)}]).shape)"
+            f"encoder = SentenceTransformer({markdown.quoted(base or 'BASE')}{_pin(config)})\n"
+            f"PeftModel.from_pretrained(encoder.transformers_model, {markdown.quoted(source)})  # put on in place\n"
+            f"print(encoder.encode([{markdown.quoted((config.prompt or '') + text)}]).shape)"
         ),
         "labels": _intents(adapter, facts),
-        "results": wording.results(facts.measurements, facts.latency),
+        "results": markdown.results(facts.measurements, facts.latency),
         "data": check_prose("data", facts.data),
         "texts": facts.texts,
-        "settings": wording.listed(_settings(config)),
+        "settings": markdown.listed(_settings(config)),
         "parameters": f"{adapter.num_parameters:,}",
         "fingerprint": config.provenance.base_fingerprint,
         "scope": WITHOUT_THRESHOLD if config.calibration.threshold is None else WITH_THRESHOLD,
         "limits": check_prose("limits", facts.limits),
-        "citation": wording.CITATION,
+        "citation": markdown.CITATION,
     }
     draft = Draft(
         metadata=_metadata(name, adapter, facts),
         owned=OWNED | ({"license"} if facts.license else set()),
-        title=wording.plain(name),
-        sections=wording.render("agent.md", **values),
+        title=markdown.plain(name),
+        sections=markdown.render("agent.md", **values),
         modest=frozenset() if facts.examples else frozenset({"intents"}),
     )
     return finished_card(draft, existing)
@@ -113,27 +110,23 @@ def _metadata(name: str, adapter: Adapter, facts: CardFacts) -> dict[str, Any]:
     if config.base_model_name_or_path and is_repo_id(config.base_model_name_or_path):
         base = config.base_model_name_or_path
     has_base = bool(base) and is_hub_id(str(base))
-    known = config.calibration
-    calibration = [known.temperature, known.threshold, known.scope_location, known.scope_spread]
+    learned = config.calibration
+    calibration = [learned.temperature, learned.threshold, learned.scope_location, learned.scope_spread]
     version = hashlib.sha256(json.dumps([adapter.digest, calibration]).encode()).hexdigest()
     own: dict[str, Any] = {"version": version, "intents": len(adapter.labels)}
     if config.provenance.base_fingerprint:
         own["base_fingerprint"] = config.provenance.base_fingerprint
-    results = [entry.to_eval_result() for entry in facts.measurements]
-    data = ModelCardData(
-        license=facts.license,
-        language=list(facts.language) or None,
+    metrics = [entry.to_eval_result().metric_type for entry in facts.measurements]
+    metadata = facts.metadata(
+        name,
+        TAGS,
         library_name="peft",
         pipeline_tag="text-classification",
         base_model=base if has_base else None,
         base_model_relation="adapter" if has_base else None,
-        tags=list(TAGS),
-        datasets=list(facts.datasets) or None,
-        metrics=list(dict.fromkeys(result.metric_type for result in results)) or None,
-        model_name=name if results else None,
-        eval_results=results or None,
+        metrics=list(dict.fromkeys(metrics)) or None,
     )
-    return {**data.to_dict(), OWN_KEY: own}
+    return {**metadata, OWN_KEY: own}
 
 
 def _intents(adapter: Adapter, facts: CardFacts) -> str:
@@ -141,10 +134,10 @@ def _intents(adapter: Adapter, facts: CardFacts) -> str:
     described = {label: " / ".join(texts) for label, texts in (adapter.config.descriptions or {}).items()}
     columns = {name: values for name, values in {"about": described, "example": facts.examples}.items() if values}
     rows = [
-        (wording.code(label), *(wording.plain(values.get(label, "")) for values in columns.values()))
+        (markdown.code(label), *(markdown.plain(values.get(label, "")) for values in columns.values()))
         for label in adapter.labels
     ]
-    return wording.table(["intent", *columns], rows)
+    return markdown.table(["intent", *columns], rows)
 
 
 def _settings(config: BottleneckConfig) -> dict[str, object]:
@@ -163,14 +156,14 @@ def _settings(config: BottleneckConfig) -> dict[str, object]:
         "initial head scale": f"{config.initial_head_scale:.4g}" if config.head == "cosine" else None,
         "label smoothing": _shown(training.get("label_smoothing")),
         "Circle loss": circle if training.get("circle_weight") else None,
-        "prompt": wording.code(config.prompt) if config.prompt else None,
+        "prompt": markdown.code(config.prompt) if config.prompt else None,
         "temperature": f"{calibration.temperature:.4g}" if calibration.temperature != 1 else None,
         "threshold": None if calibration.threshold is None else f"{calibration.threshold:.4g}",
     }
 
 
 def _shown(value: object) -> str | None:
-    return f"{value:g}" if isinstance(value, int | float) else None if value is None else wording.plain(str(value))
+    return f"{value:g}" if isinstance(value, int | float) else None if value is None else markdown.plain(str(value))
 
 
 def _former_example(existing: str) -> str | None:
@@ -183,10 +176,10 @@ def _former_example(existing: str) -> str | None:
 
 
 def _pin(config: BottleneckConfig) -> str:
-    return f", revision={wording.quoted(config.revision)}" if config.revision else ""
+    return f", revision={markdown.quoted(config.revision)}" if config.revision else ""
 
 
 def _link(base: str | None) -> str | None:
     if base is None:
         return None
-    return f"[{wording.plain(base)}](https://huggingface.co/{base})" if is_repo_id(base) else wording.code(base)
+    return f"[{markdown.plain(base)}](https://huggingface.co/{base})" if is_repo_id(base) else markdown.code(base)

@@ -7,11 +7,11 @@ import math
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import ModelCard, ModelCardData
+from huggingface_hub import ModelCard
 
 from intent_adapters.artifacts.base_weights import read_shapes
 from intent_adapters.errors import BaseError
-from intent_adapters.hub.cards import wording
+from intent_adapters.hub.cards import markdown
 from intent_adapters.hub.cards.facts import CardFacts
 from intent_adapters.hub.cards.merging import OWN_KEY, Draft, check_prose, finished_card
 from intent_adapters.hub.naming import folder_name
@@ -54,9 +54,6 @@ def base_card(
         existing: The text of the card that there is. What a person wrote into it is kept, and so is what an earlier
             call knew about the same weights and this one does not.
 
-    Returns:
-        The card.
-
     Raises:
         BaseError: The folder holds no base with safetensors weights.
         ConfigError: The existing card is broken.
@@ -66,34 +63,24 @@ def base_card(
     source = repo_id or name
     values: dict[str, Any] = {
         "description": check_prose("description", facts.description),
-        "shape": wording.listed({**_shape(folder), "fingerprint": f"`{fingerprint}`"}),
-        "usage": wording.fenced(TRAINING.format(source=wording.quoted(source))),
-        "plain_usage": wording.fenced(
+        "shape": markdown.listed({**_shape(folder), "fingerprint": f"`{fingerprint}`"}),
+        "usage": markdown.fenced(TRAINING.format(source=markdown.quoted(source))),
+        "plain_usage": markdown.fenced(
             "from sentence_transformers import SentenceTransformer\n\n"
-            f"encoder = SentenceTransformer({wording.quoted(source)})\n"
+            f"encoder = SentenceTransformer({markdown.quoted(source)})\n"
             'print(encoder.encode(["please cancel my visit"]).shape)'
         ),
-        "results": wording.results(facts.measurements, facts.latency),
+        "results": markdown.results(facts.measurements, facts.latency),
         "data": check_prose("data", facts.data),
         "limits": check_prose("limits", facts.limits),
-        "citation": wording.CITATION,
+        "citation": markdown.CITATION,
     }
-    results = [entry.to_eval_result() for entry in facts.measurements]
-    metadata = ModelCardData(
-        license=facts.license,
-        language=list(facts.language) or None,
-        library_name="sentence-transformers",
-        pipeline_tag="sentence-similarity",
-        tags=list(TAGS),
-        datasets=list(facts.datasets) or None,
-        model_name=name if results else None,
-        eval_results=results or None,
-    )
+    metadata = facts.metadata(name, TAGS, library_name="sentence-transformers", pipeline_tag="sentence-similarity")
     draft = Draft(
-        metadata={**metadata.to_dict(), OWN_KEY: {"fingerprint": fingerprint}},
+        metadata={**metadata, OWN_KEY: {"fingerprint": fingerprint}},
         owned=frozenset({"library_name", OWN_KEY}) | ({"license"} if facts.license else set()),
-        title=wording.plain(name),
-        sections=wording.render("base.md", **values),
+        title=markdown.plain(name),
+        sections=markdown.render("base.md", **values),
     )
     return finished_card(draft, existing)
 
@@ -107,13 +94,13 @@ def _shape(folder: Path) -> dict[str, object]:
     if not shapes:
         raise BaseError(f"{str(folder)!r} has no safetensors weights: that is no base whose card could be written.")
     return {
-        "architecture": wording.code(str(config.get("model_type"))),
+        "architecture": markdown.code(str(config.get("model_type"))),
         "layers": config.get("num_hidden_layers", config.get("n_layers")),
         "hidden size": config.get("hidden_size", config.get("dim")),
         "vocabulary": f"{config['vocab_size']:,}" if "vocab_size" in config else None,
         "longest text": f"{settings['max_seq_length']} tokens" if settings.get("max_seq_length") else None,
         "parameters": f"{sum(math.prod(shape) * count for shape, count in shapes.items()):,}",
-        "weights on disk": wording.size(sum(path.stat().st_size for path in folder.rglob("*.safetensors"))),
+        "weights on disk": markdown.size(sum(path.stat().st_size for path in folder.rglob("*.safetensors"))),
     }
 
 

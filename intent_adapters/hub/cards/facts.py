@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from datasets import Dataset
-from huggingface_hub import EvalResult
+from huggingface_hub import EvalResult, ModelCardData
 
 from intent_adapters.data import validate_rows
 from intent_adapters.errors import ConfigError
@@ -164,6 +164,26 @@ class CardFacts:
         if self.texts is not None and (not isinstance(self.texts, int) or self.texts < 1):
             raise ConfigError(f"texts of a card must be a whole number of at least 1, got {self.texts!r}.")
 
+    def metadata(self, name: str, tags: Sequence[str], **entries: Any) -> dict[str, Any]:
+        """The front matter of a card: what the facts say, and further entries.
+
+        Args:
+            name: What the model-index calls the model.
+            tags: For the search on the Hub.
+            **entries: As `ModelCardData` takes them.
+        """
+        results = [entry.to_eval_result() for entry in self.measurements]
+        data = ModelCardData(
+            license=self.license,
+            language=list(self.language) or None,
+            tags=list(tags),
+            datasets=list(self.datasets) or None,
+            model_name=name if results else None,
+            eval_results=results or None,
+            **entries,
+        )
+        return data.to_dict()
+
     def with_rows(self, rows: Dataset | Sequence[Mapping[str, object]]) -> CardFacts:
         """Count the training utterances, and take the first one of each intent as its example.
 
@@ -171,7 +191,7 @@ class CardFacts:
             rows: As `train_agent` takes them.
 
         Returns:
-            New facts; examples that were there already win.
+            New facts; examples that were there already stay.
 
         Raises:
             DataError: The rows could not be trained on.
@@ -186,19 +206,13 @@ class CardFacts:
     def from_dict(cls, values: Mapping[str, Any]) -> CardFacts:
         """Facts from JSON: the attributes by name, measurements and latencies as objects.
 
-        Args:
-            values: What `json.load` gave.
-
-        Returns:
-            The facts.
-
         Raises:
             ConfigError: A name is unknown, or a value makes no sense.
         """
         unknown = values.keys() - {entry.name for entry in dataclasses.fields(cls)}
         if unknown:
-            known = ", ".join(entry.name for entry in dataclasses.fields(cls))
-            raise ConfigError(f"a card has no {sorted(unknown)[0]!r}; it has {known}.")
+            names = ", ".join(entry.name for entry in dataclasses.fields(cls))
+            raise ConfigError(f"a card has no {sorted(unknown)[0]!r}; it has {names}.")
         try:
             measurements = [Measurement(**entry) for entry in values.get("measurements", ())]
             latency = [Latency(**entry) for entry in values.get("latency", ())]

@@ -46,14 +46,7 @@ class Draft:
 
 
 def finished_card(draft: Draft, existing: str | None) -> ModelCard:
-    """Put a new draft into the card that is there, if there is one.
-
-    Args:
-        draft: What was generated.
-        existing: The text of the card that is there.
-
-    Returns:
-        The card.
+    """Put a new draft into the text of the card that is there, if there is one.
 
     Raises:
         ConfigError: The existing card's front matter or markers are broken.
@@ -79,12 +72,8 @@ def finished_card(draft: Draft, existing: str | None) -> ModelCard:
     return ModelCard(card.content.replace("\n", newline)) if newline != "\n" else card
 
 
-def own_text(card: str) -> str:
-    """What a person wrote: a card without its front matter, its generated parts and the markers.
-
-    Args:
-        card: Its text.
-    """
+def handwritten_text(card: str) -> str:
+    """What a person wrote: a card without its front matter, its generated parts and the markers."""
     body = re.sub(r"\A---\n.*?\n---\n", "", card.replace("\r\n", "\n"), flags=re.DOTALL)
     for start, _, _, end in reversed(_spans(body).values()):
         body = body[:start] + body[end:]

@@ -7,8 +7,8 @@ import pytest
 from sentence_transformers import SentenceTransformer
 
 from intent_adapters import IntentModel
-from intent_adapters.runtime.onnx.description import Precision
 from intent_adapters.runtime.onnx.export import export_base
+from intent_adapters.runtime.onnx.run.description import Precision
 from tests.support.tiny import tiny_base
 
 

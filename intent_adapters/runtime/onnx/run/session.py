@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 
 from intent_adapters.errors import BaseError
 from intent_adapters.extras import need
-from intent_adapters.runtime.onnx.encoder import IDS, MASK
-
-OUTPUT = "sentence_embedding"
+from intent_adapters.runtime.onnx.run.description import IDS, MASK, OUTPUT
 
 
 class Feed(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from intent_adapters.bottleneck.functional import NON_LINEARITIES
 from intent_adapters.errors import BaseError
-from intent_adapters.runtime.onnx.graph import Graph
+from intent_adapters.runtime.onnx.export.graph import Graph
 
 # transformers' names of what `NON_LINEARITIES` calls otherwise.
 SYNONYMS = {"gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "swish": "silu"}

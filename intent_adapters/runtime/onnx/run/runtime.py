@@ -12,11 +12,11 @@ from torch import Tensor
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.tensors import site_shapes
 from intent_adapters.errors import AdapterError, ConfigError
-from intent_adapters.runtime.onnx.base import OnnxBase
-from intent_adapters.runtime.onnx.planning import Run, runs
-from intent_adapters.runtime.onnx.session import OnnxSession
-from intent_adapters.runtime.onnx.shared_threads import SharedThreads
-from intent_adapters.runtime.resident import Residence, Resident
+from intent_adapters.runtime.onnx.run.base import OnnxBase
+from intent_adapters.runtime.onnx.run.planning import Run, runs
+from intent_adapters.runtime.onnx.run.session import OnnxSession
+from intent_adapters.runtime.onnx.run.shared_threads import SharedThreads
+from intent_adapters.runtime.resident import Resident, ResidentFactory
 from intent_adapters.runtime.tokens import TokenRows
 
 
@@ -26,52 +26,28 @@ class OnnxRuntime:
     Args:
         base: The exported base.
         adapter_dtype: In which adapters are held: `"float32"`, or `"float16"` for half the memory.
-        max_adapter_bytes: What resident adapters may take together; `None` sets no limit.
     """
 
-    def __init__(
-        self, base: OnnxBase, *, adapter_dtype: str = "float32", max_adapter_bytes: int | None = None
-    ) -> None:
+    def __init__(self, base: OnnxBase, *, adapter_dtype: str = "float32") -> None:
         self._base = base
         self._sites = {site.path: site for site in base.description.sites}
         self._threads = SharedThreads(base.threads)
-        self._residence = Residence(base.encoder, torch.device("cpu"), adapter_dtype, max_adapter_bytes)
+        self._factory = ResidentFactory(base.encoder, torch.device("cpu"), adapter_dtype)
 
     def admit(self, adapter: Adapter) -> Resident:
-        """Check an adapter against the base and its graph, and lay its tensors out.
-
-        Args:
-            adapter: What was read or trained.
-
-        Returns:
-            The adapter, ready for `embed`.
-
-        Raises:
-            AdapterError: It does not fit the base, or the graph has not the sites or the non-linearity that it needs.
-        """
+        """See `Runtime`; the graph must have the sites and the non-linearity that the adapter needs."""
         self._check_exported(adapter)
-        return self._residence.admit(adapter)
+        return self._factory.admit(adapter)
 
     def embed(self, texts: Sequence[str], residents: Sequence[Resident | None], batch_size: int) -> Tensor:
-        """Sentence embeddings, each row through its own adapter.
-
-        Args:
-            texts: The texts, prompts of the agents not yet put before them.
-            residents: One per text; `None` for the bare base.
-            batch_size: Rows in one run, at most.
-
-        Returns:
-            (len(texts), dimensions) in float32 on the CPU, in the order of `texts`.
-        """
+        """See `Runtime`."""
         base = self._base
-        tokens = base.tokenize(
-            [resident.prompt + text if resident else text for text, resident in zip(texts, residents, strict=True)]
-        )
+        tokens = base.tokenize(list(texts))
         planned = runs(tokens.lengths, residents, batch_size, base.threads)
         if len(texts) == 1:
             return torch.from_numpy(self._run(base.session, tokens, planned[0]))
         embeddings = np.empty((len(texts), base.description.dimension), np.float32)
-        session = base.session if len(planned) == 1 else base.lone
+        session = base.session if len(planned) == 1 else base.one_thread
 
         def work(run: Run) -> None:
             embeddings[run.rows] = self._run(session, tokens, run)
@@ -80,9 +56,9 @@ class OnnxRuntime:
         return torch.from_numpy(embeddings)
 
     def _run(self, session: OnnxSession, tokens: TokenRows, run: Run) -> NDArray[np.float32]:
-        feeds, kept = (self._base.feeds.bare(), None) if run.slab is None else self._base.feeds.of(run.slab, run.slots)
+        feeds, memory = self._base.feeds.of(run.adapters)
         embeddings = session.run(tokens.arrays(run.rows), self._base.description.dimension, feeds)
-        del kept  # the memory of the feeds
+        del memory  # to which the feeds were copied
         return embeddings
 
     def _check_exported(self, adapter: Adapter) -> None:

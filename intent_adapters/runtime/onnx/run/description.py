@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from intent_adapters.errors import BaseError
-from intent_adapters.runtime.onnx.sites import GraphSite
+from intent_adapters.runtime.onnx.run.sites import GraphSite
 
 Precision = Literal["float32", "int8"]
 
+# What the inputs and the output of a graph are called, besides the inputs at its sites.
+IDS, MASK, OUTPUT = "input_ids", "attention_mask", "sentence_embedding"
 KEY = "intent_adapters"
 FORMAT = 1
 FOLDER = "onnx"

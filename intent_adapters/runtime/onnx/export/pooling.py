@@ -8,7 +8,7 @@ from sentence_transformers.sentence_transformer.modules import Dense, Normalize,
 from torch import nn
 
 from intent_adapters.errors import BaseError
-from intent_adapters.runtime.onnx.graph import FLOAT, Graph
+from intent_adapters.runtime.onnx.export.graph import FLOAT, Graph
 
 POOLING_MODES = ("mean", "cls")
 

@@ -16,27 +16,29 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from intent_adapters.runtime.onnx.activations import GELUS, activate, activation_name
-from intent_adapters.runtime.onnx.arithmetic import Arithmetic, Array
-from intent_adapters.runtime.onnx.calibration import Ranges
-from intent_adapters.runtime.onnx.graph import INT64, RUNTIME_DOMAIN, Graph
-from intent_adapters.runtime.onnx.layout import layout_of
-from intent_adapters.runtime.onnx.sites import GraphSite
+from intent_adapters.runtime.onnx.export.activation_ranges import Ranges
+from intent_adapters.runtime.onnx.export.activations import GELUS, activate, activation_name
+from intent_adapters.runtime.onnx.export.arithmetic import Array, Float32
+from intent_adapters.runtime.onnx.export.graph import INT64, RUNTIME_DOMAIN, Graph, Size
+from intent_adapters.runtime.onnx.export.layout import layout_of
+from intent_adapters.runtime.onnx.run.description import IDS, MASK
+from intent_adapters.runtime.onnx.run.sites import GraphSite, SiteInputs
 
-IDS, MASK = "input_ids", "attention_mask"
+# The name of a size: 1, or the number of rows.
+AGENTS = "agents"
 
 
 class States:
-    """Hidden states: a value of the graph (rows, tokens, width), what it lacks to be complete, and its reach.
+    """Hidden states: a value of the graph (rows, tokens, width), a constant to be added to it, and its largest sizes.
 
     A LayerNorm's bias is added anyway; leaving a constant out of it centres the states on zero for free. Whoever reads
     the states adds the constant, or what becomes of it, to a bias of its own.
     """
 
-    def __init__(self, value: str, lacks: Array, reach: Array | None = None) -> None:
+    def __init__(self, value: str, offset: Array, max_abs: Array | None = None) -> None:
         self.value = value
-        self.lacks = lacks
-        self.reach = reach
+        self.offset = offset
+        self.max_abs = max_abs
 
 
 class EncoderGraph:
@@ -55,7 +57,7 @@ class EncoderGraph:
         self,
         graph: Graph,
         encoder: PreTrainedModel,
-        arithmetic: Arithmetic,
+        arithmetic: Float32,
         sites: Sequence[GraphSite],
         non_linearity: str,
         ranges: Ranges | None,
@@ -90,7 +92,7 @@ class EncoderGraph:
             norm = layer + self._graph_names.attended_norm
             states = self._sublayer(attended, states, layer + names.attended, norm)
             states = self._feed_forward(states, layer)
-        return self._complete(states, "encoder output")
+        return self._with_offset(states, "encoder output")
 
     def _embeddings(self) -> States:
         graph, encoder = self._graph, self._encoder
@@ -143,8 +145,8 @@ class EncoderGraph:
         graph = self._graph
         parts = [self._encoder.get_submodule(layer + name) for name in self._names.projections]
         weight = np.concatenate([_array(part.weight) for part in parts])
-        shift = np.concatenate([_array(part.bias) for part in parts]) + weight @ states.lacks
-        together = self._arithmetic.affine(graph, layer + "attention", states.value, weight, reach=states.reach)
+        shift = np.concatenate([_array(part.bias) for part in parts]) + weight @ states.offset
+        together = self._arithmetic.affine(graph, layer + "attention", states.value, weight, max_abs=states.max_abs)
         queries, keys, values = graph.ops("Split", together, outputs=3, axis=-1, num_outputs=3)
         return graph.op(
             "MultiHeadAttention",
@@ -173,48 +175,61 @@ class EncoderGraph:
         """The end of a sub-layer: the last map, the bottlenecks, the residual and the LayerNorm."""
         graph, module = self._graph, self._encoder.get_submodule(path)
         weight, bias = _array(module.weight), _array(module.bias)
-        reach = self._ranges.attended.get(path)
+        max_abs = self._ranges.attended.get(path)
         here = [self._sites[site] for site in (sites or [path]) if site in self._sites]
         if not here:
-            bias = bias + states.lacks
-        mapped = self._arithmetic.affine(graph, path, inner, weight, bias, reach=reach, gelu=gelu)
+            bias = bias + states.offset
+        mapped = self._arithmetic.affine(graph, path, inner, weight, bias, max_abs=max_abs, gelu=gelu)
         terms = [mapped, states.value]
-        lacks = states.lacks
+        offset = states.offset
         for site in here:
-            source = mapped if site.kind == "after" else self._complete(states, site.path)
-            terms += self._bottleneck(source, site, lacks)
-            lacks = np.zeros_like(lacks)
+            source = mapped if site.kind == "after" else self._with_offset(states, site.path)
+            terms += self._bottleneck(source, site, offset)
+            offset = np.zeros_like(offset)
         return self._norm(graph.op("Sum", *terms), norm)
 
-    def _bottleneck(self, source: str, site: GraphSite, lacks: Array) -> tuple[str, str]:
-        """What a bottleneck makes of `source`, and its last bias with what the residual lacks."""
+    def _bottleneck(self, source: str, site: GraphSite, offset: Array) -> tuple[str, str]:
+        """What a bottleneck makes of `source`, and its last bias with the offset of the residual."""
         graph = self._graph
-        down_weight, down_bias, up_weight, up_bias = site.declare(graph)
+        down_weight, down_bias, up_weight, up_bias = self._site_inputs(site)
         inner = graph.op("Add", graph.op("MatMul", source, down_weight), down_bias)
         outer = graph.op("MatMul", activate(graph, self._non_linearity, inner), up_weight)
-        if lacks.any():
-            up_bias = graph.op("Add", up_bias, graph.constant(f"{site.path} lacks", lacks))
+        if offset.any():
+            up_bias = graph.op("Add", up_bias, graph.constant(f"{site.path} offset", offset))
         return outer, up_bias
 
+    def _site_inputs(self, site: GraphSite) -> SiteInputs:
+        """Make the tensors of a site's bottlenecks inputs of the graph; their size may be another in every run."""
+        size = f"{site.path}.size"
+        shapes: tuple[tuple[Size, ...], ...] = (
+            (AGENTS, site.width, size),
+            (AGENTS, 1, size),
+            (AGENTS, size, site.width),
+            (AGENTS, 1, site.width),
+        )
+        for name, shape in zip(site.inputs, shapes, strict=True):
+            self._graph.input(name, np.float32, shape)
+        return site.inputs
+
     def _linear(self, states: States, name: str, module: nn.Module) -> str:
-        """An affine map of complete states."""
+        """An affine map of states and their offset."""
         weight = _array(module.weight)
-        bias = _array(module.bias) + weight @ states.lacks
-        return self._arithmetic.affine(self._graph, name, states.value, weight, bias, reach=states.reach)
+        bias = _array(module.bias) + weight @ states.offset
+        return self._arithmetic.affine(self._graph, name, states.value, weight, bias, max_abs=states.max_abs)
 
     def _norm(self, values: str, path: str) -> States:
         module: Any = self._encoder.get_submodule(path)
         spread = self._ranges.norms.get(path)
-        lacks = np.zeros(len(module.bias), np.float32) if spread is None else spread.centre
+        offset = np.zeros(len(module.bias), np.float32) if spread is None else spread.centre
         gain = self._graph.constant(f"{path} gain", _array(module.weight))
-        bias = self._graph.constant(f"{path} bias", _array(module.bias) - lacks)
+        bias = self._graph.constant(f"{path} bias", _array(module.bias) - offset)
         normal = self._graph.op("LayerNormalization", values, gain, bias, axis=-1, epsilon=float(module.eps))
-        return States(normal, lacks, None if spread is None else spread.reach)
+        return States(normal, offset, None if spread is None else spread.max_abs)
 
-    def _complete(self, states: States, name: str) -> str:
-        if not states.lacks.any():
+    def _with_offset(self, states: States, name: str) -> str:
+        if not states.offset.any():
             return states.value
-        return self._graph.op("Add", states.value, self._graph.constant(f"{name} lacks", states.lacks))
+        return self._graph.op("Add", states.value, self._graph.constant(f"{name} offset", states.offset))
 
 
 def _array(tensor: Tensor | nn.Module) -> Array:

@@ -14,16 +14,26 @@ from intent_adapters import IntentModel
 from intent_adapters.bottleneck.functional import NON_LINEARITIES
 from intent_adapters.errors import BaseError, ConfigError, MissingExtraError
 from intent_adapters.loading import load_onnx_base
-from intent_adapters.runtime.onnx import base as onnx_base
-from intent_adapters.runtime.onnx import export
-from intent_adapters.runtime.onnx.description import KEY, graph_file
+from intent_adapters.runtime.onnx.export import base as exporting
 from intent_adapters.runtime.onnx.export import export_base
+from intent_adapters.runtime.onnx.run.base import probe
+from intent_adapters.runtime.onnx.run.description import KEY, graph_file
 from tests.cli.conftest import run
 from tests.runtime.onnx.conftest import Exports
 from tests.support.adapters import random_adapter
 from tests.support.tiny import ARCHITECTURES, tiny_base
 
 TEXTS = ["cancel my appointment", "예약 변경", "what is it that you want? " * 4]
+
+
+def test_a_model_exports_its_base_and_one_in_onnx_says_that_it_cannot(tmp_path: Path):
+    model = IntentModel(tiny_base(tmp_path))
+    exported = model.export_base(tmp_path / "onnx", precision="float32")
+    assert exported.description.fingerprint == model.fingerprint
+    again = IntentModel.from_pretrained(exported.folder, backend="onnx")
+    np.testing.assert_allclose(again.encode(TEXTS), model.encode(TEXTS), atol=1e-4)
+    with pytest.raises(ConfigError, match='backend="torch"'):
+        again.export_base(tmp_path / "again")
 
 
 @pytest.mark.parametrize("sites", ["houlsby", "parallel"])
@@ -83,7 +93,7 @@ def _graphs(exports: Exports) -> list[tuple[Path, str]]:
 def test_an_export_that_fails_leaves_the_old_one(exports: Exports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     export_base(exports.base, tmp_path / "onnx")
     before = {path: path.read_bytes() for path in (tmp_path / "onnx").rglob("*") if path.is_file()}
-    monkeypatch.setattr(export, "LEAST_COSINE", 2.0)
+    monkeypatch.setattr(exporting, "LEAST_COSINE", 2.0)
     with pytest.raises(BaseError, match="does not give the embeddings"):
         export_base(exports.base, tmp_path / "onnx")
     assert {path: path.read_bytes() for path in (tmp_path / "onnx").rglob("*") if path.is_file()} == before
@@ -210,7 +220,7 @@ def test_int8_is_taken_where_there_are_both(exports: Exports, tmp_path: Path):
 
 def test_the_probes_are_what_the_tokenizer_gives(exports: Exports):
     loaded = load_onnx_base(exports.float32)
-    assert loaded.description.probes == onnx_base.probe(loaded.tokenize)
+    assert loaded.description.probes == probe(loaded.tokenize)
 
 
 def test_the_command(exports: Exports, tmp_path: Path):

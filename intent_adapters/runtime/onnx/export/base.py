@@ -18,20 +18,19 @@ from intent_adapters.bottleneck.config import Sites
 from intent_adapters.errors import BaseError, ConfigError
 from intent_adapters.extras import need
 from intent_adapters.inputs import check_choice
-from intent_adapters.runtime.onnx.arithmetic import Arithmetic, Float32, Int8
-from intent_adapters.runtime.onnx.base import OnnxBase, probe
-from intent_adapters.runtime.onnx.calibration import UTTERANCES, watch
-from intent_adapters.runtime.onnx.description import FOLDER, Description, Precision, graph_file
-from intent_adapters.runtime.onnx.encoder import MASK, EncoderGraph
-from intent_adapters.runtime.onnx.graph import Graph
-from intent_adapters.runtime.onnx.layout import layout_of
-from intent_adapters.runtime.onnx.pooling import pool
-from intent_adapters.runtime.onnx.session import OUTPUT
-from intent_adapters.runtime.onnx.sites import GraphSite
+from intent_adapters.runtime.onnx.export.activation_ranges import UTTERANCES, measure_ranges
+from intent_adapters.runtime.onnx.export.arithmetic import Float32, Int8
+from intent_adapters.runtime.onnx.export.encoder import EncoderGraph
+from intent_adapters.runtime.onnx.export.graph import Graph
+from intent_adapters.runtime.onnx.export.layout import layout_of
+from intent_adapters.runtime.onnx.export.pooling import pool
+from intent_adapters.runtime.onnx.run.base import OnnxBase, probe
+from intent_adapters.runtime.onnx.run.description import FOLDER, MASK, OUTPUT, Description, Precision, graph_file
+from intent_adapters.runtime.onnx.run.sites import GraphSite
 from intent_adapters.runtime.tokens import FastTokenizer, tokenizer_for
 from intent_adapters.surroundings import own_settings
 
-ARITHMETIC: dict[Precision, Arithmetic] = {"float32": Float32(), "int8": Int8()}
+ARITHMETIC: dict[Precision, Float32] = {"float32": Float32(), "int8": Int8()}
 # How far the embeddings of the graph may be from PyTorch's: largest difference of a number; least cosine.
 LARGEST_DIFFERENCE = 1e-4
 LEAST_COSINE = 0.97
@@ -63,33 +62,19 @@ def export_base(
     sites: Sites = "houlsby",
     non_linearity: str = "gelu",
 ) -> Exported:
-    """Write a base for `backend="onnx"`; agents need no export.
-
-    Args:
-        base: A sentence-transformers model on the CPU.
-        folder: Created, or replaced if it is an earlier export.
-        precision: How the base's weights are held. Adapters compute in float32 in any case.
-        sites: Where agents may have bottlenecks; `"houlsby"` includes those of `"pfeiffer"`.
-        non_linearity: Of the agents' bottlenecks.
-
-    Returns:
-        What was made.
-
-    Raises:
-        BaseError: The base cannot be exported, or `folder` holds other things.
-        ConfigError: A setting makes no sense.
-        MissingExtraError: An optional package is missing.
-    """
+    """See `IntentModel.export_base`."""
     need("onnx", "export")
     need("onnxruntime", "export")
     check_choice("precision", precision, get_args(Precision))
+    if base.device.type != "cpu":
+        raise ConfigError(f"The base is exported from the CPU, and it is on {base.device}: load it with device='cpu'.")
     if sites == "none":
         raise ConfigError(
             'sites="none" leaves no room for bottlenecks; export with "houlsby", which any head can use.'
         )
     config = BottleneckConfig(sites=sites, non_linearity=non_linearity)
     folder = Path(folder)
-    check_target(folder, "export", BaseError, lambda: _is_export(folder))
+    check_target(folder, "export", BaseError, (folder / FOLDER).is_dir() and not any(folder.glob("*.safetensors")))
     description = _describe(base, precision, config)
     graph = _write_graph(base, description)
     with replaced_folder(folder) as staging:
@@ -103,10 +88,6 @@ def export_base(
         least = _check(base, OnnxBase(staging, graph_file(precision), threads=1))
         size = sum(path.stat().st_size for path in staging.rglob("*") if path.is_file())
     return Exported(folder, description, size, least)
-
-
-def _is_export(folder: Path) -> bool:
-    return (folder / FOLDER).is_dir() and not any(folder.glob("*.safetensors"))
 
 
 def _describe(base: SentenceTransformer, precision: Precision, config: BottleneckConfig) -> Description:
@@ -129,21 +110,14 @@ def _describe(base: SentenceTransformer, precision: Precision, config: Bottlenec
 def _write_graph(base: SentenceTransformer, description: Description) -> bytes:
     graph, encoder = Graph(), encoder_of(base)
     arithmetic = ARITHMETIC[description.precision]
-    ranges = watch(base) if arithmetic.rounds else None
+    ranges = measure_ranges(base) if arithmetic.rounds else None
     hidden = EncoderGraph(graph, encoder, arithmetic, description.sites, description.non_linearity, ranges).write()
     embeddings = pool(graph, base, hidden, MASK)
     return graph.finish(embeddings, OUTPUT, ("rows", description.dimension), description.metadata())
 
 
 def _check(base: SentenceTransformer, exported: OnnxBase) -> float:
-    """Compare the graph's embeddings with PyTorch's.
-
-    Returns:
-        The least cosine.
-
-    Raises:
-        BaseError: They differ by more than the precision explains.
-    """
+    """The least cosine between the graph's embeddings and PyTorch's; an error if the precision does not explain it."""
     texts = list(UTTERANCES)
     tokens = exported.tokenize(texts).arrays(range(len(texts)))
     found = torch.from_numpy(exported.session.run(tokens, exported.description.dimension, exported.feeds.bare()))

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from intent_adapters.artifacts.encoder import encoder_of
-from intent_adapters.runtime.onnx.arithmetic import Array
-from intent_adapters.runtime.onnx.layout import layout_of
+from intent_adapters.runtime.onnx.export.arithmetic import Array
+from intent_adapters.runtime.onnx.export.layout import layout_of
 
 # Utterances as they come, of several lengths and in the two languages that our own base speaks. The exported graph is
 # checked on them too.
@@ -33,16 +33,16 @@ UTTERANCES = (
 )
 
 
-class Spread(NamedTuple):
+class ColumnRanges(NamedTuple):
     """What a LayerNorm gives, over many tokens.
 
     Attributes:
         centre: The mean of each column.
-        reach: How far the column goes from its mean.
+        max_abs: How far the column goes from its mean, at most.
     """
 
     centre: Array
-    reach: Array
+    max_abs: Array
 
 
 class Ranges(NamedTuple):
@@ -53,11 +53,11 @@ class Ranges(NamedTuple):
         attended: How far from zero the values that attention gives go, by the name of the map that takes them.
     """
 
-    norms: dict[str, Spread]
+    norms: dict[str, ColumnRanges]
     attended: dict[str, float]
 
 
-def watch(base: SentenceTransformer) -> Ranges:
+def measure_ranges(base: SentenceTransformer) -> Ranges:
     """Run a base, without adapters, over `UTTERANCES`.
 
     Args:
@@ -70,15 +70,15 @@ def watch(base: SentenceTransformer) -> Ranges:
         for text in UTTERANCES:  # one by one: without padding
             base(base.preprocess([text]))
     return Ranges(
-        {path: _spread(torch.cat(parts).double()) for path, parts in norms.items()},
+        {path: _column_ranges(torch.cat(parts).double()) for path, parts in norms.items()},
         {path: float(torch.cat(parts).abs().max()) for path, parts in attended.items()},
     )
 
 
-def _spread(values: Tensor) -> Spread:
+def _column_ranges(values: Tensor) -> ColumnRanges:
     centre = values.mean(dim=0)
-    reach = (values - centre).abs().amax(dim=0)
-    return Spread(centre.float().numpy(), reach.float().numpy())
+    max_abs = (values - centre).abs().amax(dim=0)
+    return ColumnRanges(centre.float().numpy(), max_abs.float().numpy())
 
 
 @contextmanager

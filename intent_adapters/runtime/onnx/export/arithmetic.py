@@ -9,64 +9,34 @@ float32: mean cosine 0.998 where ONNX Runtime's way gave 0.993 (all-MiniLM-L6-v2
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 from numpy.typing import NDArray
 
-from intent_adapters.runtime.onnx.graph import FLOAT, RUNTIME_DOMAIN, Graph
+from intent_adapters.runtime.onnx.export.graph import FLOAT, RUNTIME_DOMAIN, Graph
 
 Array = NDArray[np.float32]
 
 # The least value that a GELU takes, to two digits: -0.17. Its greatest, where that is smaller, says nothing.
 GELU_DEPTH = 0.17
 STEPS = 127
-# A column of nothing but zeros is taken to reach so far.
-LEAST_REACH = 1e-3
+# A column of nothing but zeros is taken to go so far.
+LEAST_MAXIMUM = 1e-3
 # How much farther than on the few texts of an export a column may go before it is cut off.
 MARGIN = 1.2
 ZERO = 128
 
 
-class Arithmetic(Protocol):
-    """How weights are held and multiplied.
+class Float32:
+    """Weights as they are.
 
     Attributes:
         rounds: Whether activations are rounded, so that it matters where they lie.
     """
 
-    rounds: bool
-
-    def rows(self, graph: Graph, name: str, table: Array, indices: str) -> str:
-        """Rows of a table (rows, width): `indices` of any shape give that shape and (width,)."""
-        ...
-
-    def affine(
-        self,
-        graph: Graph,
-        name: str,
-        states: str,
-        weight: Array,
-        bias: Array | None = None,
-        *,
-        reach: Array | float | None = None,
-        gelu: bool = False,
-    ) -> str:
-        """`states @ weight.T + bias`: states (..., in), weight (out, in), bias (out,).
-
-        `reach` says how far the states go from zero, column by column or all of them; `gelu`, that they are the values
-        of a GELU.
-        """
-        ...
-
-
-class Float32:
-    """Weights as they are."""
-
     rounds = False
 
     def rows(self, graph: Graph, name: str, table: Array, indices: str) -> str:
-        """Rows of a table."""
+        """Rows of a table (rows, width): `indices` of any shape give that shape and (width,)."""
         return graph.op("Gather", graph.constant(name, table), indices)
 
     def affine(
@@ -77,15 +47,19 @@ class Float32:
         weight: Array,
         bias: Array | None = None,
         *,
-        reach: Array | float | None = None,
+        max_abs: Array | float | None = None,
         gelu: bool = False,
     ) -> str:
-        """`states @ weight.T + bias`."""
+        """`states @ weight.T + bias`: states (..., in), weight (out, in), bias (out,).
+
+        `max_abs` says how far the states go from zero, column by column or all of them; `gelu`, that they are what a
+        GELU gives.
+        """
         product = graph.op("MatMul", states, graph.constant(name, weight.T))
         return _plus(graph, name, product, bias)
 
 
-class Int8:
+class Int8(Float32):
     """Weights in 8 bits with a scale per row (per output), activations with a scale per token or a fixed one."""
 
     rounds = True
@@ -104,14 +78,14 @@ class Int8:
         weight: Array,
         bias: Array | None = None,
         *,
-        reach: Array | float | None = None,
+        max_abs: Array | float | None = None,
         gelu: bool = False,
     ) -> str:
         """`states @ weight.T + bias`."""
-        if isinstance(reach, float):
-            return _product(graph, name, states, weight, MARGIN * reach / STEPS, bias)
-        if reach is not None:
-            return _smooth_product(graph, name, states, weight, reach, bias)
+        if isinstance(max_abs, float):
+            return _product(graph, name, states, weight, MARGIN * max_abs / STEPS, bias)
+        if max_abs is not None:
+            return _smooth_product(graph, name, states, weight, max_abs, bias)
         each = graph.integers(-1)
         if gelu:
             largest = graph.op("Max", graph.op("ReduceMax", states, each, keepdims=1), graph.number(GELU_DEPTH))
@@ -126,16 +100,16 @@ def _plus(graph: Graph, name: str, product: str, bias: Array | None) -> str:
     return product if bias is None else graph.op("Add", product, graph.constant(f"{name} bias", bias))
 
 
-def _smooth_product(graph: Graph, name: str, states: str, weight: Array, reach: Array, bias: Array | None) -> str:
+def _smooth_product(graph: Graph, name: str, states: str, weight: Array, max_abs: Array, bias: Array | None) -> str:
     """The same with columns of like size.
 
-    Columns of the states that reach far are made small, and those of the weight large, before both are rounded
+    Columns of the states that go far are made small, and those of the weight large, before both are rounded
     (SmoothQuant, Xiao et al., 2023, with alpha 0.5).
     """
-    weight_reach = np.abs(weight).max(axis=0)
-    factors = np.sqrt(np.maximum(reach, LEAST_REACH) / np.maximum(weight_reach, LEAST_REACH))
+    weight_maximum = np.abs(weight).max(axis=0)
+    factors = np.sqrt(np.maximum(max_abs, LEAST_MAXIMUM) / np.maximum(weight_maximum, LEAST_MAXIMUM))
     smooth = graph.op("Mul", states, graph.constant(f"{name} factors", 1 / factors))
-    return _product(graph, name, smooth, weight * factors, MARGIN * float((reach / factors).max()) / STEPS, bias)
+    return _product(graph, name, smooth, weight * factors, MARGIN * float((max_abs / factors).max()) / STEPS, bias)
 
 
 def _product(graph: Graph, name: str, states: str, weight: Array, step: float, bias: Array | None = None) -> str:

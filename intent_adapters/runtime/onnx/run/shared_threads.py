@@ -13,6 +13,9 @@ Task = TypeVar("Task")
 class SharedThreads:
     """The calling thread and its helpers. Safe to use from several threads, which share the helpers.
 
+    For 64 texts of 64 agents on two busy cores a `ThreadPoolExecutor.map` took 1.07 times as long, and the threads of
+    ONNX Runtime itself, run after run, 1.87 times; beside one process more that never rests, 1.04 and 1.90.
+
     Args:
         threads: How many work on one call, the calling one included.
     """

@@ -12,10 +12,17 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 from intent_adapters.artifacts.fingerprint import PROBE_TEXTS
 from intent_adapters.artifacts.folders import read_whole
 from intent_adapters.errors import BaseError
-from intent_adapters.runtime.onnx.description import FOLDER, Description, Precision, graph_file, read_graph
-from intent_adapters.runtime.onnx.encoder import IDS, MASK
-from intent_adapters.runtime.onnx.feeds import Feeds
-from intent_adapters.runtime.onnx.session import OnnxSession
+from intent_adapters.runtime.onnx.run.description import (
+    FOLDER,
+    IDS,
+    MASK,
+    Description,
+    Precision,
+    graph_file,
+    read_graph,
+)
+from intent_adapters.runtime.onnx.run.feeds import Feeds
+from intent_adapters.runtime.onnx.run.session import OnnxSession
 from intent_adapters.runtime.tokens import FastTokenizer
 
 
@@ -32,7 +39,7 @@ class OnnxBase:
         encoder: The architecture, without weights.
         tokenize: Makes token numbers of texts.
         session: Runs the graph, one run on all threads.
-        lone: Runs it on the calling thread alone.
+        one_thread: Runs it on the calling thread alone.
         feeds: Makes inputs of bottlenecks.
         threads: How many threads one run may use.
 
@@ -47,7 +54,7 @@ class OnnxBase:
         self.threads = threads
         content = read_graph(folder / graph)
         self.session = OnnxSession(content, threads, where)
-        self.lone = OnnxSession(content, 1, where) if threads > 1 else self.session
+        self.one_thread = OnnxSession(content, 1, where) if threads > 1 else self.session
         self.description = Description.read(self.session.metadata, where)
         self._check_ends(where)
         self.encoder = _architecture(folder)
@@ -67,7 +74,7 @@ class OnnxBase:
     def _warm_up(self, where: str) -> None:
         """Have ONNX Runtime take its memory before the first text comes."""
         tokens = self.tokenize(list(PROBE_TEXTS)).arrays(range(len(PROBE_TEXTS)))
-        for session in dict.fromkeys((self.session, self.lone)):
+        for session in dict.fromkeys((self.session, self.one_thread)):
             try:
                 embeddings = session.run(tokens, self.description.dimension, self.feeds.bare())
             except Exception as error:  # of classes that ONNX Runtime does not name publicly
@@ -98,12 +105,12 @@ def _read(folder: Path, name: str, precision: Precision | None, threads: int) ->
     if not files:
         have = ", ".join(sorted(path.name for path in (folder / FOLDER).glob("*.onnx"))) or "no graph at all"
         raise BaseError(
-            f"{name!r} has no {' or '.join(map(graph_file, wanted))} (there: {have}). {how_to_export(name, precision)}"
+            f"{name!r} has no {' or '.join(map(graph_file, wanted))} (there: {have}). {export_hint(name, precision)}"
         )
     return OnnxBase(folder, files[0], threads)
 
 
-def how_to_export(base: str, precision: str | None) -> str:
+def export_hint(base: str, precision: str | None) -> str:
     """What to do where a base has no graph of ours, as one sentence."""
     return (
         f"Export it once: intent-adapters export {base} FOLDER --precision {precision or 'int8'}, and load FOLDER "

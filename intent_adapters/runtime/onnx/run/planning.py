@@ -10,9 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from intent_adapters.runtime.resident import Resident
-from intent_adapters.runtime.slab import Slab
+if TYPE_CHECKING:  # what runs a graph does not need PyTorch
+    from intent_adapters.runtime.bottlenecks import Bottlenecks, Layout
+    from intent_adapters.runtime.resident import Resident
+
 
 # Measured on MiniLM with 16 tokens a row: 94 ms for 64 rows in runs of 16 or 32, 100 in one run of 64.
 RUN_TOKENS = 256
@@ -28,13 +31,11 @@ class Run:
 
     Attributes:
         rows: Their indices.
-        slab: Where their bottlenecks are; `None` if they have none.
-        slots: One per row, or one for all.
+        adapters: Their bottlenecks: one per row, or one for all; empty if they have none.
     """
 
     rows: list[int]
-    slab: Slab | None
-    slots: list[int]
+    adapters: list[Bottlenecks]
 
 
 def runs(lengths: Sequence[int], residents: Sequence[Resident | None], batch_size: int, threads: int = 1) -> list[Run]:
@@ -49,23 +50,23 @@ def runs(lengths: Sequence[int], residents: Sequence[Resident | None], batch_siz
     Returns:
         Every row in one run. A single run is meant for all threads together.
     """
-    owners: dict[Resident | None, list[int]] = {}
+    owners: dict[Bottlenecks | None, list[int]] = {}
     for row, resident in enumerate(residents):
-        owners.setdefault(resident if resident and resident.slab else None, []).append(row)
+        owners.setdefault(resident.bottlenecks if resident else None, []).append(row)
     tokens = _run_tokens(sum(lengths), threads)
     found: list[Run] = []
-    shared: dict[Slab, list[int]] = {}
+    shared: dict[Layout, list[int]] = {}
     for owner, rows in owners.items():
-        if owner is None or owner.slab is None:
-            found += [Run(some, None, []) for some in _cut(rows, lengths, batch_size, tokens)]
+        if owner is None:
+            found += [Run(some, []) for some in _cut(rows, lengths, batch_size, tokens)]
         elif len(owners) == 1 or sum(lengths[row] for row in rows) >= ALONE_TOKENS:
-            found += [Run(some, owner.slab, [owner.slot]) for some in _cut(rows, lengths, batch_size, tokens)]
+            found += [Run(some, [owner]) for some in _cut(rows, lengths, batch_size, tokens)]
         else:
-            shared.setdefault(owner.slab, []).extend(rows)
-    for slab, rows in shared.items():
+            shared.setdefault(owner.layout, []).extend(rows)
+    for rows in shared.values():
         for some in _cut(rows, lengths, batch_size, tokens):
-            slots = [resident.slot for row in some if (resident := residents[row])]
-            found.append(Run(some, slab, slots[:1] if len(set(slots)) == 1 else slots))
+            own = [b for row in some if (resident := residents[row]) and (b := resident.bottlenecks)]
+            found.append(Run(some, own[:1] if len(set(own)) == 1 else own))
     return found
 
 

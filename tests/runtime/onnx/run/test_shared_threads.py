@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from intent_adapters.runtime.onnx.shared_threads import SharedThreads
+from intent_adapters.runtime.onnx.run.shared_threads import SharedThreads
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
