@@ -176,12 +176,12 @@ HOSTILE = [
     *({"init_weights": value} for value in (1, None, "true")),
     *({"labels": ["a", "b"], "catch_all": value} for value in ("a", 5, [], ["c"], ["a", "a"], [1], [["a"]], True, {})),
     {"labels": [str(i) for i in range(1_000)], "catch_all": ["a"]},
-    {"catch_all": ["a"]},
+    {"catch_all": ["nowhere"]},
     *(
         {"labels": ["a", "b"], "descriptions": value}
         for value in ("a", 5, ["a"], {"c": ["x"]}, {"a": "x"}, {"a": []}, {"a": [5]}, {"a": None}, {"a": ["\ud800"]})
     ),
-    {"descriptions": {"a": ["x"]}},
+    {"descriptions": {"nowhere": ["x"]}},
     {"labels": ["a"], "descriptions": {"a": ["x" * 10_001]}},
     *(
         {"labels": value}
