@@ -26,7 +26,7 @@ from intent_adapters.errors import ConfigError
 from intent_adapters.evaluation import evaluate
 
 AGENT = "reproduced"
-FORMAT = 1
+FORMAT = 2
 """To be raised when a change of the training makes older cells worthless."""
 
 

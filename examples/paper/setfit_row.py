@@ -13,7 +13,7 @@ from sentence_transformers import SentenceTransformer
 from sklearn.linear_model import LogisticRegression
 from transformers import ProgressCallback, set_seed
 
-from intent_adapters.training.agent.prototypes import readable
+from intent_adapters.training.agent.prototypes import new_names
 
 ITERATIONS = 20
 """Pairs of one meaning, and as many of two, that SetFit makes of each row: all pairs of hundreds of intents would take
@@ -23,6 +23,16 @@ hours."""
 def has_setfit() -> bool:
     """Whether SetFit is installed."""
     return find_spec("setfit") is not None
+
+
+def labelled_texts(train: Dataset, *, label_names: bool) -> list[tuple[str, str]]:
+    """The texts and their labels, with the readable names of the intents if these are wanted."""
+    labels = sorted(set(train["label"]))
+    names = new_names(labels, train["text"][:]) if label_names else ()
+    return [
+        *zip(train["text"][:], train["label"][:], strict=True),
+        *((name, labels[number]) for number, name in names),
+    ]
 
 
 def run_setfit(
@@ -43,10 +53,7 @@ def run_setfit(
     """
     from setfit import SetFitModel, Trainer, TrainingArguments  # the only row that needs it
 
-    rows = list(zip(train["text"][:], train["label"][:], strict=True))
-    if label_names:
-        rows += [(readable(label), label) for label in sorted(set(train["label"])) if readable(label)]
-        rows = list(dict(rows[::-1]).items())  # a name that is an utterance already stays with its intent
+    rows = labelled_texts(train, label_names=label_names)
     random.Random(seed).shuffle(rows)
     numbers = {label: number for number, label in enumerate(sorted({label for _, label in rows}))}
     body = SentenceTransformer(encoder, device=device).float()
