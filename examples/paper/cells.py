@@ -26,7 +26,7 @@ from intent_adapters.errors import ConfigError
 from intent_adapters.evaluation import evaluate
 
 AGENT = "reproduced"
-FORMAT = 1
+FORMAT = 2
 """To be raised when a change of the training makes older cells worthless."""
 
 
@@ -121,19 +121,21 @@ def run(cell: Cell, setup: Setup) -> dict[str, Any]:
 
 def _measure(row: TableRow, train: Dataset, test: Dataset, seed: int, setup: Setup) -> tuple[float, float]:
     encoder = setup.encoders[row.role]
-    if row.way == "setfit":
-        return run_setfit(encoder, train, test, seed, setup.device)
+    # The probe and SetFit get the same texts as the adapters: where the names of the intents are telling, these too.
+    way = "probe" if row.way == "setfit" else row.way
     trained = train_agent(
         _open(encoder, setup.device),
         AGENT,
         train,
         seed=seed,
-        method=row.way,
+        method=way,
         circle_weight=None if row.metric else 0.0,
         calibrate=False,
         progress=False,
         replace=True,
     )
+    if row.way == "setfit":
+        return run_setfit(encoder, train, test, seed, setup.device, label_names=trained.label_names)
     return evaluate(trained.model, test, AGENT).accuracy, trained.seconds
 
 

@@ -13,6 +13,8 @@ from sentence_transformers import SentenceTransformer
 from sklearn.linear_model import LogisticRegression
 from transformers import ProgressCallback, set_seed
 
+from intent_adapters.training.agent.prototypes import new_names
+
 ITERATIONS = 20
 """Pairs of one meaning, and as many of two, that SetFit makes of each row: all pairs of hundreds of intents would take
 hours."""
@@ -23,17 +25,35 @@ def has_setfit() -> bool:
     return find_spec("setfit") is not None
 
 
-def run_setfit(encoder: str, train: Dataset, test: Dataset, seed: int, device: str | None) -> tuple[float, float]:
+def labelled_texts(train: Dataset, *, label_names: bool) -> list[tuple[str, str]]:
+    """The texts and their labels, with the readable names of the intents if these are wanted."""
+    labels = sorted(set(train["label"]))
+    names = new_names(labels, train["text"][:]) if label_names else ()
+    return [
+        *zip(train["text"][:], train["label"][:], strict=True),
+        *((name, labels[number]) for number, name in names),
+    ]
+
+
+def run_setfit(
+    encoder: str, train: Dataset, test: Dataset, seed: int, device: str | None, *, label_names: bool
+) -> tuple[float, float]:
     """Train SetFit with its own defaults but the number of pairs, and test it.
 
-    The seed is that of the training, and of the order of the rows: SetFit shuffles with a seed of its own.
+    Args:
+        encoder: The encoder that it starts from.
+        train: What it is trained on.
+        test: What it is tested on.
+        seed: Of the training, and of the order of the rows: SetFit shuffles with a seed of its own.
+        device: Where it runs.
+        label_names: Whether the readable name of each intent is one more text of it, as the other rows have it.
 
     Returns:
         Accuracy in [0, 1], and seconds of training.
     """
     from setfit import SetFitModel, Trainer, TrainingArguments  # the only row that needs it
 
-    rows = list(zip(train["text"][:], train["label"][:], strict=True))
+    rows = labelled_texts(train, label_names=label_names)
     random.Random(seed).shuffle(rows)
     numbers = {label: number for number, label in enumerate(sorted({label for _, label in rows}))}
     body = SentenceTransformer(encoder, device=device).float()

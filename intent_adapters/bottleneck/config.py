@@ -12,6 +12,7 @@ from intent_adapters.bottleneck.functional import NON_LINEARITIES
 from intent_adapters.bottleneck.provenance import Provenance
 from intent_adapters.bottleneck.registration import INTENT_BOTTLENECK
 from intent_adapters.bottleneck.validation import (
+    check_among_labels,
     check_descriptions,
     check_flag,
     check_labels,
@@ -138,7 +139,7 @@ class BottleneckConfig(PeftConfig):
 
     def _check_head(self) -> None:
         if self.labels is not None:
-            self.labels = check_labels(self.labels)
+            self.labels = check_labels("labels", self.labels)
         elif self.sites == "none":
             raise ConfigError('sites="none" and no labels leaves nothing to train; give labels or other sites')
         check_choice("head", self.head, get_args(HeadKind))
@@ -148,12 +149,13 @@ class BottleneckConfig(PeftConfig):
             check_range("embedding_dim", self.embedding_dim, 1, 65536)
 
     def _check_blocks(self) -> None:
+        labels = frozenset(self.labels or ())
         self.prompt = check_text("prompt", self.prompt)
         if self.catch_all is not None:
-            self.catch_all = check_labels(self.catch_all)
+            self.catch_all = check_labels("catch_all", self.catch_all)
             for label in self.catch_all:
-                check_choice("catch_all", label, self.labels or ())
-        self.descriptions = check_descriptions(self.descriptions, self.labels)
+                check_among_labels("catch_all", label, labels)
+        self.descriptions = check_descriptions(self.descriptions, labels)
         self.calibration = _block("calibration", self.calibration, Calibration)
         self.provenance = _block("provenance", self.provenance, Provenance)
 

@@ -50,38 +50,43 @@ def check_text(name: str, value: Any) -> str | None:
     return value
 
 
-def check_labels(value: Any) -> list[str]:
+def check_labels(name: str, value: Any) -> list[str]:
     """A list of 1 to 100,000 distinct, non-empty strings without control characters."""
     if not isinstance(value, list | tuple):
-        raise ConfigError(f"labels must be a list of intent names or absent, got {shorten(value)}")
+        raise ConfigError(f"{name} must be a list of intent names or absent, got {shorten(value)}")
     if not 1 <= len(value) <= MAXIMUM_LABELS:
-        raise ConfigError(f"labels must have 1 to {MAXIMUM_LABELS} intent names, got {len(value)}")
+        raise ConfigError(f"{name} must have 1 to {MAXIMUM_LABELS} intent names, got {len(value)}")
     seen: set[str] = set()
     for position, label in enumerate(value):
         if not isinstance(label, str) or not label.strip() or len(label) > MAXIMUM_TEXT or not _is_utf8(label):
-            raise ConfigError(f"labels[{position}] must be a non-empty string, got {shorten(label)}")
+            raise ConfigError(f"{name}[{position}] must be a non-empty string, got {shorten(label)}")
         if _UNPRINTABLE.search(label):
-            raise ConfigError(f"labels[{position}] has a control character, which can forge output: {shorten(label)}")
+            raise ConfigError(f"{name}[{position}] has a control character, which can forge output: {shorten(label)}")
         if label in seen:
-            raise ConfigError(f"labels[{position}] repeats {shorten(label)}; each intent is named once")
+            raise ConfigError(f"{name}[{position}] repeats {shorten(label)}; each intent is named once")
         seen.add(label)
     return [str.__str__(label) for label in value]  # of a member of an enumeration its value, not its name
 
 
-def check_descriptions(value: Any, labels: Collection[str] | None) -> dict[str, list[str]] | None:
+def check_descriptions(value: Any, labels: Collection[str]) -> dict[str, list[str]] | None:
     """None, or a list of texts for some of the labels."""
     if value is None:
         return None
     if not isinstance(value, dict):
         raise ConfigError(f"descriptions must be an object or absent, got {shorten(value)}")
     for label, texts in value.items():
-        if label not in (labels or ()):
-            raise ConfigError(f"descriptions has {shorten(label)}, which is not among the labels")
-        if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
+        check_among_labels("descriptions", label, labels)
+        if not isinstance(texts, list | tuple) or not texts or not all(isinstance(text, str) for text in texts):
             raise ConfigError(f"descriptions of {shorten(label)} must be a list of strings, got {shorten(texts)}")
         for text in texts:
-            check_text(f"descriptions of {shorten(label)}", text)
-    return value
+            check_text("descriptions", text)
+    return {str.__str__(label): list(texts) for label, texts in value.items()}
+
+
+def check_among_labels(name: str, label: Any, labels: Collection[str]) -> None:
+    """One of the labels."""
+    if not isinstance(label, str) or label not in labels:
+        raise ConfigError(f"{name} has {shorten(label)}, which is not among the labels")
 
 
 def check_module_names(name: str, value: Any) -> list[str] | None:

@@ -41,8 +41,8 @@ def compare_command(
 ) -> None:
     """Train an agent in several ways on the same utterances, and measure each on the same test utterances.
 
-    Shows what the adapter brings over logistic regression on the frozen encoder, which is free, and how it stands
-    against fine-tuning the whole encoder.
+    Shows what the adapter brings over logistic regression on the frozen encoder, which is free and is given the same
+    texts, the names of the intents included, and how it stands against fine-tuning the whole encoder.
     """
     try:
         numbers = [int(seed) for seed in seeds.split(",")]
@@ -75,8 +75,9 @@ _COLUMNS = ("system", "accuracy", "training", "an agent on disk")
 def _cells(system: ComparedSystem) -> tuple[str, ...]:
     spread = f" ± {100 * system.spread:.2f}" if len(system.accuracies) > 1 else ""
     seconds = sum(system.seconds) / len(system.seconds)
+    probes = system.kept.count("probe") if system.name != "probe" else 0
     return (
-        system.title,
+        system.title + (f"; {probes} of {len(system.kept)}: the regression, which did better" if probes else ""),
         f"{100 * system.mean:.2f}{spread}",
         f"{seconds:.1f} s",
         f"{system.agent_bytes / 1e6:.2f} MB",

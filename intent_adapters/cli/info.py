@@ -75,7 +75,9 @@ def _show_files(source: str, json: bool) -> None:
     if json:
         print_json({"kind": "adapter" if is_adapter else "base", **facts})
         return
-    labels = facts.pop("labels", None)
+    labels, catch_all = facts.pop("labels", None), facts.pop("catch_all", None)
+    if catch_all:
+        facts["catch_all"] = ", ".join(catch_all)
     out.print(facts_table(facts, title=f"{'adapter' if is_adapter else 'base'} {source}"))
     if labels:
         table = new_table("intents")
@@ -97,6 +99,8 @@ def _adapter_facts(folder: Path) -> dict[str, Any]:
         "non_linearity": config.non_linearity,
         "head": config.head,
         "intents": len(adapter.labels),
+        "catch_all": config.catch_all,
+        "descriptions": len(config.descriptions) if config.descriptions else None,
         "threshold": config.calibration.threshold,
         "temperature": config.calibration.temperature,
         "prompt": config.prompt,

@@ -9,15 +9,16 @@ from typing import Annotated, Any
 import typer
 
 from intent_adapters.artifacts.adapter import check_adapter_target
-from intent_adapters.cli.console import err, examples, facts_table, out, print_json, working
+from intent_adapters.cli.console import err, examples, facts_table, out, percent, print_json, working
 from intent_adapters.cli.evaluate import print_scores
 from intent_adapters.cli.loading import open_model
 from intent_adapters.cli.options import Data, Device, Encoding, Json, LabelColumn, RequiredBase, Split, TextColumn
-from intent_adapters.data import label_counts, read_intents, read_texts
+from intent_adapters.data import label_counts, read_descriptions, read_intents, read_texts
 from intent_adapters.errors import AdapterError
 from intent_adapters.evaluation import evaluate
 from intent_adapters.hub.naming import folder_name
 from intent_adapters.training.agent.methods import Method
+from intent_adapters.training.agent.recipe import Effort
 from intent_adapters.training.agent.train import train_agent
 
 Output = Annotated[
@@ -31,13 +32,35 @@ MethodOption = Annotated[
     Method,
     typer.Option(
         "--method",
-        help="adapter: bottlenecks and head; full: every weight of the encoder, which is saved too; probe: the head "
-        "alone.",
+        help="adapter: bottlenecks and head, or the probe if that does better on utterances that neither was trained "
+        "on; full: every weight of the encoder, which is saved too; probe: the head alone, a logistic regression.",
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same data, seed and machine give the same adapter.")]
 Epochs = Annotated[
     int | None, typer.Option("--epochs", min=1, help="Passes over the data.", show_default="by the size of the data")
+]
+EffortOption = Annotated[
+    Effort, typer.Option("--effort", help="How long to train: fast is half and best twice as long as default.")
+]
+Descriptions = Annotated[
+    Path | None,
+    typer.Option(
+        "--descriptions",
+        metavar="FILE",
+        help="What intents are about: a JSON or YAML object of their names, each with a text or a list of texts.",
+        show_default=False,
+    ),
+]
+CatchAll = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--catch-all",
+        metavar="INTENT",
+        help="An intent that stands for what has no intent: an answer with it is out of scope. May be given several "
+        "times.",
+        show_default="those named so, as none, fallback or 기타",
+    ),
 ]
 Test = Annotated[
     str | None, typer.Option("--test", help="Utterances to measure the trained agent on, as DATA.", show_default=False)
@@ -68,7 +91,8 @@ Calibrate = Annotated[
     bool,
     typer.Option(
         "--calibrate/--no-calibrate",
-        help="Learn how sure the agent may be and what it should reject, from two short trainings more.",
+        help="Compare the adapter with the probe, and learn how sure the agent may be and what it should reject, from "
+        "two short trainings more.",
     ),
 ]
 
@@ -76,6 +100,7 @@ EXAMPLES = examples(
     "intent-adapters train clinic.csv --base sentence-transformers/all-MiniLM-L6-v2 --output agents/clinic",
     "intent-adapters train nlu.yml -b BASE -o agents/it --name it --test heldout.csv",
     "intent-adapters train clinic.csv -b BASE -o agents/clinic --out-of-scope chatter.txt",
+    "intent-adapters train clinic.csv -b BASE -o agents/clinic --descriptions about.yml --catch-all misc",
     "intent-adapters train data/ --split train --test data/ --test-split test -b BASE -o agents/clinic --json",
 )
 
@@ -88,6 +113,9 @@ def train_command(
     method: MethodOption = "adapter",
     seed: Seed = 0,
     epochs: Epochs = None,
+    effort: EffortOption = "default",
+    descriptions: Descriptions = None,
+    catch_all: CatchAll = None,
     calibrate: Calibrate = True,
     out_of_scope: OutOfScope = None,
     false_rejection_rate: FalseRejectionRate = 0.05,
@@ -109,6 +137,7 @@ def train_command(
     rows = read(data, split=split)
     test_rows = read(test, split=test_split, purpose="evaluation") if test else None
     foreign = read_texts(out_of_scope, encoding=encoding) if out_of_scope else None
+    described = read_descriptions(descriptions, encoding=encoding) if descriptions else None
     agent = name or folder_name(output)
     model = open_model(base, [], device)
     result = train_agent(
@@ -118,6 +147,9 @@ def train_command(
         seed=seed,
         method=method,
         epochs=epochs,
+        effort=effort,
+        descriptions=described,
+        catch_all=catch_all,
         calibrate=calibrate,
         out_of_scope=foreign,
         false_rejection_rate=false_rejection_rate,
@@ -128,6 +160,8 @@ def train_command(
         "agent": agent,
         "folder": str(output),
         "method": method,
+        "kept": result.method,
+        "accuracies": result.accuracies,
         "utterances": len(rows),
         "intents": len(label_counts(rows)),
         "epochs": result.epochs,
@@ -144,6 +178,7 @@ def train_command(
     if json:
         print_json({**facts, "test": scores.to_dict() if scores else None})
         return
-    out.print(facts_table(facts, title=f"trained {agent}"))
+    compared = ", ".join(f"{method} {percent(accuracy)}" for method, accuracy in result.accuracies.items())
+    out.print(facts_table({**facts, "accuracies": compared or None}, title=f"trained {agent}"))
     if scores:
         print_scores(scores, worst=5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from intent_adapters.data.descriptions import read_descriptions
 from intent_adapters.data.few_shot import few_shot_split, label_counts
 from intent_adapters.data.pairs import PairSource, read_pairs
 from intent_adapters.data.reading import read_intents
@@ -12,6 +13,7 @@ __all__ = [
     "PairSource",
     "few_shot_split",
     "label_counts",
+    "read_descriptions",
     "read_intents",
     "read_pairs",
     "read_texts",

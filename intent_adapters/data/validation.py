@@ -79,7 +79,7 @@ def check_examples(origin: str, examples: list[Example], problems: Problems, pur
     checked: list[tuple[str, str, str]] = []
     for example in examples:
         text = check_text(example.place, example.text, problems)
-        label = _check_label(example.place, example.label, problems)
+        label = check_label(example.place, example.label, problems)
         if text is not None and label is not None:
             checked.append((example.place, text, label))
     if purpose == "training":
@@ -106,7 +106,8 @@ def check_text(place: str, value: object, problems: Problems) -> str | None:
     return text.strip() if isinstance(text, str) and not fault else None
 
 
-def _check_label(place: str, value: object, problems: Problems) -> str | None:
+def check_label(place: str, value: object, problems: Problems) -> str | None:
+    """A label in the form that training takes; None if it is no label, which becomes a problem."""
     label = _plain(value)
     if isinstance(label, numbers.Integral) and not isinstance(label, bool) and abs(int(label)) < 10**18:
         label = str(int(label))

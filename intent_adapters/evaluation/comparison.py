@@ -25,7 +25,8 @@ class System:
     """One way to train an agent.
 
     Attributes:
-        title: What it is called in a table.
+        title: What it is called in a table. All get the same texts: the readable names of the intents too, where these
+            are telling.
         method: What is trained.
         circle_weight: Weight of the Circle loss; `None` leaves it to the recipe.
     """
@@ -36,7 +37,7 @@ class System:
 
 
 SYSTEMS: Mapping[str, System] = {
-    "probe": System("logistic regression on the frozen encoder", "probe"),
+    "probe": System("logistic regression on the frozen encoder, with the names", "probe"),
     "adapter-ce": System("adapter, cross-entropy", "adapter", circle_weight=0.0),
     "adapter": System("adapter, cross-entropy + Circle loss", "adapter"),
     "full": System("fine-tuned, cross-entropy + Circle loss", "full"),
@@ -53,6 +54,7 @@ class ComparedSystem:
         accuracies: Share of the test rows that were right, one per seed.
         seconds: Training time, one per seed.
         agent_bytes: What one agent takes on disk: the adapter, and for full fine-tuning the whole encoder too.
+        kept: What `train_agent` kept, one per seed: of adapters the probe, where they were no better.
     """
 
     name: str
@@ -60,6 +62,7 @@ class ComparedSystem:
     accuracies: tuple[float, ...]
     seconds: tuple[float, ...]
     agent_bytes: int
+    kept: tuple[Method, ...]
 
     @property
     def mean(self) -> float:
@@ -121,7 +124,10 @@ def _run(
     on_run: Callable[[str, int, float], None] | None,
 ) -> ComparedSystem:
     system = SYSTEMS[name]
-    accuracies, seconds, size = [], [], 0
+    accuracies: list[float] = []
+    seconds: list[float] = []
+    kept: list[Method] = []
+    size = 0
     for seed in seeds:
         result = train_agent(
             model,
@@ -135,10 +141,11 @@ def _run(
         )
         accuracies.append(evaluate(result.model, test, AGENT).accuracy)
         seconds.append(result.seconds)
+        kept.append(result.method)
         size = size or _agent_bytes(result.model, shared_base=not FITTERS[system.method].whole)
         if on_run is not None:
             on_run(name, seed, accuracies[-1])
-    return ComparedSystem(name, system.title, tuple(accuracies), tuple(seconds), size)
+    return ComparedSystem(name, system.title, tuple(accuracies), tuple(seconds), size, tuple(kept))
 
 
 def _agent_bytes(model: IntentModel, *, shared_base: bool) -> int:

@@ -46,6 +46,8 @@ EVERYTHING = {
     "head_scale": 60.0,
     "embedding_dim": 512,
     "prompt": "query: ",
+    "catch_all": ["ß"],
+    "descriptions": {"ß": ["a letter", "글자 하나"], "🤖": ["로봇"]},
     "calibration": Calibration(temperature=1.7, scope_location=-3.25, scope_spread=0.5, threshold=0.35),
     "provenance": Provenance("sha256:0123", {"epochs": 14, "learning_rate": 1.5e-3, "method": "adapter"}),
     "base_model_name_or_path": "some/base",
@@ -112,9 +114,11 @@ def test_asdict_does_not_share_the_labels():
 
 def test_labels_given_are_copied():
     labels = ["a", "b"]
-    config = BottleneckConfig(labels=labels)
+    about = {"a": ["x"]}
+    config = BottleneckConfig(labels=labels, catch_all=labels, descriptions=about)
     labels.append("a")
-    assert config.labels == ["a", "b"]
+    about["a"].append("y")
+    assert (config.labels, config.catch_all, config.descriptions) == (["a", "b"], ["a", "b"], {"a": ["x"]})
 
 
 def test_a_foreign_type_in_the_arguments_is_overridden():
@@ -170,6 +174,15 @@ HOSTILE = [
     *({"non_linearity": value} for value in ("swish", None, 1, ["relu"])),
     *({"head": value} for value in ("softmax", None, 0, ["cosine"])),
     *({"init_weights": value} for value in (1, None, "true")),
+    *({"labels": ["a", "b"], "catch_all": value} for value in ("a", 5, [], ["c"], ["a", "a"], [1], [["a"]], True, {})),
+    {"labels": [str(i) for i in range(1_000)], "catch_all": ["a"]},
+    {"catch_all": ["nowhere"]},
+    *(
+        {"labels": ["a", "b"], "descriptions": value}
+        for value in ("a", 5, ["a"], {"c": ["x"]}, {"a": "x"}, {"a": []}, {"a": [5]}, {"a": None}, {"a": ["\ud800"]})
+    ),
+    {"descriptions": {"nowhere": ["x"]}},
+    {"labels": ["a"], "descriptions": {"a": ["x" * 10_001]}},
     *(
         {"labels": value}
         for value in ("yes", 5, [], [1, 2], ["a", "a"], [""], [" \t"], {"a": 0}, [None], [["a"]], True)
@@ -302,7 +315,7 @@ VALID = st.fixed_dictionaries(
         "scaling": st.floats(-100, 100),
         "dropout": st.floats(0, 1, exclude_max=True),
         "labels": st.none() | st.lists(LABELS, min_size=1, unique=True),
-        "head": st.sampled_from(["cosine", "linear"]),
+        "head": st.sampled_from(["cosine", "linear", "normalized_linear"]),
         "head_scale": st.floats(0.01, 1e4),
         "calibration": st.builds(Calibration, temperature=st.floats(0.01, 100), threshold=st.none() | st.floats(0, 1)),
         "provenance": st.builds(Provenance, training=st.dictionaries(st.text(max_size=5), st.none() | st.integers())),

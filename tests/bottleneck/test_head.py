@@ -5,13 +5,20 @@ import torch
 from peft import get_peft_model
 from torch import nn
 
-from intent_adapters.bottleneck import BottleneckConfig, CosineHead, IntentHead, LinearHead, find_head
+from intent_adapters.bottleneck import (
+    BottleneckConfig,
+    CosineHead,
+    IntentHead,
+    LinearHead,
+    NormalizedLinearHead,
+    find_head,
+)
 from intent_adapters.bottleneck.slots import HeadSlot
 from intent_adapters.errors import AdapterError, ConfigError
 from tests.bottleneck.support import adapted
 from tests.support.tiny import tiny_encoder
 
-KINDS = ("cosine", "linear")
+KINDS = ("cosine", "linear", "normalized_linear")
 
 
 def heads(**adapters):
@@ -29,7 +36,14 @@ def embeddings(rows=5):
     return torch.randn(rows, 6, generator=torch.Generator().manual_seed(4))
 
 
-@pytest.mark.parametrize(("cls", "names"), [(CosineHead, ["weight", "scale"]), (LinearHead, ["weight", "bias"])])
+@pytest.mark.parametrize(
+    ("cls", "names"),
+    [
+        (CosineHead, ["weight", "scale"]),
+        (LinearHead, ["weight", "bias"]),
+        (NormalizedLinearHead, ["weight", "bias"]),
+    ],
+)
 def test_what_a_head_saves(cls, names):
     state = cls(6, 4, 30.0).state_dict()
     assert list(state) == names
@@ -44,6 +58,26 @@ def test_cosine_logits_are_bounded_by_the_scale():
     assert 1 < values.abs().max() <= 30
 
 
+def test_a_normalized_linear_head_is_an_affine_map_of_the_direction():
+    head = heads(a=("normalized_linear", "xyz"))
+    module = head.intent_bottleneck_head["a"]
+    with torch.no_grad():
+        module.bias.copy_(torch.tensor([0.5, -1.0, 2.0]))
+    for row, values in zip(embeddings(), head(embeddings()), strict=True):
+        length = sum(float(value) ** 2 for value in row) ** 0.5
+        for value, weight, bias in zip(values, module.weight, module.bias, strict=True):
+            assert float(value) == pytest.approx(float(row @ weight) / length + float(bias), abs=1e-5)
+    assert torch.allclose(head(100 * embeddings()), head(embeddings()), atol=1e-5)
+
+
+def test_an_imprinted_normalized_linear_head_is_the_imprinted_cosine_head():
+    head, means = heads(a=("cosine", "xyz"), b=("normalized_linear", "xyz")), torch.eye(3, 6) + 0.2
+    for name in "ab":
+        head.imprint(name, means)
+    cosine, linear = (head(embeddings(), adapter_names=[name] * 5) for name in "ab")
+    assert torch.allclose(cosine, linear, atol=1e-5)
+
+
 def test_the_scale_learns():
     head = CosineHead(6, 4, 30.0)
     torch.nn.functional.cross_entropy(head(embeddings()), torch.tensor([0, 1, 2, 3, 0])).backward()
@@ -56,7 +90,7 @@ def test_an_imprinted_head_answers_with_the_nearest_class_mean(kind):
     means = torch.randn(3, 6, generator=torch.Generator().manual_seed(9)) * torch.tensor([[1.0], [2.0], [0.5]])
     head.imprint("a", means)
     points = embeddings(200)
-    if kind == "cosine":
+    if kind != "linear":
         nearest = torch.nn.functional.cosine_similarity(points[:, None], means[None], dim=-1).argmax(1)
     else:
         nearest = torch.cdist(points, means).argmin(1)
@@ -86,8 +120,8 @@ def test_class_means_that_do_not_fit(means):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_mixed_rows_equal_each_alone_and_are_padded_with_minus_infinity(kind):
-    head = heads(a=(kind, "xyz"), b=("cosine", "uvwxy"), c=("linear", "x"))
-    points, names = embeddings(), ["b", "a", "c", "a", "b"]
+    head = heads(a=(kind, "xyz"), b=("cosine", "uvwxy"), c=("linear", "x"), d=("normalized_linear", "pq"))
+    points, names = embeddings(), ["b", "a", "c", "d", "b"]
     mixed = head(points, adapter_names=names)
     assert mixed.shape == (5, 5)
     for row, name in enumerate(names):

@@ -20,7 +20,7 @@ from tests.support.tiny import tiny_encoder
 VARIANTS = {
     "houlsby": {"sites": "houlsby"},
     "pfeiffer, linear head": {"sites": "pfeiffer", "head": "linear"},
-    "parallel": {"sites": "parallel", "scaling": 2.0},
+    "parallel, normalized linear head": {"sites": "parallel", "scaling": 2.0, "head": "normalized_linear"},
     "head only": {"sites": "none"},
     "no head": {"sites": "houlsby", "labels": None, "non_linearity": "relu"},
     "reduction": {"sites": "pfeiffer", "bottleneck_size": None, "reduction_factor": 4, "dropout": 0.1},

@@ -46,6 +46,13 @@ def test_saved_with_the_pooling_it_is_read_back_as_one_model(tmp_path, architect
     assert not torch.allclose(embeddings(loaded), embeddings(tiny_base(tmp_path, architecture)), atol=1e-3)
 
 
+@pytest.mark.parametrize("head", ["linear", "normalized_linear"])
+def test_every_kind_of_head_is_read_back(tmp_path, head):
+    model = agent(tmp_path / "base", head=head)
+    model.save_pretrained(str(tmp_path / "saved"))
+    assert torch.equal(logits(SentenceTransformer(str(tmp_path / "saved"), device="cpu")), logits(model))
+
+
 @pytest.mark.parametrize("architecture", ALL)
 def test_load_adapter_from_the_saved_folder(tmp_path, architecture):
     model = agent(tmp_path / "base", architecture, labels="vwxyz")

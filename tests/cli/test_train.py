@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+from intent_adapters.training.agent.recipe import recipe_for
 from tests.cli.conftest import Agents, run
 
 ROWS = [
@@ -113,6 +114,63 @@ def test_calibration_by_default_on_request_and_not_at_all(agents: Agents, data: 
     result = run("predict", "얼마", "-a", tmp_path / "plain", "--json")
     prediction = json.loads(result.stdout)
     assert prediction["in_scope"] == (prediction["scope_score"] >= 0.05)
+
+
+def test_what_was_compared_and_kept_is_told(
+    agents: Agents, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("COLUMNS", "300")
+    result = run("train", data, "-b", agents.base, "-o", tmp_path / "x", "--epochs", 1, "--json")
+    assert result.exit_code == 0, result.stderr
+    facts = json.loads(result.stdout)
+    assert facts["method"] == "adapter"
+    assert facts["accuracies"].keys() == {"adapter", "probe"}
+    assert facts["kept"] in facts["accuracies"]
+    shown = run("train", data, "-b", agents.base, "-o", tmp_path / "x", "--epochs", 1).stdout
+    assert facts["kept"] in next(line for line in shown.splitlines() if "kept" in line)
+    for method, accuracy in facts["accuracies"].items():
+        assert f"{method} {100 * accuracy:.1f} %" in next(line for line in shown.splitlines() if "accuracies" in line)
+    alone = run("train", data, "-b", agents.base, "-o", tmp_path / "p", "--method", "probe", "--json")
+    facts = json.loads(alone.stdout)
+    assert (facts["method"], facts["kept"], facts["accuracies"]) == ("probe", "probe", {})
+
+
+def test_descriptions_and_catch_all_intents_are_trained_on_and_shown(
+    agents: Agents, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("COLUMNS", "300")
+    about = tmp_path / "about.yml"
+    about.write_text("cancel: 예약을 없애는 일\nprice: [비용, what it costs]\n", encoding="utf-8")
+    arguments = ["train", data, "-b", agents.base, "-o", tmp_path / "x", "--method", "probe"]
+    result = run(*arguments, "--descriptions", about, "--catch-all", "price", "--catch-all", "cancel", "--json")
+    assert result.exit_code == 0, result.stderr
+    facts = json.loads(run("info", tmp_path / "x", "--json").stdout)
+    assert (facts["catch_all"], facts["descriptions"]) == (["cancel", "price"], 2)
+    shown = run("info", tmp_path / "x").stdout
+    assert "cancel, price" in next(line for line in shown.splitlines() if "catch all" in line)
+    assert "descriptions" in shown
+    assert json.loads(run("info", agents.it, "--json").stdout)["descriptions"] is None
+
+
+def test_descriptions_and_catch_all_intents_that_do_not_fit(agents: Agents, data: Path, tmp_path: Path):
+    about = tmp_path / "about.json"
+    about.write_text('{"refund": "money back"}', encoding="utf-8")
+    for options, message in [
+        (["--descriptions", about], "'refund' is no intent"),
+        (["--descriptions", tmp_path / "nowhere.yml"], "nowhere.yml"),
+        (["--catch-all", "refund"], "catch_all must list intents"),
+    ]:
+        result = run("train", data, "-b", agents.base, "-o", tmp_path / "x", *options)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert message in result.stderr
+        assert not (tmp_path / "x").exists()
+
+
+def test_effort_changes_the_epochs(agents: Agents, data: Path, tmp_path: Path):
+    arguments = ["train", data, "-b", agents.base, "-o", tmp_path / "x", "--no-calibrate", "--json"]
+    facts = json.loads(run(*arguments, "--effort", "fast").stdout)
+    assert facts["epochs"] == recipe_for(len(ROWS), 2, effort="fast").epochs
+    assert run(*arguments, "--effort", "none").exit_code == 2
 
 
 @pytest.mark.parametrize("rate", ["0", "0.5", "nan", "x"])

@@ -40,6 +40,7 @@ def test_every_system_runs_on_every_seed_and_leaves_the_model_alone(model):
         assert [accuracy for name, _, accuracy in runs if name == system.name] == list(system.accuracies)
         assert all(0 <= accuracy <= 1 for accuracy in system.accuracies)
         assert all(seconds > 0 for seconds in system.seconds)
+        assert len(system.kept) == 2 and set(system.kept) <= {"probe", SYSTEMS[system.name].method}
     sizes = {system.name: system.agent_bytes for system in compared}
     assert sizes["probe"] < sizes["adapter"] == pytest.approx(sizes["adapter-ce"], rel=0.02)
     assert sizes["full"] > sizes["adapter"]
@@ -48,10 +49,10 @@ def test_every_system_runs_on_every_seed_and_leaves_the_model_alone(model):
 
 
 def test_mean_and_spread_are_those_of_the_seeds():
-    system = ComparedSystem("probe", "title", (0.5, 0.7, 0.9), (1.0, 1.0, 1.0), 10)
+    system = ComparedSystem("probe", "title", (0.5, 0.7, 0.9), (1.0, 1.0, 1.0), 10, ("probe",) * 3)
     assert system.mean == pytest.approx(0.7)
     assert system.spread == pytest.approx(0.2)
-    assert ComparedSystem("probe", "title", (0.5,), (1.0,), 10).spread == 0
+    assert ComparedSystem("probe", "title", (0.5,), (1.0,), 10, ("probe",)).spread == 0
     assert system.to_dict()["mean"] == system.mean
 
 

@@ -78,6 +78,18 @@ def test_an_agents_card_says_everything_that_is_known(folder, base: Base):
     assert "For the front desk of a clinic." in section(card, "description")
 
 
+def test_what_the_intents_are_about_is_on_the_card(base: Base, tmp_path):
+    about = {"intent 0": ["예약을 없애는 일", "calling it off"], "intent 1": ["a | b"]}
+    base.adapter(descriptions=about).write(tmp_path / "it")
+    alone = section(adapter_card(tmp_path / "it"), "intents")
+    assert "| intent | about |" in alone
+    assert "| `intent 0` | 예약을 없애는 일 / calling it off |" in alone
+    assert "| `intent 2` |  |" in alone
+    both = section(adapter_card(tmp_path / "it", facts=FACTS), "intents")
+    assert "| intent | about | example |" in both
+    assert "| `intent 0` | 예약을 없애는 일 / calling it off | 예약 취소해 주세요 |" in both
+
+
 def test_what_is_not_known_is_left_out(folder):
     card = adapter_card(folder)
     assert not {"license", "language", "datasets", "metrics", "model-index"} & card.data.to_dict().keys()

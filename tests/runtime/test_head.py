@@ -47,11 +47,12 @@ def reference(adapter, rows):
                 scale = float(adapter.tensors[f"{HEAD}.scale"][0])
                 logits[i, j] = scale * (row @ vector) / np.sqrt(row @ row) / np.sqrt(vector @ vector)
             else:
-                logits[i, j] = row @ vector + float(adapter.tensors[f"{HEAD}.bias"][j])
+                length = np.sqrt(row @ row) if adapter.config.head == "normalized_linear" else 1
+                logits[i, j] = row @ vector / length + float(adapter.tensors[f"{HEAD}.bias"][j])
     return logits / adapter.config.calibration.temperature
 
 
-@pytest.mark.parametrize("head", ["cosine", "linear"])
+@pytest.mark.parametrize("head", ["cosine", "linear", "normalized_linear"])
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 4.0])
 def test_probabilities_and_scope_scores_are_the_formulas(head, temperature):
     adapter = make_adapter(head, temperature=temperature, scope_location=3.5, scope_spread=0.8)
@@ -83,6 +84,17 @@ def test_in_scope_is_reaching_the_threshold_of_the_call_or_else_of_the_agent(cal
     assert answers(adapter, embeddings(), threshold=limit)[3].in_scope
 
 
+@pytest.mark.parametrize("settings", [{}, {"threshold": 0.5, "scope_location": 5.0, "scope_spread": 1.0}])
+def test_an_answer_with_a_catch_all_is_out_of_scope_whatever_the_score(settings):
+    plain, caught = (
+        answers(make_adapter(catch_all=catch_all, **settings), embeddings()) for catch_all in (None, ["b", "d"])
+    )
+    assert {answer.label for answer in plain} >= {"b", "d"}
+    for one, other in zip(plain, caught, strict=True):
+        assert other.in_scope == (one.in_scope and one.label not in ("b", "d"))
+        assert (other.label, other.top_k, other.scope_score) == (one.label, one.top_k, one.scope_score)
+
+
 @given(st.floats(0.02, 50), st.integers(0, 50))
 @settings(max_examples=40, deadline=None)
 def test_the_temperature_never_changes_the_label(temperature, seed):
@@ -110,7 +122,7 @@ def test_agents_asked_together_answer_as_when_asked_alone(top_k):
     agents = [
         make_adapter(),
         make_adapter("linear", seed=1, labels="xyz", threshold=0.7),
-        make_adapter(seed=2, labels="p"),
+        make_adapter("normalized_linear", seed=2, labels="p"),
         make_adapter("linear", seed=3, temperature=0.5, scope_location=1.0, scope_spread=2.0, threshold=0.4),
     ]
     rows = embeddings(12)

@@ -6,12 +6,12 @@ import json
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
 
 import yaml  # type: ignore[import-untyped, unused-ignore]
 
 from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.readers.text_file import read_text
+from intent_adapters.data.readers.yaml_nodes import Loader, compose
 from intent_adapters.data.table import Record, Table
 from intent_adapters.errors import shorten
 
@@ -32,16 +32,6 @@ _ANNOTATION = re.compile(rf"\[([^\[\]]+)\](?:\((?=[^:)]){_NAMED}\)|(?=\{{|\[\s*\
 _JSON = json.JSONDecoder()
 
 
-class _Loader(yaml.SafeLoader):  # type: ignore[misc, unused-ignore]
-    """Composes nodes that know their lines; nothing is constructed from them, so tags have no effect."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.events.AliasEvent):
-            event = self.peek_event()
-            raise yaml.composer.ComposerError(None, None, f"alias *{event.anchor} is not allowed", event.start_mark)
-        return super().compose_node(parent, index)
-
-
 def read_rasa(path: Path, problems: Problems, encoding: str | None = None) -> Table:
     """Reads the examples of every intent; synonyms, regexes, lookup tables, stories and rules are left out, and said.
 
@@ -52,7 +42,7 @@ def read_rasa(path: Path, problems: Problems, encoding: str | None = None) -> Ta
     Raises:
         DataError: The file is not YAML, uses aliases, or has no `nlu` section.
     """
-    root, *others = _compose(path, read_text(path, encoding), _Loader) or [None]
+    root, *others = compose(path, read_text(path, encoding), Loader) or [None]
     section = _get(root, "nlu")
     if section is None:
         raise data_error(f"{path}:1", "there is no `nlu` section", _CURE)
@@ -80,35 +70,8 @@ def has_nlu_section(path: Path, encoding: str | None = None) -> bool:
         DataError: The file is not YAML.
     """
     # What is allowed in YAML is no fault in the other files of a project.
-    documents = _compose(path, read_text(path, encoding), yaml.SafeLoader)
+    documents = compose(path, read_text(path, encoding), yaml.SafeLoader)
     return any(_get(document, "nlu") is not None for document in documents)
-
-
-def _compose(path: Path, text: str, kind: type[yaml.SafeLoader]) -> list[Any]:
-    """The root nodes of a file's documents."""
-    loader = None
-    try:
-        loader = kind(text)
-        documents = []
-        while loader.check_node():
-            documents.append(loader.get_node())
-        return documents
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        what = f"broken YAML ({error.problem or error.context})"
-        cure = "check the indentation, and quote texts with special characters"
-        raise data_error(f"{path}:{line}", what, cure) from error
-    except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise data_error(
-            f"{path}:{line}", f"a control character, U+{_code_point(error.character):04X}", "delete it"
-        ) from error
-    except RecursionError:
-        raise data_error(f"{path}:1", "the YAML is nested too deeply", _CURE) from None
-    finally:
-        if loader is not None:
-            loader.dispose()
 
 
 def _check_keys(path: Path, node: yaml.MappingNode, known: Collection[str], problems: Problems) -> None:
@@ -215,10 +178,6 @@ def _get(node: yaml.Node | None, key: str) -> yaml.Node | None:
     if not isinstance(node, yaml.MappingNode):
         return None
     return next((v for k, v in node.value if isinstance(k, yaml.ScalarNode) and k.value == key), None)
-
-
-def _code_point(character: str | int) -> int:
-    return character if isinstance(character, int) else ord(character)
 
 
 def _first_line(node: yaml.ScalarNode) -> int:

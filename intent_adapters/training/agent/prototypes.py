@@ -128,7 +128,12 @@ def uttered_names(labels: Sequence[str], texts: Sequence[str], label_of: Sequenc
 
 
 def new_names(labels: Sequence[str], texts: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """The intents' numbers and readable names, as far as they have words and are not among the texts already."""
+    """The intents' numbers and readable names, as far as they have words and are not among the texts already.
+
+    Args:
+        labels: The intents, by number.
+        texts: The utterances.
+    """
     taken = set(map(_spelling, texts))
     for number, label in enumerate(labels):
         name = readable(label)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields, replace
-from typing import Any, TypedDict, Unpack
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypedDict, Unpack
 
 from intent_adapters.errors import ConfigError
+from intent_adapters.inputs import check_choice
+
+Effort = Literal["fast", "default", "best"]
 
 BATCH_SIZE = 32
 STEPS = 150
@@ -16,6 +20,7 @@ EPOCHS = (8, 100)
 TEXTS_IN_TOTAL = 14_000
 FEWEST_EPOCHS = 3
 CALIBRATION_EPOCHS = 5 / 14
+TIMES_AS_LONG: Mapping[Effort, float] = {"fast": 0.5, "default": 1, "best": 2}
 
 
 @dataclass(frozen=True)
@@ -77,8 +82,12 @@ class Recipe:
 
 
 class RecipeOptions(TypedDict, total=False):
-    """What a caller may choose of a recipe; None, and what is left out, is chosen by the data. See `Recipe`."""
+    """What a caller may choose of a recipe; None, and what is left out, is chosen by the data. See `Recipe`.
 
+    `effort` is how long to train where `epochs` is left out: `"fast"` half and `"best"` twice as long as `"default"`.
+    """
+
+    effort: Effort | None
     epochs: int | None
     learning_rate: float | None
     circle_weight: float | None
@@ -99,8 +108,8 @@ def recipe_for(
 
     They were chosen on validation data: few-shot draws of two English data sets and three Korean chatbots. What counts
     is the number of steps: 150 batches of 32, or 200 where an intent has hardly more than two texts, in 8 to 100
-    epochs; with more than 1,750 texts in fewer, so that the time stays bounded. The Circle loss pays most where an
-    intent has hardly more than two texts.
+    epochs; with more than 1,750 texts in fewer, so that the time stays bounded. `effort` halves or doubles all that.
+    The Circle loss pays most where an intent has hardly more than two texts.
 
     Args:
         texts: How many training texts there are.
@@ -115,16 +124,18 @@ def recipe_for(
     Raises:
         ConfigError: A setting is out of range, or there is no such setting.
     """
-    unknown = sorted(options.keys() - {setting.name for setting in fields(Recipe)})
+    unknown = sorted(options.keys() - RecipeOptions.__annotations__.keys())
     if unknown:
         raise ConfigError(
             f"there is no setting {unknown[0]!r}; a recipe has {', '.join(RecipeOptions.__annotations__)}"
         )
+    effort = options.pop("effort", None) or "default"
+    check_choice("effort", effort, TIMES_AS_LONG)
     few = texts - names < 3 * intents
-    epochs = round((STEPS_FROM_FEW if few else STEPS) / math.ceil(max(texts, 1) / BATCH_SIZE))
-    epochs = min(max(epochs, EPOCHS[0]), EPOCHS[1])
+    epochs = (STEPS_FROM_FEW if few else STEPS) / math.ceil(max(texts, 1) / BATCH_SIZE)
+    epochs = min(max(epochs, EPOCHS[0]), EPOCHS[1], max(TEXTS_IN_TOTAL // max(texts, 1), FEWEST_EPOCHS))
     chosen: dict[str, Any] = {
-        "epochs": min(epochs, max(TEXTS_IN_TOTAL // max(texts, 1), FEWEST_EPOCHS)),
+        "epochs": round(epochs * TIMES_AS_LONG[effort]),
         "learning_rate": 1e-4 if full else 2e-3,
         "circle_weight": 0.3 if few else 0.05,
     }

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from intent_adapters.bottleneck import BottleneckConfig
 from intent_adapters.data import texts_of, validate_rows
+from intent_adapters.data.problems import Problems
 from intent_adapters.data.texts import Texts
-from intent_adapters.data.validation import reduced
-from intent_adapters.errors import ConfigError, DataError
+from intent_adapters.data.validation import check_label, check_text, reduced
+from intent_adapters.errors import ConfigError, DataError, shorten
 from intent_adapters.training.agent.background import background_texts, outside
 from intent_adapters.training.agent.embedder import Embedder
 from intent_adapters.training.agent.prototypes import (
@@ -49,6 +50,7 @@ class Task:
         background: Texts that have none of the intents, for the regression.
         background_embeddings: Of them, by the frozen base, shape (other texts, dim).
         catch_all: The numbers of the intents that stand for what has no intent.
+        descriptions: What intents are about, by their names.
     """
 
     texts: list[str]
@@ -62,6 +64,7 @@ class Task:
     background: list[str] = dataclasses.field(default_factory=list)
     background_embeddings: Tensor | None = None
     catch_all: tuple[int, ...] = ()
+    descriptions: dict[str, list[str]] = dataclasses.field(default_factory=dict)
 
     @property
     def utterances(self) -> int:
@@ -95,7 +98,8 @@ def prepare_task(
     Args:
         frozen: Of the bare base.
         rows: The training data.
-        config: Its labels, if any, fix the order of the intents; its prompt is put before each text.
+        config: Its labels, if any, fix the order of the intents; its prompt is put before each text; its descriptions
+            and catch-all intents stand in for those that are not given.
         validation: Data to stop early on.
         label_names: Whether the intents' readable names become texts too. None: if they are telling.
         descriptions: What intents are about, by their names; each is a text too.
@@ -103,7 +107,7 @@ def prepare_task(
 
     Raises:
         DataError: The rows cannot be trained on, or a validation row or a description is of an intent that no training
-            row has, or a description has no text.
+            row has, or is no text, or is an utterance of another intent.
         ConfigError: `config` is of another kind, or `config.labels` are not the intents of the rows.
     """
     if config is not None and not isinstance(config, BottleneckConfig):
@@ -112,15 +116,18 @@ def prepare_task(
     texts, of_text = list(examples["text"]), list(examples["label"])
     intents = _order_intents(set(of_text), config)
     number = {intent: index for index, intent in enumerate(intents)}
-    prompt = (config.prompt if config is not None else None) or ""
+    config = config or BottleneckConfig(labels=intents)
+    prompt = config.prompt or ""
     labels = torch.tensor([number[intent] for intent in of_text])
     task = Task(texts, labels, intents, prompt, frozen.embed([prompt + text for text in texts]))
-    task = dataclasses.replace(task, catch_all=_catch_all(intents, catch_all))
+    task = dataclasses.replace(
+        task, catch_all=_catch_all(intents, config.catch_all if catch_all is None else catch_all)
+    )
     if validation is not None:
         task = dataclasses.replace(task, validation=_number_validation(validation, number))
     if label_names is not False:
         task = _with_label_names(frozen, task, insist=label_names is True)
-    return _with_descriptions(frozen, task, descriptions)
+    return _with_descriptions(frozen, task, config.descriptions if descriptions is None else descriptions)
 
 
 def with_background(frozen: Embedder, task: Task) -> Task:
@@ -205,21 +212,42 @@ def _with_descriptions(frozen: Embedder, task: Task, descriptions: Mapping[str, 
     """The task with each description as one more text, but for those that are texts already."""
     if not descriptions:
         return task
+    checked = _check_descriptions(descriptions, task)
     number = {intent: index for index, intent in enumerate(task.intents)}
     taken = set(zip(map(reduced, task.texts), task.labels.tolist(), strict=True))
-    texts, numbers = [], []
+    new = dict.fromkeys((text, number[intent]) for intent, texts in checked.items() for text in texts)
+    added = [(text, intent) for text, intent in new if (reduced(text), intent) not in taken]
+    if added:
+        texts = [text for text, _ in added]
+        numbers = torch.tensor([intent for _, intent in added])
+        task = _extended(task, texts, numbers, frozen.embed([task.prompt + text for text in texts]))
+    return dataclasses.replace(task, descriptions=checked)
+
+
+def _check_descriptions(descriptions: Mapping[str, str | Sequence[str]], task: Task) -> dict[str, list[str]]:
+    if not isinstance(descriptions, Mapping):
+        raise DataError(f"descriptions must be a mapping from intents to texts, got {shorten(descriptions)}")
+    problems = Problems()
+    uttered = {reduced(task.texts[row]): task.intents[task.labels[row]] for row in range(task.utterances)}
+    checked: dict[str, list[str]] = {}
     for intent, described in descriptions.items():
-        if intent not in number:
-            raise DataError(f"there is a description of {intent!r}, which is no intent of the rows: {_some(number)}")
-        for text in [described] if isinstance(described, str) else described:
-            if not isinstance(text, str) or not text.strip():
-                raise DataError(f"a description of {intent!r} has no text: {text!r}")
-            if (reduced(text), number[intent]) not in taken:
-                texts.append(text)
-                numbers.append(number[intent])
-    if not texts:
-        return task
-    return _extended(task, texts, torch.tensor(numbers), frozen.embed([task.prompt + text for text in texts]))
+        name = check_label("descriptions", intent, problems)
+        if name is not None and name not in task.intents:
+            problems.add("descriptions", f"{name!r} is no intent of the rows", f"there are {_some(task.intents)}")
+        place = f"descriptions[{intent!r}]"
+        found = [
+            check_text(place, one, problems)
+            for one in (list(described) if isinstance(described, (list, tuple)) else [described])
+        ]
+        for text in found:
+            if text is not None and uttered.get(reduced(text), name) != name:
+                what = f"{shorten(text)} is an utterance of {uttered[reduced(text)]!r}"
+                problems.add(place, what, "keep one of the two")
+        if not found:
+            problems.add(place, "there is no text", "write what the intent is about, or leave it out")
+        checked[str(name)] = [text for text in found if text is not None]
+    problems.report()
+    return checked
 
 
 def _some(names: Iterable[str]) -> str:

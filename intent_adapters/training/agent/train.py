@@ -126,7 +126,7 @@ def train_agent(
             utterances that neither was trained on, it is kept instead. `"full"`: fine-tune a copy of the whole base
             with the same head and loss. `"probe"`: logistic regression on the frozen embeddings, in a second or two.
         config: The adapter's shape, head and prompt. None: bottlenecks of 16 after attention and feed-forward, and a
-            cosine head. Its labels, if it has any, fix their order.
+            cosine head, with which a regression is summed at the end. Its labels, if it has any, fix their order.
         validation: Rows to stop early on: the epoch with the best accuracy on them is kept. None: a fixed number of
             epochs, which needs no data set aside.
         label_names: Whether the readable name of each intent ("card arrival") is one more utterance of it. None: if
@@ -146,17 +146,18 @@ def train_agent(
             0.5, where there is no `out_of_scope`.
         progress: Show a progress bar.
         replace: Let the agent take the place of one with the same name.
-        **options: Settings of the training that are not to be chosen by the data: `epochs`, `learning_rate`,
-            `circle_weight` (0 trains with cross-entropy alone), `batch_size` and the others of
-            `intent_adapters.training.Recipe`.
+        **options: Settings of the training that are not to be chosen by the data: `effort` (`"fast"` trains half and
+            `"best"` twice as long), `epochs`, `learning_rate`, `circle_weight` (0 trains with cross-entropy alone),
+            `batch_size` and the others of `intent_adapters.training.Recipe`.
 
     Returns:
         What was done. Its `model` is the one handed in, except for `"full"`.
 
     Raises:
         DataError: The rows cannot be trained on, or a validation row has an intent that no training row has, or a
-            training text is out of scope too.
-        ConfigError: A setting is out of range, or `config.labels` are not the intents of the rows.
+            training text is out of scope too, or a description is of no intent of the rows or is no text.
+        ConfigError: A setting is out of range, `config.labels` are not the intents of the rows, or `catch_all` names
+            another.
         AgentError: The name is taken or cannot be used.
 
     Example:
@@ -192,10 +193,10 @@ def train_agent(
             task = with_background(frozen, task)
         whole = FITTERS[method].whole
         recipe = recipe_for(len(task.texts), len(task.intents), names=task.names, full=whole, **options)
-        config = _complete(config, task, model, recipe, seed, descriptions)
+        config = _complete(config, task, model, recipe, seed)
         training = _Training(name, frozen, task, config, recipe, seed, progress)
         probe = training.fit("probe") if method == "adapter" and (instant or calibrate) else None
-        with _answering_meanwhile(model, name, probe if instant else None):
+        with _answering_meanwhile(model, name, probe if instant else None) as answers:
             kept, unseen, accuracies = training.best(method, probe, compare=calibrate)
             calibration = None
             if calibrate:
@@ -215,7 +216,7 @@ def train_agent(
                 adapter = adapter.with_config(provenance=provenance)
             if calibration:
                 adapter = adapter.with_config(calibration=calibration.settings)
-            owner.add_agent(name, adapter, replace=replace or name in model.agents)
+            owner.add_agent(name, adapter, replace=replace or answers)
     run = kept.fitted.run
     return TrainingResult(
         model=owner,
@@ -294,15 +295,16 @@ class _Trained:
 
 
 @contextmanager
-def _answering_meanwhile(model: IntentModel, name: str, probe: _Trained | None) -> Iterator[None]:
-    """Lets a probe answer under a name that no agent has; it goes again if the block fails."""
-    first = probe is not None and name not in model.agents
-    if first and probe is not None:
-        model.add_agent(name, probe.fitted.adapter())
+def _answering_meanwhile(model: IntentModel, name: str, probe: _Trained | None) -> Iterator[bool]:
+    """Lets a probe answer under a name that no agent has, and says whether; it goes again if the block fails."""
+    if probe is None or name in model.agents:
+        yield False
+        return
+    model.add_agent(name, probe.fitted.adapter())
     try:
-        yield
+        yield True
     except BaseException:
-        if first:
+        if name in model.agents:
             model.unload_adapter(name)
         raise
 
@@ -313,7 +315,6 @@ def _complete(
     model: IntentModel,
     recipe: Recipe,
     seed: int,
-    descriptions: Mapping[str, str | Sequence[str]] | None,
 ) -> BottleneckConfig:
     """The config with labels, base and what fits the data filled in."""
     config = config or BottleneckConfig(labels=task.intents)
@@ -322,14 +323,12 @@ def _complete(
     scale = config.head_scale
     if scale is None:
         scale = fitting_scale(task.embeddings, task.labels, len(task.intents))
-    if descriptions:
-        texts = {intent: [said] if isinstance(said, str) else list(said) for intent, said in descriptions.items()}
-        config = dataclasses.replace(config, labels=task.intents, descriptions=texts)
     return dataclasses.replace(
         config,
         task_type=TaskType.FEATURE_EXTRACTION,
         labels=task.intents,
         catch_all=[task.intents[number] for number in task.catch_all] or None,
+        descriptions=task.descriptions or None,
         head_scale=scale,
         embedding_dim=task.embeddings.shape[1],
         base_model_name_or_path=model.base_name,

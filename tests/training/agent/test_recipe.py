@@ -28,6 +28,24 @@ def test_what_the_caller_wants_wins():
     assert (recipe.epochs, recipe.batch_size, recipe.learning_rate) == (2, 8, 3e-4)
 
 
+@pytest.mark.parametrize(("texts", "intents"), [(20, 2), (200, 40), (1_000, 200), (4_000, 100)])
+def test_effort_halves_and_doubles_the_time(texts, intents):
+    fast, default, best = (recipe_for(texts, intents, effort=effort).epochs for effort in ("fast", "default", "best"))
+    assert recipe_for(texts, intents).epochs == recipe_for(texts, intents, effort=None).epochs == default
+    assert fast == pytest.approx(default / 2, abs=0.75)
+    assert best == pytest.approx(default * 2, abs=1)
+
+
+def test_epochs_of_ones_own_take_no_notice_of_effort():
+    assert recipe_for(200, 40, effort="best", epochs=3).epochs == 3
+
+
+@pytest.mark.parametrize("effort", ["slow", 2, True])
+def test_there_are_three_efforts(effort):
+    with pytest.raises(ConfigError, match="effort is one of fast, default, best"):
+        recipe_for(100, 2, effort=effort)
+
+
 def test_fine_tuning_takes_smaller_steps_for_the_encoder_only():
     adapter, full = recipe_for(100, 2), recipe_for(100, 2, full=True)
     assert full.learning_rate < adapter.learning_rate / 5
@@ -61,7 +79,7 @@ def test_settings_out_of_range_are_named(setting, value):
 
 
 def test_a_setting_that_there_is_not_names_those_that_there_are():
-    with pytest.raises(ConfigError, match=r"'epoch'; .*epochs, learning_rate"):
+    with pytest.raises(ConfigError, match=r"'epoch'; .*effort, epochs, learning_rate"):
         recipe_for(100, 2, epoch=3)
 
 

@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from intent_adapters import BottleneckConfig, IntentModel
 from intent_adapters.errors import AgentError, BaseMismatchError, ConfigError, DataError
 from intent_adapters.training import train_agent
+from intent_adapters.training.agent import methods
 from tests.support.tiny import tiny_base
 
 TEXTS = {
@@ -253,8 +254,8 @@ def test_the_order_of_the_rows_does_not_order_the_labels(model):
     ("settings", "error", "message"),
     [
         ({"method": "lora"}, ConfigError, "adapter, full, probe"),
-        ({"seed": -1}, ConfigError, "seed must be"),
-        ({"seed": 1.5}, ConfigError, "seed must be"),
+        ({"seed": -1}, ConfigError, "seed is a whole number"),
+        ({"seed": 1.5}, ConfigError, "seed is a whole number"),
         ({"epochs": 0}, ConfigError, "epochs must be"),
         ({"batch_size": 1}, ConfigError, "batch_size must be"),
         ({"learning_rate": -1.0}, ConfigError, "learning_rate must be"),
@@ -336,3 +337,184 @@ def test_a_result_of_every_method_is_saved_and_answers_the_same(model, tmp_path,
         answer.top_k for answer in result.model.predict(texts, "bank")
     ]
     result.save(tmp_path / "agent")  # once more, in place of itself
+
+
+ABOUT = {"price": ["what a visit costs", "비용"], "card_arrival": "the card that was sent"}
+
+
+def test_descriptions_are_training_texts_and_stay_with_the_agent(model, tmp_path):
+    plain = train(model, method="probe", label_names=False)
+    told = train(model, name="told", method="probe", label_names=False, descriptions=ABOUT)
+    assert (plain.texts, told.texts) == (15, 18)
+    assert plain.config.descriptions is None
+    assert told.config.descriptions == {
+        "price": ["what a visit costs", "비용"],
+        "card_arrival": ["the card that was sent"],
+    }
+    embeddings = model.encode([*(row["text"] for row in ROWS), *ABOUT["price"], ABOUT["card_arrival"]])
+    labels = [*(row["label"] for row in ROWS), "price", "price", "card_arrival"]
+    expected = LogisticRegression(C=10, max_iter=1000).fit(embeddings, labels).predict_proba(model.encode(["비용"]))[0]
+    assert dict(model.predict("비용", "told", top_k=3).top_k) == pytest.approx(
+        dict(zip(sorted(TEXTS), expected, strict=True)), abs=1e-3
+    )
+    model.save_adapter("told", tmp_path / "told")
+    model.load_adapter(tmp_path / "told", name="again")
+    assert model.adapter("again").config.descriptions == told.config.descriptions
+
+
+def test_what_is_an_utterance_already_does_not_count_twice(model):
+    told = train(model, method="probe", label_names=False, descriptions={"price": [" how  much is it", "new", "new"]})
+    assert told.texts == 16
+
+
+def test_a_config_may_bring_descriptions_and_catch_all(model):
+    first = train(model, method="probe", label_names=False, descriptions=ABOUT, catch_all=["price"])
+    again = train(model, name="again", method="probe", label_names=False, config=first.config)
+    assert (again.texts, again.config.descriptions, again.config.catch_all) == (
+        18,
+        first.config.descriptions,
+        ["price"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("descriptions", "message"),
+    [
+        ({"refund": "money back"}, "'refund' is no intent of the rows"),
+        ({"price": ""}, "text is empty"),
+        ({"price": ["costs", "\u200b"]}, "text is empty"),
+        ({"price": ["costs", 5]}, "not a string but int 5"),
+        ({"price": None}, "text is missing"),
+        ({"price": []}, "there is no text"),
+        ({"price": "half \ud83d"}, "surrogate"),
+        ({"price": "where is my card"}, "'where is my card' is an utterance of 'card_arrival'"),
+        ({5: "costs"}, "'5' is no intent"),
+        ([("price", "costs")], "must be a mapping"),
+    ],
+)
+def test_descriptions_that_cannot_be_used_add_nothing(model, descriptions, message):
+    with pytest.raises(DataError, match=message):
+        train(model, descriptions=descriptions)
+    assert model.agents == ()
+
+
+@pytest.mark.parametrize("label", ["None", "fallback", "OutOfScope", "out_of_scope", "기타", "nlu_fallback"])
+def test_a_catch_all_is_known_by_its_name(model, label):
+    rows = [{**row, "label": label if row["label"] == "price" else row["label"]} for row in ROWS]
+    assert train(model, rows, method="probe").config.catch_all == [label]
+    assert train(model, rows, method="probe", catch_all=[], replace=True).config.catch_all is None
+
+
+@pytest.mark.parametrize("calibrate", [True, False])
+def test_an_answer_with_a_catch_all_is_out_of_scope(model, calibrate, tmp_path):
+    result = train(model, catch_all=["price"], calibrate=calibrate, epochs=20)
+    assert result.config.catch_all == ["price"]
+    texts = [row["text"] for row in ROWS]
+    answers = model.predict(texts, "bank", threshold=0.0)
+    assert {answer.label for answer in answers} == set(TEXTS)
+    assert all(answer.in_scope == (answer.label != "price") for answer in answers)
+    model.save_adapter("bank", tmp_path / "bank")
+    model.load_adapter(tmp_path / "bank", name="again")
+    assert [answer.in_scope for answer in model.predict(texts, "again", threshold=0.0)] == [
+        answer.in_scope for answer in answers
+    ]
+
+
+@pytest.mark.parametrize("catch_all", [["refund"], "price", ["price", "refund"]])
+def test_a_catch_all_that_is_no_intent_is_refused(model, catch_all):
+    with pytest.raises(ConfigError, match="catch_all must list intents of the rows"):
+        train(model, catch_all=catch_all)
+    assert model.agents == ()
+
+
+@pytest.fixture
+def during(monkeypatch):
+    """What to do when the training of an adapter begins, in place of `None`."""
+    todo = []
+    run_training = methods.run_training
+
+    def watched(*arguments, **settings):
+        for act in todo:
+            act()
+        return run_training(*arguments, **settings)
+
+    monkeypatch.setattr(methods, "run_training", watched)
+    return todo
+
+
+@pytest.mark.parametrize("calibrate", [True, False])
+def test_an_instant_agent_answers_as_the_probe_while_the_adapter_trains(model, during, calibrate):
+    heads = []
+    during.append(lambda: heads.append((model.adapter("bank").config.head, right(model) > 0.5)))
+    train(model, instant=True, calibrate=calibrate, epochs=2)
+    assert set(heads) == {("linear", True)}
+    assert model.adapter("bank").config.head == "normalized_linear"
+    assert model.agents == ("bank",)
+
+
+def test_without_instant_no_agent_answers_before_its_time(model, during):
+    seen = []
+    during.append(lambda: seen.append(model.agents))
+    train(model, epochs=1, calibrate=True)
+    assert set(seen) == {()}
+
+
+def test_an_instant_agent_goes_away_if_training_fails(model, during):
+    def fail():
+        assert model.agents == ("bank",)
+        raise KeyboardInterrupt
+
+    during.append(fail)
+    with pytest.raises(KeyboardInterrupt):
+        train(model, instant=True)
+    assert model.agents == ()
+
+
+def test_an_instant_agent_takes_no_ones_place(model, during):
+    train(model, method="probe")
+    first = model.adapter("bank")
+    seen = []
+    during.append(lambda: seen.append(model.adapter("bank") is first))
+    train(model, instant=True, replace=True, epochs=1)
+    assert seen == [True]
+    assert model.adapter("bank") is not first
+
+
+def test_an_agent_that_came_meanwhile_is_not_replaced(model, during):
+    train(model, name="other", method="probe")
+    during.append(lambda: model.add_agent("bank", model.adapter("other")))
+    with pytest.raises(AgentError, match="already"):
+        train(model, epochs=1)
+    assert model.adapter("bank").tensors == model.adapter("other").tensors
+
+
+# Intents that even a random encoder can tell apart.
+EASY = [
+    {"text": f"{sign} " * n + extra, "label": f"of {sign}"} for sign in "az얼" for n in (3, 5, 7) for extra in "!?"
+]
+DESTRUCTIVE = {"learning_rate": 0.5, "head_learning_rate": 0.9, "regression_weight": 0.0, "epochs": 10}
+
+
+def test_where_the_adapter_loses_the_probe_is_kept_and_said_so(model):
+    result = train(model, EASY, calibrate=True, **DESTRUCTIVE)
+    assert result.method == "probe"
+    assert result.accuracies.keys() == {"adapter", "probe"}
+    assert result.accuracies["adapter"] < result.accuracies["probe"]
+    assert (result.epochs, result.losses) == (0, {})
+    assert result.config == model.adapter("bank").config
+    probe = train(model, EASY, name="probe", method="probe", calibrate=True, **DESTRUCTIVE)
+    assert same_bits(model.adapter("bank"), model.adapter("probe"))
+    assert result.config == probe.config
+    assert (result.calibration, result.config.provenance.training["method"]) == (probe.calibration, "probe")
+
+
+def test_an_adapter_that_is_no_worse_is_kept(model):
+    result = train(model, EASY, calibrate=True, epochs=5)
+    assert (result.method, result.config.provenance.training["method"]) == ("adapter", "adapter")
+    assert result.accuracies.keys() == {"adapter", "probe"}
+
+
+@pytest.mark.parametrize("settings", [{"calibrate": False}, {"rows": EASY[::6], "calibrate": True}])
+def test_where_nothing_is_held_out_nothing_is_compared(model, settings):
+    result = train(model, **{"epochs": 1, **settings})
+    assert (result.method, result.accuracies) == ("adapter", {})

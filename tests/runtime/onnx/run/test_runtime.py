@@ -29,6 +29,7 @@ AGENTS: dict[str, dict[str, object]] = {
     "scaled": {"scaling": 0.5, "seed": 5},
     "head only": {"sites": "none", "seed": 6},
     "linear": {"head": "linear", "seed": 7},
+    "normalized": {"head": "normalized_linear", "seed": 9, "catch_all": ["intent 1", "intent 3"]},
     "one site": {"target_modules": ["0.attention.output.dense"], "seed": 8},
 }
 
@@ -98,6 +99,19 @@ def test_any_mix_of_agents_and_bare_rows(
     names: list[str | None] = [[*AGENTS, None][index] for index in rng.integers(len(AGENTS) + 1, size=60)]
     ours = exact.encode(texts, names, batch_size=batch_size)
     np.testing.assert_allclose(ours, reference.encode(texts, names), atol=tolerance)
+
+
+def test_a_mixed_batch_of_all_kinds_of_heads_is_answered_as_in_torch(exports: Exports, reference: IntentModel):
+    exact = with_agents(exports.onnx(), exports)
+    names = ["houlsby", "linear", "normalized", "head only"] * len(TEXTS)
+    texts = [text for text in TEXTS for _ in range(4)]
+    ours, theirs = exact.predict(texts, agents=names, top_k=5), reference.predict(texts, agents=names, top_k=5)
+    for one, other in zip(ours, theirs, strict=True):
+        assert (one.agent, one.label, one.in_scope) == (other.agent, other.label, other.in_scope)
+        assert dict(one.top_k) == pytest.approx(dict(other.top_k), abs=1e-4)
+        assert one.scope_score == pytest.approx(other.scope_score, abs=1e-4)
+    caught = {one.label: one.in_scope for one in ours if one.agent == "normalized"}
+    assert caught == {label: label not in ("intent 1", "intent 3") for label in caught}
 
 
 def test_many_rows_of_few_agents(exact: IntentModel, tolerance: float, reference: IntentModel):
