@@ -26,7 +26,8 @@ class UnlabelledResult:
         new: How many of them are left without repetitions and training texts.
         accepted: How many of these the agent takes for its own, by its threshold.
         used: How many of these it was sure enough of.
-        kept: Whether the agent learned from these: not if that made it worse, or if nothing could be held out to tell.
+        kept: Whether the agent learned from these: not if that made it worse, beyond chance, or if nothing could be
+            held out to tell.
         accuracy_without: What the agent, or agents like it, got right of utterances that they were not trained on,
             between 0 and 1; None where that was not measured.
         accuracy_with: The same with what was used.

@@ -156,8 +156,8 @@ def train_agent(
             0.5, where there is no `out_of_scope`.
         unlabelled: Utterances of the agent's users without labels, texts or rows whose labels play no part, from a log
             for one; several hundred at least. Those that the agent takes for its own by its threshold and is sure of
-            are fitted once more in the head, with its own answers, if agents like it get no fewer utterances right
-            with them that they were not trained on. Not for heads without `regression_weight`.
+            are fitted once more in the head, with its own answers, unless agents like it get fewer utterances right
+            then, beyond chance, that they were not trained on. Not for a head without regression.
         progress: Show a progress bar.
         replace: Let the agent take the place of one with the same name.
         **options: Settings of the training that are not to be chosen by the data: `epochs`, `learning_rate`,
@@ -351,7 +351,7 @@ class _Trained:
 
         unseen = read_unseen(task, fitted.read, relearn, self.training.seed)
         assert unseen is not None
-        kept = unseen.accuracy >= without.accuracy
+        kept = not is_better(without, unseen)
         result = dataclasses.replace(result, used=used, kept=kept, accuracy_with=unseen.accuracy)
         if not kept:
             return self, calibration, result
