@@ -69,8 +69,8 @@ Unlabelled = Annotated[
     typer.Option(
         "--unlabelled",
         metavar="FILE",
-        help="What the agent's users wrote, from a log for one, to learn from unless that makes the agent worse. A file "
-        "as --out-of-scope.",
+        help="What the agent's users wrote, from a log for one, to learn from unless that makes the agent worse. A "
+        "file as --out-of-scope.",
         show_default=False,
     ),
 ]
