@@ -87,6 +87,16 @@ FalseRejectionRate = Annotated[
         help="The share of the agent's own utterances that its threshold may reject, without --out-of-scope.",
     ),
 ]
+Unlabelled = Annotated[
+    str | None,
+    typer.Option(
+        "--unlabelled",
+        metavar="FILE",
+        help="What the agent's users wrote, from a log for one, to learn from unless that makes the agent worse. A "
+        "file as --out-of-scope.",
+        show_default=False,
+    ),
+]
 Calibrate = Annotated[
     bool,
     typer.Option(
@@ -101,6 +111,7 @@ EXAMPLES = examples(
     "intent-adapters train nlu.yml -b BASE -o agents/it --name it --test heldout.csv",
     "intent-adapters train clinic.csv -b BASE -o agents/clinic --out-of-scope chatter.txt",
     "intent-adapters train clinic.csv -b BASE -o agents/clinic --descriptions about.yml --catch-all misc",
+    "intent-adapters train clinic.csv -b BASE -o agents/clinic --unlabelled log.txt",
     "intent-adapters train data/ --split train --test data/ --test-split test -b BASE -o agents/clinic --json",
 )
 
@@ -119,6 +130,7 @@ def train_command(
     calibrate: Calibrate = True,
     out_of_scope: OutOfScope = None,
     false_rejection_rate: FalseRejectionRate = 0.05,
+    unlabelled: Unlabelled = None,
     test: Test = None,
     split: Split = None,
     test_split: TestSplit = None,
@@ -138,6 +150,7 @@ def train_command(
     test_rows = read(test, split=test_split, purpose="evaluation") if test else None
     foreign = read_texts(out_of_scope, encoding=encoding) if out_of_scope else None
     described = read_descriptions(descriptions, encoding=encoding) if descriptions else None
+    log = read_texts(unlabelled, encoding=encoding) if unlabelled else None
     agent = name or folder_name(output)
     model = open_model(base, [], device)
     result = train_agent(
@@ -153,6 +166,7 @@ def train_command(
         calibrate=calibrate,
         out_of_scope=foreign,
         false_rejection_rate=false_rejection_rate,
+        unlabelled=log,
         progress=err.is_terminal,
     )
     result.save(output)
@@ -171,6 +185,9 @@ def train_command(
         "bytes": sum(path.stat().st_size for path in output.rglob("*") if path.is_file()),
         "seconds": round(result.seconds, 1),
     }
+    if result.unlabelled:
+        facts["unlabelled"] = result.unlabelled.given
+        facts["learned_from"] = result.unlabelled.used if result.unlabelled.kept else 0
     scores = None
     if test_rows is not None:
         with working("evaluating"):

@@ -6,6 +6,7 @@ from intent_adapters.training.agent.calibration import CalibrationResult
 from intent_adapters.training.agent.methods import Method
 from intent_adapters.training.agent.recipe import Recipe
 from intent_adapters.training.agent.sampler import IntentBatchSampler
+from intent_adapters.training.agent.self_training import UnlabelledResult
 from intent_adapters.training.agent.train import TrainingResult, train_agent
 from intent_adapters.training.base.distillation import distill
 from intent_adapters.training.base.encoder import train_encoder
@@ -16,6 +17,7 @@ __all__ = [
     "Method",
     "Recipe",
     "TrainingResult",
+    "UnlabelledResult",
     "distill",
     "train_agent",
     "train_encoder",

@@ -173,6 +173,16 @@ def test_effort_changes_the_epochs(agents: Agents, data: Path, tmp_path: Path):
     assert run(*arguments, "--effort", "none").exit_code == 2
 
 
+def test_a_log_is_read_and_what_came_of_it_reported(agents: Agents, data: Path, tmp_path: Path):
+    log = tmp_path / "log.txt"
+    log.write_text("취소 할게요\n\nhow much is it\n얼마\n", encoding="utf-8")
+    arguments = ("train", data, "-b", agents.base, "-o", tmp_path / "x", "--method", "probe", "--json")
+    facts = json.loads(run(*arguments, "--unlabelled", log).stdout)
+    assert facts["unlabelled"] == 3
+    assert facts["learned_from"] in (0, 1, 2)
+    assert "unlabelled" not in json.loads(run(*arguments).stdout)
+
+
 @pytest.mark.parametrize("rate", ["0", "0.5", "nan", "x"])
 def test_rates_out_of_range_are_refused(agents: Agents, data: Path, tmp_path: Path, rate: str):
     result = run("train", data, "-b", agents.base, "-o", tmp_path / "x", "--false-rejection-rate", rate)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal, Protocol
 
 import torch
 from peft import get_peft_model_state_dict, inject_adapter_in_model
 from sentence_transformers import SentenceTransformer
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from intent_adapters.artifacts.adapter import Adapter
@@ -24,6 +25,7 @@ from intent_adapters.training.agent.loop import Run, run_training
 from intent_adapters.training.agent.prototypes import class_means
 from intent_adapters.training.agent.recipe import Recipe
 from intent_adapters.training.agent.regression import logistic_regression, with_regression
+from intent_adapters.training.agent.self_training import RegressionRows
 from intent_adapters.training.agent.task import Task
 from intent_adapters.training.randomness import OwnDraws
 
@@ -41,12 +43,38 @@ class Fitted:
         adapter: Makes the adapter, labels and head included.
         base: Makes the base that the adapter stands on, where that is not the one that it was trained from.
         run: What the training came to.
+        self_trained: Fits the regression anew, with what the agent makes of texts without labels, and says how many of
+            them it took; this one stays as it is. None where there is no regression.
     """
 
     read: Reader
     adapter: Callable[[], Adapter]
     base: Callable[[], SentenceTransformer] | None
     run: Run
+    self_trained: Callable[[Sequence[str]], tuple[Fitted, int]] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """Computes the logits (texts, intents) of texts, with the weights as they are.
+
+    Attributes:
+        embed: Computes embeddings (texts, dim) of texts, on the CPU.
+        head: Computes logits of embeddings.
+    """
+
+    embed: Callable[[Sequence[str]], Tensor]
+    head: Callable[[Tensor], Tensor]
+
+    def __call__(self, texts: Sequence[str]) -> Tensor:
+        """The logits of texts, on the CPU."""
+        return self.logits(self.embed(texts))
+
+    @torch.no_grad()
+    def logits(self, embeddings: Tensor) -> Tensor:
+        """The logits of embeddings, on the CPU."""
+        device = next(self.head.parameters()).device if isinstance(self.head, nn.Module) else embeddings.device
+        return self.head(embeddings.to(device)).cpu()
 
 
 class Fitter(Protocol):
@@ -113,9 +141,11 @@ class EncoderFitter:
         _add_adapter(copied, config, task, seed)
         if self.whole:
             copied.requires_grad_(True)
-        trained = TrainingEmbedder(copied, frozen.tokenize)
+        head = find_head(copied).intent_bottleneck_head[INTERNAL_NAME]
+        embed = _with_prompt(Embedder(copied, frozen.tokenize), task.prompt)
+        trained = Reading(embed, head)
         run = run_training(
-            trained,
+            TrainingEmbedder(copied, frozen.tokenize),
             [task.prompt + text for text in task.texts],
             task.labels.tolist(),
             config,
@@ -124,16 +154,29 @@ class EncoderFitter:
             progress=progress,
             score=_accuracy_on(trained, task) if task.validation else None,
         )
-        if config.head == "cosine" and recipe.regression_weight:
-            config = _add_regression(trained, task, config, recipe.regression_weight)
-            if task.validation:
-                run = dataclasses.replace(run, validation_score=_accuracy_on(trained, task)())
-        return Fitted(
-            _reader(trained, task.prompt),
-            lambda: _extract(copied, config),
-            (lambda: _without_head(copied, frozen.model)) if self.whole else None,
-            run,
-        )
+        base = (lambda: _without_head(copied, frozen.model)) if self.whole else None
+        if not has_regression(config, recipe):
+            return Fitted(trained, lambda: _extract(copied, head, config), base, run, None)
+        assert isinstance(head, CosineHead)
+        together = embed(task.texts + task.background)
+        background = together[len(task.texts) :]
+
+        def combined(rows: RegressionRows) -> Fitted:
+            both = with_regression(
+                head, rows.embeddings, rows.labels, background, recipe.regression_weight, rows.weights
+            )
+            shape = dataclasses.replace(config, head="normalized_linear", head_scale=None)
+            read = Reading(embed, both)
+            score = _accuracy_on(read, task)() if task.validation else None
+            return Fitted(
+                read,
+                lambda: _extract(copied, both, shape),
+                base,
+                dataclasses.replace(run, validation_score=score),
+                _self_training(read, rows, combined),
+            )
+
+        return combined(RegressionRows(together[: len(task.texts)], task.labels))
 
 
 class ProbeFitter:
@@ -156,14 +199,17 @@ class ProbeFitter:
         progress: str | None = None,
     ) -> Fitted:
         """See `Fitter`; the recipe plays no part."""
-        weight, bias = logistic_regression(task.embeddings, task.labels, task.background_embeddings)
-        adapter = Adapter(config, {f"{HEAD}.weight": weight, f"{HEAD}.bias": bias}).rounded()
-        weight, bias = adapter.tensors[f"{HEAD}.weight"], adapter.tensors[f"{HEAD}.bias"]
 
-        def read(texts: Sequence[str]) -> Tensor:
-            return linear_logits(frozen.embed([task.prompt + text for text in texts]), weight, bias)
+        def fitted(rows: RegressionRows) -> Fitted:
+            weight, bias = logistic_regression(rows.embeddings, rows.labels, task.background_embeddings, rows.weights)
+            adapter = Adapter(config, {f"{HEAD}.weight": weight, f"{HEAD}.bias": bias}).rounded()
+            head = partial(
+                linear_logits, weight=adapter.tensors[f"{HEAD}.weight"], bias=adapter.tensors[f"{HEAD}.bias"]
+            )
+            read = Reading(_with_prompt(frozen, task.prompt), head)
+            return Fitted(read, lambda: adapter, None, Run(0, {}, None), _self_training(read, rows, fitted))
 
-        return Fitted(read, lambda: adapter, None, Run(0, {}, None))
+        return fitted(RegressionRows(task.embeddings, task.labels))
 
 
 FITTERS: dict[Method, Fitter] = {
@@ -171,6 +217,11 @@ FITTERS: dict[Method, Fitter] = {
     "full": EncoderFitter(whole=True),
     "probe": ProbeFitter(),
 }
+
+
+def has_regression(config: BottleneckConfig, recipe: Recipe) -> bool:
+    """Whether a regression is added to the head that is trained."""
+    return config.head == "cosine" and recipe.regression_weight > 0
 
 
 def _add_adapter(model: SentenceTransformer, config: BottleneckConfig, task: Task, seed: int) -> None:
@@ -184,38 +235,32 @@ def _add_adapter(model: SentenceTransformer, config: BottleneckConfig, task: Tas
     find_head(model).imprint(INTERNAL_NAME, class_means(embeddings, task.labels, len(task.intents)))
 
 
-def _add_regression(trained: Embedder, task: Task, config: BottleneckConfig, weight: float) -> BottleneckConfig:
-    """Add a regression on the adapted embeddings to the trained head; returns the config of the adapter it makes."""
-    heads = find_head(trained.model).intent_bottleneck_head
-    together = trained.embed([task.prompt + text for text in task.texts + task.background])
-    texts = len(task.texts)
-    head = heads[INTERNAL_NAME]
-    assert isinstance(head, CosineHead)
-    heads[INTERNAL_NAME] = with_regression(head, together[:texts], task.labels, together[texts:], weight)
-    return dataclasses.replace(config, head="normalized_linear", head_scale=None)
+def _with_prompt(embedder: Embedder, prompt: str) -> Callable[[Sequence[str]], Tensor]:
+    return lambda texts: embedder.embed([prompt + text for text in texts])
 
 
-def _accuracy_on(trained: Embedder, task: Task) -> Callable[[], float]:
+def _self_training(
+    read: Reading, rows: RegressionRows, fit: Callable[[RegressionRows], Fitted]
+) -> Callable[[Sequence[str]], tuple[Fitted, int]]:
+    """See `Fitted.self_trained`; `fit` fits the agent's regression on such rows."""
+
+    def learn(texts: Sequence[str]) -> tuple[Fitted, int]:
+        embeddings = read.embed(texts)
+        more = rows.with_answers(embeddings, read.logits(embeddings))
+        return fit(more), len(more.labels) - len(rows.labels)
+
+    return learn
+
+
+def _accuracy_on(read: Reader, task: Task) -> Callable[[], float]:
     """Computes the accuracy of the weights as they are on the validation rows."""
     assert task.validation is not None
     texts, labels = task.validation
-    read = _reader(trained, task.prompt)
     return lambda: float((read(texts).argmax(dim=-1) == labels).float().mean())
 
 
-def _reader(trained: Embedder, prompt: str) -> Reader:
-    """Computes the logits (texts, intents) of texts with the weights as they are."""
-
-    def read(texts: Sequence[str]) -> Tensor:
-        head = find_head(trained.model)
-        with torch.no_grad():
-            logits: Tensor = head(trained.embed([prompt + text for text in texts]).to(trained.model.device))
-        return logits.cpu()
-
-    return read
-
-
-def _extract(trained: SentenceTransformer, config: BottleneckConfig) -> Adapter:
+def _extract(trained: SentenceTransformer, head: nn.Module, config: BottleneckConfig) -> Adapter:
+    find_head(trained).intent_bottleneck_head[INTERNAL_NAME] = head
     # On "auto" PEFT would look on the Hub whether the base's vocabulary was changed.
     state = get_peft_model_state_dict(encoder_of(trained), adapter_name=INTERNAL_NAME, save_embedding_layers=False)
     tensors = {

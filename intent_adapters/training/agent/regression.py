@@ -14,7 +14,9 @@ from intent_adapters.training.randomness import OwnDraws
 INVERSE_REGULARIZATION = 10.0
 
 
-def logistic_regression(embeddings: Tensor, labels: Tensor, background: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def logistic_regression(
+    embeddings: Tensor, labels: Tensor, background: Tensor | None = None, text_weights: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Fit a linear classifier.
 
     A background is one more class, with the weight of an average intent, whose row is then subtracted from all others.
@@ -25,15 +27,16 @@ def logistic_regression(embeddings: Tensor, labels: Tensor, background: Tensor |
         embeddings: Shape (texts, dim).
         labels: The number of each text's intent, shape (texts,); every intent from 0 on has a text.
         background: Embeddings of texts that have none of the intents, shape (other texts, dim).
+        text_weights: How much each text counts, shape (texts,). None: all the same.
 
     Returns:
         Weight (intents, dim) and bias (intents,) of the logits.
     """
     intents = int(labels.max()) + 1
-    weights = np.ones(len(labels))
+    weights = np.ones(len(labels)) if text_weights is None else text_weights.double().numpy()
     if background is not None and len(background):
         embeddings = torch.cat([embeddings, background])
-        weights = np.append(weights, np.full(len(background), len(labels) / intents / len(background)))
+        weights = np.append(weights, np.full(len(background), weights.sum() / intents / len(background)))
         labels = torch.cat([labels, labels.new_full((len(background),), intents)])
     fitted = LogisticRegression(C=INVERSE_REGULARIZATION, max_iter=1000)
     fitted.fit(embeddings.numpy(), labels.numpy(), sample_weight=weights)
@@ -47,7 +50,12 @@ def logistic_regression(embeddings: Tensor, labels: Tensor, background: Tensor |
 
 @torch.no_grad()
 def with_regression(
-    head: CosineHead, embeddings: Tensor, labels: Tensor, background: Tensor | None, weight: float
+    head: CosineHead,
+    embeddings: Tensor,
+    labels: Tensor,
+    background: Tensor | None,
+    weight: float,
+    text_weights: Tensor | None = None,
 ) -> NormalizedLinearHead:
     """The sum of a trained cosine head and a regression on what the trained encoder makes of the training texts.
 
@@ -60,10 +68,11 @@ def with_regression(
         labels: The number of each text's intent, shape (texts,).
         background: Of texts that have none of the intents, by the trained encoder, shape (other texts, dim).
         weight: Of the regression's logits.
+        text_weights: How much each text counts in the regression, shape (texts,). None: all the same.
     """
     if background is not None:
         background = F.normalize(background, dim=-1)
-    regression, bias = logistic_regression(F.normalize(embeddings, dim=-1), labels, background)
+    regression, bias = logistic_regression(F.normalize(embeddings, dim=-1), labels, background, text_weights)
     with OwnDraws(0):  # it is overwritten, but the caller's random numbers are not to move
         combined = NormalizedLinearHead(head.weight.shape[1], head.weight.shape[0], 1.0)
     cosines = F.normalize(head.weight.cpu(), dim=-1) * head.scale.cpu().clamp_min(MINIMUM_SCALE)

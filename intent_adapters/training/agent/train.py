@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Unpack
 
@@ -29,9 +30,15 @@ from intent_adapters.training.agent.calibration import (
 )
 from intent_adapters.training.agent.cut_texts import warn_of_cut_texts
 from intent_adapters.training.agent.embedder import Embedder
-from intent_adapters.training.agent.methods import FITTERS, Fitted, Method
+from intent_adapters.training.agent.methods import FITTERS, Fitted, Method, has_regression
 from intent_adapters.training.agent.prototypes import fitting_scale
 from intent_adapters.training.agent.recipe import Recipe, RecipeOptions, recipe_for
+from intent_adapters.training.agent.self_training import (
+    Unlabelled,
+    UnlabelledResult,
+    accepted,
+    prepare_unlabelled,
+)
 from intent_adapters.training.agent.task import Rows, Task, prepare_out_of_scope, prepare_task, with_background
 from intent_adapters.training.randomness import check_seed
 
@@ -56,6 +63,7 @@ class TrainingResult:
             these had fewer utterances, and the adapters a shorter training.
         calibration: What its probabilities, its scope score and its threshold rest on; None without calibration, or
             where no intent has two utterances and nothing is given that is out of scope.
+        unlabelled: What came of the unlabelled utterances; None if there were none.
         seconds: What it took.
     """
 
@@ -71,6 +79,7 @@ class TrainingResult:
     validation_accuracy: float | None
     accuracies: dict[Method, float]
     calibration: CalibrationResult | None
+    unlabelled: UnlabelledResult | None
     seconds: float
 
     def save(self, folder: str | Path) -> None:
@@ -108,6 +117,7 @@ def train_agent(
     calibrate: bool = True,
     out_of_scope: Texts | None = None,
     false_rejection_rate: float = 0.05,
+    unlabelled: Texts | None = None,
     progress: bool = True,
     replace: bool = False,
     **options: Unpack[RecipeOptions],
@@ -144,6 +154,10 @@ def train_agent(
             trained on: the threshold becomes the one that tells them best from the agent's own utterances.
         false_rejection_rate: The share of the agent's own utterances that the threshold may reject, above 0 and below
             0.5, where there is no `out_of_scope`.
+        unlabelled: Utterances of the agent's users without labels, texts or rows whose labels play no part, from a log
+            for one; several hundred at least. Those that the agent takes for its own by its threshold and is sure of
+            are fitted once more in the head, with its own answers, unless agents like it get fewer utterances right
+            then, beyond chance, that they were not trained on. Not for a head without regression.
         progress: Show a progress bar.
         replace: Let the agent take the place of one with the same name.
         **options: Settings of the training that are not to be chosen by the data: `effort` (`"fast"` trains half and
@@ -170,8 +184,9 @@ def train_agent(
     if method not in FITTERS:
         raise ConfigError(f"method must be one of {', '.join(FITTERS)}, but it is {method!r}")
     check_rate(false_rejection_rate)
-    if out_of_scope is not None and not calibrate:
-        raise ConfigError("out_of_scope is for the calibration: leave it out, or calibrate=False")
+    for said, texts in {"out_of_scope": out_of_scope, "unlabelled": unlabelled}.items():
+        if texts is not None and not calibrate:
+            raise ConfigError(f"{said} needs the calibration: leave it out, or calibrate=False")
     model.check_new_name(name, replace=replace)
     recipe_for(1, 2, **options)
     check_seed(seed)
@@ -189,26 +204,33 @@ def train_agent(
         )
         warn_of_cut_texts(frozen, task)
         foreign = prepare_out_of_scope(out_of_scope, task)
+        log = prepare_unlabelled(unlabelled, task.texts) if unlabelled is not None else None
         if calibrate:
             task = with_background(frozen, task)
         whole = FITTERS[method].whole
         recipe = recipe_for(len(task.texts), len(task.intents), names=task.names, full=whole, **options)
         config = _complete(config, task, model, recipe, seed)
-        training = _Training(name, frozen, task, config, recipe, seed, progress)
+        if log and method != "probe" and not has_regression(config, recipe):
+            raise ConfigError(
+                "unlabelled utterances are for the regression in the head, which there is not with "
+                f"head={config.head!r} and regression_weight={recipe.regression_weight}: leave out either"
+            )
+        calibrating = partial(
+            calibrate_agent,
+            task,
+            embed=lambda texts: frozen.embed([task.prompt + text for text in texts]),
+            seed=seed,
+            false_rejection_rate=false_rejection_rate,
+            out_of_scope=foreign,
+        )
+        training = _Training(name, frozen, task, config, recipe, seed, progress, calibrating, remember=bool(log))
         probe = training.fit("probe") if method == "adapter" and (instant or calibrate) else None
         with _answering_meanwhile(model, name, probe if instant else None) as answers:
             kept, unseen, accuracies = training.best(method, probe, compare=calibrate)
-            calibration = None
-            if calibrate:
-                calibration = calibrate_agent(
-                    task,
-                    kept.fitted.read,
-                    unseen,
-                    lambda texts: frozen.embed([task.prompt + text for text in texts]),
-                    seed=seed,
-                    false_rejection_rate=false_rejection_rate,
-                    out_of_scope=foreign,
-                )
+            calibration = calibrating(kept.fitted.read, unseen) if calibrate else None
+            learned = None
+            if log:
+                kept, calibration, learned = kept.self_trained(log, unseen, calibration)
             adapter, owner = kept.fitted.adapter(), model
             if kept.fitted.base is not None:
                 owner = IntentModel(kept.fitted.base())
@@ -231,6 +253,7 @@ def train_agent(
         validation_accuracy=run.validation_score,
         accuracies=accuracies,
         calibration=calibration,
+        unlabelled=learned,
         seconds=time.perf_counter() - started,
     )
 
@@ -246,6 +269,9 @@ class _Training:
     recipe: Recipe
     seed: int
     progress: bool
+    calibrate: Callable[[Reader, Unseen | None], CalibrationResult | None]
+    remember: bool
+    """Whether to keep the agents that are trained in short."""
 
     def fit(self, method: Method) -> _Trained:
         fitter = FITTERS[method]
@@ -280,6 +306,7 @@ class _Trained:
     method: Method
     config: BottleneckConfig
     fitted: Fitted
+    short: list[Fitted] = dataclasses.field(default_factory=list)
 
     def read_unseen(self) -> Unseen | None:
         """What it says, or agents like it that are trained in short say, to utterances it was not trained on."""
@@ -287,11 +314,49 @@ class _Trained:
 
         def refit(part: Task) -> Reader:
             short, bar = common.recipe.shortened(), common.bar("calibrating")
-            return (
-                FITTERS[self.method].fit(common.frozen, part, self.config, short, seed=common.seed, progress=bar).read
-            )
+            fitter = FITTERS[self.method]
+            fitted = fitter.fit(common.frozen, part, self.config, short, seed=common.seed, progress=bar)
+            if common.remember:
+                self.short.append(fitted)
+            return fitted.read
 
         return read_unseen(common.task, self.fitted.read, refit, common.seed)
+
+    def self_trained(
+        self, log: Unlabelled, without: Unseen | None, calibration: CalibrationResult | None
+    ) -> tuple[_Trained, CalibrationResult | None, UnlabelledResult]:
+        """The agent that has learned from texts without labels, if it is no worse for that, and its calibration.
+
+        Args:
+            log: The texts.
+            without: What `read_unseen` gave.
+            calibration: The agent's.
+        """
+        result = UnlabelledResult(log.given, len(log.texts))
+        learn = self.fitted.self_trained
+        if not log.texts or without is None or calibration is None or learn is None:
+            return self, calibration, result
+        task = self.training.task
+        inside = accepted(self.fitted.read(log.texts), calibration.settings, task.catch_all).tolist()
+        own = [text for text, keep in zip(log.texts, inside, strict=True) if keep]
+        result = dataclasses.replace(result, accepted=len(own), accuracy_without=without.accuracy)
+        if not own:
+            return self, calibration, result
+        fitted, used = learn(own)
+        short = iter(self.short)
+
+        def relearn(part: Task) -> Reader:
+            again = next(short).self_trained
+            assert again is not None
+            return again(own)[0].read
+
+        unseen = read_unseen(task, fitted.read, relearn, self.training.seed)
+        assert unseen is not None
+        kept = not is_better(without, unseen)
+        result = dataclasses.replace(result, used=used, kept=kept, accuracy_with=unseen.accuracy)
+        if not kept:
+            return self, calibration, result
+        return dataclasses.replace(self, fitted=fitted), self.training.calibrate(fitted.read, unseen), result
 
 
 @contextmanager

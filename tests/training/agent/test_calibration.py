@@ -425,7 +425,7 @@ def test_rates_that_are_none_are_refused(model, rate):
 @pytest.mark.parametrize(
     ("error", "message", "settings_"),
     [
-        (ConfigError, "out_of_scope is for the calibration", {"out_of_scope": CHATTER, "calibrate": False}),
+        (ConfigError, "out_of_scope needs the calibration", {"out_of_scope": CHATTER, "calibrate": False}),
         (DataError, "out_of_scope: there are no utterances", {"out_of_scope": []}),
         (DataError, "out_of_scope: cannot read texts from str 'rain'", {"out_of_scope": "rain"}),
         (DataError, r"out_of_scope\[1\]: the text is missing", {"out_of_scope": [{"text": "rain"}, {"label": "x"}]}),
