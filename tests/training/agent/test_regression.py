@@ -25,18 +25,20 @@ def test_two_intents_get_the_probabilities_of_scikit_learn():
     assert np.allclose(torch.softmax(embeddings @ weight.T + bias, dim=-1), expected, atol=1e-3)
 
 
-def test_a_background_turns_the_energy_into_log_odds_and_changes_no_share_between_intents():
+def test_a_background_lowers_all_logits_alike_by_half_of_its_own():
     embeddings, labels, background = data()
     weight, bias = logistic_regression(embeddings, labels, background)
     weights = np.r_[np.ones(24), np.full(9, 6 / 9)]
     model = LogisticRegression(C=10, max_iter=1000).fit(
         torch.cat([embeddings, background]), np.r_[labels, np.full(9, 4)], sample_weight=weights
     )
-    expected = model.predict_log_proba(embeddings)
+    expected = model.decision_function(embeddings)
     logits = (embeddings @ weight.T + bias).double().numpy()
-    inside = np.log(np.exp(expected[:, :4]).sum(axis=1))
-    assert np.allclose(np.log(np.exp(logits).sum(axis=1)), inside - expected[:, 4], atol=1e-3)
-    assert np.allclose(logits - logits[:, :1], expected[:, :4] - expected[:, :1], atol=1e-3)
+    assert np.allclose(logits, expected[:, :4] - expected[:, 4:] / 2, atol=1e-3)
+    shares = model.predict_proba(embeddings)[:, :4]
+    assert np.allclose(
+        torch.softmax(torch.from_numpy(logits), dim=-1), shares / shares.sum(axis=1, keepdims=True), atol=1e-3
+    )
 
 
 def test_the_combined_head_is_the_sum_of_both_and_draws_no_random_numbers():
