@@ -304,6 +304,9 @@ class IntentModel:
     def sole_agent(self) -> str:
         """The name of the agent, where there is just one.
 
+        Returns:
+            Its name.
+
         Raises:
             AgentError: There are several, or none.
         """
@@ -312,6 +315,12 @@ class IntentModel:
     def adapter(self, agent: str) -> Adapter:
         """The config and the weights of an agent, read anew from where it was loaded from.
 
+        Args:
+            agent: Its name.
+
+        Returns:
+            The adapter.
+
         Raises:
             AgentError: There is no such agent.
             AdapterError: Its files are gone or damaged by now.
@@ -319,7 +328,13 @@ class IntentModel:
         return self._store.find_one(agent).adapter()
 
     def labels(self, agent: str) -> list[str]:
-        """The names of an agent's intents, in the order of the logits.
+        """The intents of an agent.
+
+        Args:
+            agent: Its name.
+
+        Returns:
+            Their names, in the order of the logits.
 
         Raises:
             AgentError: There is no such agent.
@@ -337,7 +352,11 @@ class IntentModel:
     ) -> str:
         """Register an agent; it is loaded, and checked, when it is first asked.
 
-        The arguments are those of `load_adapter`.
+        Args:
+            adapter: Hub id or folder.
+            name: The agent's name. None: the last part of `adapter`.
+            replace: Let it take the place of an agent with the same name.
+            **hub: Where on the Hub; see `load_adapter`.
 
         Returns:
             The agent's name.
@@ -364,6 +383,9 @@ class IntentModel:
     def pin_adapter(self, agent: str) -> None:
         """Load an agent if it is not in memory, and keep it, and what takes its place, there.
 
+        Args:
+            agent: Its name.
+
         Raises:
             AgentError: There is no such agent, or it has no room beside the others that may not leave.
             AdapterError: It cannot be loaded.
@@ -372,6 +394,9 @@ class IntentModel:
 
     def unpin_adapter(self, agent: str) -> None:
         """Let a pinned agent leave again when others need its room.
+
+        Args:
+            agent: Its name.
 
         Raises:
             AgentError: There is no such agent.
@@ -425,7 +450,11 @@ class IntentModel:
         self._store.add(name, adapter, replace)
 
     def check_new_name(self, name: str, *, replace: bool = False) -> None:
-        """See whether `add_agent` would take a name.
+        """See whether a name is free for a new agent.
+
+        Args:
+            name: Letters of any script, digits, space, `_ . + -`, at most 96 characters.
+            replace: An agent of that name may be there.
 
         Raises:
             AgentError: The name is taken or cannot be used.
@@ -434,6 +463,9 @@ class IntentModel:
 
     def unload_adapter(self, agent: str) -> None:
         """Forget an agent; calls under way still finish with it.
+
+        Args:
+            agent: Its name.
 
         Raises:
             AgentError: There is no such agent in memory.

@@ -83,10 +83,13 @@ def publish_adapter(
         adapter: The agent's config and weights.
         repo_id: Where to: "ORG/NAME".
         base: Hub id of its base. None: the one that its config names, or else `loaded_base`.
-        loaded_base: Hub id and commit that the base was loaded from.
+        loaded_base: Hub id and commit that the base is known to be from.
         facts: What its makers say about it, for the card.
         readme: The text of the card to go on from. None: the one in the repository, if it has one.
         **options: See `PublishOptions`.
+
+    Returns:
+        What is on the Hub now.
 
     Raises:
         ConfigError: The base is on no Hub, or options contradict each other.
@@ -123,6 +126,9 @@ def publish_base(
         facts: What its makers say about it, for the card.
         readme: The text of the card to go on from. None: the one in the repository, if it has one.
         **options: See `PublishOptions`.
+
+    Returns:
+        What is on the Hub now.
 
     Raises:
         ConfigError: Options contradict each other.

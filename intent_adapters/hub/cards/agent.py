@@ -43,6 +43,9 @@ def adapter_card(
         existing: The text of the card that there is. What a person wrote into it is kept, and so is what an earlier
             call knew about the same weights and this one does not.
 
+    Returns:
+        The card.
+
     Raises:
         AdapterError: The folder holds no adapter.
         ConfigError: The existing card is broken, or an example is of an intent that the agent does not have.

@@ -54,6 +54,9 @@ def base_card(
         existing: The text of the card that there is. What a person wrote into it is kept, and so is what an earlier
             call knew about the same weights and this one does not.
 
+    Returns:
+        The card.
+
     Raises:
         BaseError: The folder holds no base with safetensors weights.
         ConfigError: The existing card is broken.

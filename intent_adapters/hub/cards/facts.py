@@ -171,6 +171,9 @@ class CardFacts:
             name: What the model-index calls the model.
             tags: For the search on the Hub.
             **entries: As `ModelCardData` takes them.
+
+        Returns:
+            The entries by name.
         """
         results = [entry.to_eval_result() for entry in self.measurements]
         data = ModelCardData(
@@ -205,6 +208,12 @@ class CardFacts:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> CardFacts:
         """Facts from JSON: the attributes by name, measurements and latencies as objects.
+
+        Args:
+            values: What `json.load` gave.
+
+        Returns:
+            The facts.
 
         Raises:
             ConfigError: A name is unknown, or a value makes no sense.

@@ -87,10 +87,13 @@ def packed_embeddings(model: SentenceTransformer, features: dict[str, Tensor], f
 
     owner = spread(text, -1)
     others = owner[:, None, :, None] != owner[:, None, None, :]
-    hidden = encoder_of(model)(
+    encoder = encoder_of(model)
+    hidden = encoder(
         **{name: spread(value[text, token], 0) for name, value in features.items() if value.shape == mask.shape},
         position_ids=spread(token + first_position, first_position),
-        attention_mask=torch.zeros(others.shape, device=mask.device).masked_fill(others, torch.finfo(torch.float).min),
+        attention_mask=torch.zeros(others.shape, device=mask.device, dtype=encoder.dtype).masked_fill(
+            others, torch.finfo(encoder.dtype).min
+        ),
     ).last_hidden_state.flatten(0, 1)
     state: dict[str, Any] = {
         "token_embeddings": hidden.new_zeros(*mask.shape, hidden.shape[-1]).index_put((text, token), hidden[place]),

@@ -145,7 +145,7 @@ class EncoderFitter:
         embed = _with_prompt(Embedder(copied, frozen.tokenize), task.prompt)
         trained = Reading(embed, head)
         run = run_training(
-            TrainingEmbedder(copied, frozen.tokenize),
+            TrainingEmbedder(copied.eval(), frozen.tokenize),
             [task.prompt + text for text in task.texts],
             task.labels.tolist(),
             config,
