@@ -27,8 +27,10 @@ Source = Literal["cross-validation", "validation", "mixtures"]
 Reader: TypeAlias = Callable[[Sequence[str]], Tensor]
 """Computes the logits (texts, intents) of texts."""
 
-# The share of right answers is then known to about three points, and one held-out part will do.
-ENOUGH_HELD_OUT = 150
+# The share of right answers is then known to about four points, and one held-out part will do.
+ENOUGH_HELD_OUT = 100
+# More than that need not be held out at once.
+LARGEST_PART = 400
 ENOUGH_VALIDATION = 100
 MIXTURES = 300
 FOLDS = 10
@@ -218,10 +220,10 @@ def _in_scope(task: Task, labels: Tensor) -> Tensor:
 
 
 def held_out_parts(task: Task, seed: int) -> list[Tensor]:
-    """Which texts to hold out together: both halves, or of more than 300 utterances one part of 150 or more."""
+    """Which texts to hold out together: both halves; of 200 utterances or more one half, of 1,200 or more less."""
     labels = task.labels[: task.utterances]
     repeated = int((torch.bincount(labels)[labels] > 1).sum())
-    parts = spread_parts(task, max(2, repeated // ENOUGH_HELD_OUT), seed)
+    parts = spread_parts(task, max(2, repeated // LARGEST_PART), seed)
     return parts[:1] if parts and len(parts[0]) >= ENOUGH_HELD_OUT else parts
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -41,7 +42,9 @@ def logistic_regression(
         weights = np.append(weights, np.full(len(background), weights.sum() / intents / len(background)))
         labels = torch.cat([labels, labels.new_full((len(background),), intents)])
     fitted = LogisticRegression(C=INVERSE_REGULARIZATION, max_iter=1000)
-    fitted.fit(embeddings.numpy(), labels.numpy(), sample_weight=weights)
+    # On several threads products of this size take longer, since BLAS's threads and PyTorch's wait for each other.
+    with threadpool_limits(1, user_api="blas"):
+        fitted.fit(embeddings.numpy(), labels.numpy(), sample_weight=weights)
     weight, bias = torch.from_numpy(fitted.coef_).float(), torch.from_numpy(fitted.intercept_).float()
     if len(weight) == 1:  # of two classes scikit-learn gives the logit of the second alone
         return torch.cat([-weight, weight]) / 2, torch.cat([-bias, bias]) / 2

@@ -188,8 +188,12 @@ def _number_validation(rows: Rows, number: Mapping[str, int]) -> tuple[list[str]
 def _catch_all(intents: list[str], wanted: Sequence[str] | None) -> tuple[int, ...]:
     if wanted is None:
         return tuple(number for number, intent in enumerate(intents) if readable(intent) in CATCH_ALL_NAMES)
-    if isinstance(wanted, str) or not set(wanted) <= set(intents):
-        raise ConfigError(f"catch_all must list intents of the rows, {_some(intents)}, but it is {wanted!r}")
+    if not isinstance(wanted, (list, tuple)) or not all(intent in intents for intent in wanted):
+        raise ConfigError(
+            f"catch_all must be a list of intents of the rows, {_some(intents)}, but it is {shorten(wanted)}"
+        )
+    if len(set(wanted)) == len(intents):
+        raise ConfigError("catch_all names all intents: leave out those that the agent is there for")
     return tuple(number for number, intent in enumerate(intents) if intent in wanted)
 
 
@@ -230,6 +234,7 @@ def _check_descriptions(descriptions: Mapping[str, str | Sequence[str]], task: T
     problems = Problems()
     uttered = {reduced(task.texts[row]): task.intents[task.labels[row]] for row in range(task.utterances)}
     checked: dict[str, list[str]] = {}
+    said: dict[str, str] = {}
     for intent, described in descriptions.items():
         name = check_label("descriptions", intent, problems)
         if name is not None and name not in task.intents:
@@ -243,6 +248,8 @@ def _check_descriptions(descriptions: Mapping[str, str | Sequence[str]], task: T
             if text is not None and uttered.get(reduced(text), name) != name:
                 what = f"{shorten(text)} is an utterance of {uttered[reduced(text)]!r}"
                 problems.add(place, what, "keep one of the two")
+            elif text is not None and said.setdefault(reduced(text), str(name)) != name:
+                problems.add(place, f"{shorten(text)} describes {said[reduced(text)]!r} too", "keep one of the two")
         if not found:
             problems.add(place, "there is no text", "write what the intent is about, or leave it out")
         checked[str(name)] = [text for text in found if text is not None]

@@ -148,7 +148,7 @@ def train_agent(
             "out_of_scope" or "기타".
         instant: Let the probe answer under this name while the adapter trains, uncalibrated, if no agent has it yet.
         calibrate: Whether to compare the adapter with the probe, and to learn how sure the agent may be and what it
-            should not answer. It takes two short trainings on halves of the utterances (with more than 300, one),
+            should not answer. It takes two short trainings on halves of the utterances (with 200 or more, one),
             about a third of the time again; with 100 validation rows or more those are used instead.
         out_of_scope: Utterances that the agent should reject, texts or rows whose labels play no part. They are never
             trained on: the threshold becomes the one that tells them best from the agent's own utterances.
@@ -186,7 +186,7 @@ def train_agent(
     check_rate(false_rejection_rate)
     for said, texts in {"out_of_scope": out_of_scope, "unlabelled": unlabelled}.items():
         if texts is not None and not calibrate:
-            raise ConfigError(f"{said} needs the calibration: leave it out, or calibrate=False")
+            raise ConfigError(f"{said} needs the calibration: leave out {said}, or calibrate=False")
     model.check_new_name(name, replace=replace)
     recipe_for(1, 2, **options)
     check_seed(seed)
