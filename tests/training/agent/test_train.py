@@ -422,7 +422,7 @@ def test_an_answer_with_a_catch_all_is_out_of_scope(model, calibrate, tmp_path):
 
 @pytest.mark.parametrize("catch_all", [["refund"], "price", ["price", "refund"]])
 def test_a_catch_all_that_is_no_intent_is_refused(model, catch_all):
-    with pytest.raises(ConfigError, match="catch_all must list intents of the rows"):
+    with pytest.raises(ConfigError, match="catch_all must be a list of intents of the rows"):
         train(model, catch_all=catch_all)
     assert model.agents == ()
 
