@@ -24,9 +24,9 @@ class Embedder:
         self.model = model
         self.tokenize = tokenize
 
-    def embed(self, texts: Sequence[str], batch_size: int = 32) -> Tensor:
-        """Sentence embeddings (texts, dim) in float32 on the CPU, in the order of `texts`."""
-        tokens = self.tokenize(list(texts))
+    def embed(self, texts: Sequence[str], batch_size: int = 32, *, prompt: str = "") -> Tensor:
+        """Sentence embeddings (texts, dim) in float32 on the CPU, in the order of `texts`, each behind the prompt."""
+        tokens = self.tokenize([prompt + text for text in texts])
         order: list[int] = []
         parts: list[Tensor] = []
         with torch.no_grad():

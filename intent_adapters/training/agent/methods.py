@@ -142,7 +142,7 @@ class EncoderFitter:
         if self.whole:
             copied.requires_grad_(True)
         head = find_head(copied).intent_bottleneck_head[INTERNAL_NAME]
-        embed = _with_prompt(Embedder(copied, frozen.tokenize), task.prompt)
+        embed = partial(Embedder(copied, frozen.tokenize).embed, prompt=task.prompt)
         trained = Reading(embed, head)
         run = run_training(
             TrainingEmbedder(copied.eval(), frozen.tokenize),
@@ -206,7 +206,7 @@ class ProbeFitter:
             head = partial(
                 linear_logits, weight=adapter.tensors[f"{HEAD}.weight"], bias=adapter.tensors[f"{HEAD}.bias"]
             )
-            read = Reading(_with_prompt(frozen, task.prompt), head)
+            read = Reading(partial(frozen.embed, prompt=task.prompt), head)
             return Fitted(read, lambda: adapter, None, Run(0, {}, None), _self_training(read, rows, fitted))
 
         return fitted(RegressionRows(task.embeddings, task.labels))
@@ -233,10 +233,6 @@ def _add_adapter(model: SentenceTransformer, config: BottleneckConfig, task: Tas
     # Only the cosine head ignores how long an embedding is.
     embeddings = F.normalize(task.embeddings, dim=-1) if config.head == "cosine" else task.embeddings
     find_head(model).imprint(INTERNAL_NAME, class_means(embeddings, task.labels, len(task.intents)))
-
-
-def _with_prompt(embedder: Embedder, prompt: str) -> Callable[[Sequence[str]], Tensor]:
-    return lambda texts: embedder.embed([prompt + text for text in texts])
 
 
 def _self_training(

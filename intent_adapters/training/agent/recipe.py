@@ -71,7 +71,12 @@ class Recipe:
             _check(name, share, _is_number(share) and 0 <= share < 1, "a number from 0 to below 1")
         _check("warmup", self.warmup, _is_number(self.warmup) and 0 <= self.warmup <= 1, "a number from 0 to 1")
         regression = self.regression_weight
-        _check("regression_weight", regression, _is_number(regression) and 0 <= regression <= 100, "from 0 to 100")
+        _check(
+            "regression_weight",
+            regression,
+            _is_number(regression) and 0 <= regression <= 100,
+            "a number from 0 to 100",
+        )
         gamma, weight = self.circle_gamma, self.circle_weight
         _check("circle_gamma", gamma, _is_number(gamma) and 1e-3 <= gamma <= 1e5, "a number from 0.001 to 100000")
         _check("circle_weight", weight, _is_number(weight) and 0 <= weight <= 1e4, "a number from 0 to 10000")

@@ -119,7 +119,7 @@ def prepare_task(
     config = config or BottleneckConfig(labels=intents)
     prompt = config.prompt or ""
     labels = torch.tensor([number[intent] for intent in of_text])
-    task = Task(texts, labels, intents, prompt, frozen.embed([prompt + text for text in texts]))
+    task = Task(texts, labels, intents, prompt, frozen.embed(texts, prompt=prompt))
     task = dataclasses.replace(
         task, catch_all=_catch_all(intents, config.catch_all if catch_all is None else catch_all)
     )
@@ -133,7 +133,7 @@ def prepare_task(
 def with_background(frozen: Embedder, task: Task) -> Task:
     """The task with those background utterances that are not about what the agent is about."""
     texts = background_texts()
-    embeddings = frozen.embed([task.prompt + text for text in texts])
+    embeddings = frozen.embed(texts, prompt=task.prompt)
     kept = outside(embeddings, task.embeddings[: task.utterances])
     chosen = [text for text, keep in zip(texts, kept.tolist(), strict=True) if keep]
     return dataclasses.replace(task, background=chosen, background_embeddings=embeddings[kept])
@@ -204,7 +204,7 @@ def _with_label_names(frozen: Embedder, task: Task, *, insist: bool) -> Task:
         return task
     numbers = torch.tensor([number for number, _ in named])
     names = [name for _, name in named]
-    embeddings = frozen.embed([task.prompt + name for name in names])
+    embeddings = frozen.embed(names, prompt=task.prompt)
     means = class_means(task.embeddings, task.labels, len(task.intents))
     uttered = len(uttered_names(task.intents, task.texts, task.labels.tolist()))
     if not insist and not names_are_telling(embeddings, numbers, means, uttered):
@@ -224,7 +224,7 @@ def _with_descriptions(frozen: Embedder, task: Task, descriptions: Mapping[str, 
     if added:
         texts = [text for text, _ in added]
         numbers = torch.tensor([intent for _, intent in added])
-        task = _extended(task, texts, numbers, frozen.embed([task.prompt + text for text in texts]))
+        task = _extended(task, texts, numbers, frozen.embed(texts, prompt=task.prompt))
     return dataclasses.replace(task, descriptions=checked)
 
 

@@ -218,7 +218,7 @@ def train_agent(
         calibrating = partial(
             calibrate_agent,
             task,
-            embed=lambda texts: frozen.embed([task.prompt + text for text in texts]),
+            embed=partial(frozen.embed, prompt=task.prompt),
             seed=seed,
             false_rejection_rate=false_rejection_rate,
             out_of_scope=foreign,
