@@ -36,6 +36,7 @@ from intent_adapters.runtime.answering import Runtime, answer, embed
 from intent_adapters.runtime.onnx.export import Exported, export_base
 from intent_adapters.runtime.onnx.run import OnnxBase, OnnxRuntime, Precision
 from intent_adapters.runtime.resident import resident_bytes
+from intent_adapters.runtime.token_counts import TokenCount, count_tokens
 
 
 class IntentModel:
@@ -290,6 +291,21 @@ class IntentModel:
             return np.empty((0, self._dimension), dtype=np.float32)
         embeddings = embed(self._runtime, self._store, rows, names, batch_size).numpy()
         return embeddings[0] if single else embeddings
+
+    def count_tokens(self, texts: Sequence[str]) -> list[TokenCount]:
+        """How many tokens the base makes of texts, how many of them it does not know, and whether it cuts them.
+
+        Args:
+            texts: The texts, each as it is.
+
+        Returns:
+            One count for each text.
+
+        Raises:
+            TextError: Something is not a string, or is empty.
+            ConfigError: The base is in ONNX.
+        """
+        return count_tokens(self.base, check_texts(texts))
 
     @property
     def agents(self) -> tuple[str, ...]:
