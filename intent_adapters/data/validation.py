@@ -8,9 +8,7 @@ import re
 import unicodedata
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, get_args
-
-from datasets import Dataset, Features, Value
+from typing import TYPE_CHECKING, Literal, get_args
 
 from intent_adapters.data.columns import pick_examples
 from intent_adapters.data.objects import table_of_object
@@ -18,6 +16,9 @@ from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.table import Example
 from intent_adapters.errors import DataWarning, shorten
 from intent_adapters.inputs import check_choice
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 MAX_TEXT_CHARACTERS = 10_000
 MAX_LABEL_CHARACTERS = 200
@@ -88,6 +89,8 @@ def check_examples(origin: str, examples: list[Example], problems: Problems, pur
     labels = {label for _, _, label in checked}
     _check_amount(origin, labels, purpose)
     _warn_of_look_alikes(labels)
+    from datasets import Dataset, Features, Value
+
     columns = {"text": [text for _, text, _ in checked], "label": [label for _, _, label in checked]}
     return Dataset.from_dict(columns, features=Features({"text": Value("string"), "label": Value("string")}))
 
