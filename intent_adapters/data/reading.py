@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
-
-from datasets import Dataset, DatasetDict
+from typing import TYPE_CHECKING, TypeAlias
 
 from intent_adapters.data.columns import pick_examples, rows_by_split
 from intent_adapters.data.folder import read_folder
@@ -19,7 +17,10 @@ from intent_adapters.data.table import Example, Row, Table
 from intent_adapters.data.validation import Purpose, check_examples, dataset_of, is_unlabelled
 from intent_adapters.errors import DataError
 
-Source: TypeAlias = str | os.PathLike[str] | Dataset | DatasetDict | Sequence[Mapping[str, object]]
+if TYPE_CHECKING:
+    from datasets import Dataset, DatasetDict
+
+Source: TypeAlias = "str | os.PathLike[str] | Dataset | DatasetDict | Sequence[Mapping[str, object]]"
 
 
 def read_intents(
@@ -132,6 +133,8 @@ def read_rows(
 def _table_of_rows(
     rows: object, origin: str, split: str | None, text_column: str | None, label_column: str | None
 ) -> Table:
+    from datasets import DatasetDict
+
     if isinstance(rows, DatasetDict):
         split = choose_split(origin, list(rows), split)
         return table_of_object(rows[split], f"{origin}/{split}", text_column, label_column)

@@ -8,9 +8,7 @@ import re
 import unicodedata
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, get_args
-
-from datasets import Dataset, Features, Value
+from typing import TYPE_CHECKING, Literal, get_args
 
 from intent_adapters.data.columns import pick_examples
 from intent_adapters.data.labels import look_alikes, visible
@@ -19,6 +17,9 @@ from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.table import Example, Row
 from intent_adapters.errors import DataWarning, shorten
 from intent_adapters.inputs import check_choice
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 MAX_TEXT_CHARACTERS = 10_000
 MAX_LABEL_CHARACTERS = 200
@@ -94,6 +95,8 @@ def check_examples(origin: str, examples: list[Example], problems: Problems, pur
 
 def dataset_of(rows: Sequence[Row]) -> Dataset:
     """Rows without their places, as training takes them."""
+    from datasets import Dataset, Features, Value
+
     columns = {"text": [row.text for row in rows], "label": [row.label for row in rows]}
     return Dataset.from_dict(columns, features=Features({"text": Value("string"), "label": Value("string")}))
 

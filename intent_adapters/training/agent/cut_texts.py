@@ -24,9 +24,9 @@ def warn_of_cut_texts(frozen: Embedder, task: Task) -> None:
         return
     message = (
         f"{len(cut)} of {len(texts)} training texts have more than the {frozen.model.max_seq_length} tokens that the "
-        f"base reads and are cut there, as they are when the agent is asked; the first is "
-        f"{shorten(task.texts[cut[0]])}. Put first what tells the intents apart, or set model.base.max_seq_length before "
-        "training, as high as the encoder goes."
+        "base reads and are cut there, as they are when the agent is asked; the first is "
+        f"{shorten(task.texts[cut[0]])}. Put first what tells the intents apart, or set model.base.max_seq_length "
+        "before training, as high as the encoder goes."
     )
     tokens = frozen.tokenize([texts[number] for number in cut])
     alike: dict[tuple[int, ...], list[int]] = defaultdict(list)
