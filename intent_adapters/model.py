@@ -488,6 +488,22 @@ class IntentModel:
         """
         self._store.remove(agent)
 
+    def set_threshold(self, agent: str, threshold: float | None) -> None:
+        """Let an agent reject more or less from now on; `save_adapter` keeps it.
+
+        Args:
+            agent: Its name.
+            threshold: The scope score, 0 to 1, below which an utterance is out of scope: about the share of its own
+                utterances that a calibrated agent then rejects. `None`: it rejects nothing, but for the answers of a
+                catch-all intent.
+
+        Raises:
+            AgentError: There is no such agent.
+            AdapterError: Its files are gone or damaged by now.
+            ConfigError: The threshold is out of range.
+        """
+        self.add_agent(agent, self.adapter(agent).with_threshold(threshold), replace=True)
+
     def save_adapter(self, agent: str, folder: str | Path) -> None:
         """Write an agent as an ordinary PEFT adapter folder, atomically.
 

@@ -101,6 +101,17 @@ Calibrate = Annotated[
     ),
 ]
 
+Add = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--add",
+        metavar="FILE",
+        help="More utterances, such as a file of `review` that was labelled: rows without a label are left out. May be "
+        "given several times.",
+        show_default=False,
+    ),
+]
+
 EXAMPLES = examples(
     "intent-adapters train clinic.csv --base sentence-transformers/all-MiniLM-L6-v2 --output agents/clinic",
     "intent-adapters train nlu.yml -b BASE -o agents/it --name it --test heldout.csv",
@@ -127,6 +138,7 @@ def train_command(
     false_rejection_rate: FalseRejectionRate = 0.05,
     unlabelled: Unlabelled = None,
     test: Test = None,
+    add: Add = None,
     split: Split = None,
     test_split: TestSplit = None,
     text_column: TextColumn = None,
@@ -199,4 +211,5 @@ def train_command(
     compared = ", ".join(f"{method} {percent(accuracy)}" for method, accuracy in result.accuracies.items())
     out.print(facts_table({**facts, "accuracies": compared or None}, title=f"trained {agent}"))
     if scores:
-        print_scores(scores, worst=5)
+        print_scores(scores, scores.interval, worst=5)
+        print_mistakes(scores.mistakes, worst=5)
