@@ -20,7 +20,7 @@ FLOORS = (
     {"hub", "runtime"},
     {"artifacts"},
     {"bottleneck", "losses", "data"},
-    {"architectures", "environment", "extras", "forking", "inputs", "prediction", "surroundings"},
+    {"architectures", "environment", "extras", "forking", "inputs", "prediction", "progress_bars", "surroundings"},
     {"errors"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

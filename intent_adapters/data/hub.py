@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import datasets
 from datasets import Dataset, DatasetDict, load_dataset, load_from_disk
 
 from intent_adapters.data.problems import data_error
 from intent_adapters.data.readers import is_data_file
+from intent_adapters.progress_bars import no_bars_in_logs
 
 
 def load_hub(
@@ -27,7 +29,12 @@ def load_hub(
     if looks_like_path or is_data_file(Path(name)):
         raise data_error(name, "there is no such file or folder", "check the path and the working directory")
     try:
-        return load_dataset(name, subset, revision=revision, token=token, cache_dir=cache_dir)
+        with no_bars_in_logs(
+            datasets.disable_progress_bars,
+            datasets.enable_progress_bars,
+            shown=not datasets.are_progress_bars_disabled(),
+        ):
+            return load_dataset(name, subset, revision=revision, token=token, cache_dir=cache_dir)
     # The Hub, its client and every format that it stores raise errors of their own.
     except Exception as error:
         cure = "check the name (ORG/NAME), subset=, token= and the network; for a file, check its path"
