@@ -9,13 +9,13 @@ from typing import Literal, get_args
 
 import torch
 from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars
-from peft.utils import CONFIG_NAME
 from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
 from transformers.utils import logging
 
 from intent_adapters.artifacts.base_weights import check_weights, read_shapes
+from intent_adapters.artifacts.contents import CONFIG_NAME
 from intent_adapters.artifacts.encoder import encoder_of
 from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.artifacts.folders import check_target, read_whole, replaced_folder

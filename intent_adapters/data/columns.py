@@ -94,7 +94,7 @@ def pick_examples(
     if len(splits) > 1:
         cure = "choose one with split= when you read the file, or keep the rows of one"
         raise data_error(table.origin, f"the rows belong to several splits: {', '.join(splits)}", cure)
-    labels = {row.values.get(label) for row in table.records} if table.quoted else ()
+    labels = {row.values.get(label) for row in table.records} - {"", None} if table.quoted else ()
     for line in table.quoted:
         if line.values[label] in labels:
             what = f"this line looks like a row, but stands in quotation marks: {shorten(list(line.values.values()))}"

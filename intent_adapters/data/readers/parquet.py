@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING
 
 from intent_adapters.data.problems import data_error
 from intent_adapters.data.table import Record, Table, check_names, class_name
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def read_parquet(path: Path) -> Table:
@@ -18,6 +19,9 @@ def read_parquet(path: Path) -> Table:
     Raises:
         DataError: It is not a parquet file or damaged.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         # ParquetFile and not read_table: the latter also opens folders and remote addresses.
         with pq.ParquetFile(path) as file:
