@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from intent_adapters.data.columns import find_text_column
 from intent_adapters.data.problems import Problems, data_error
-from intent_adapters.data.readers import reader_for
+from intent_adapters.data.readers import read_file
 from intent_adapters.data.readers.text_file import read_lines
 from intent_adapters.data.reading import read_intents
 from intent_adapters.data.validation import check_text, is_empty
@@ -49,7 +49,7 @@ def read_texts(
     problems = Problems()
     if path.suffix.lower() == ".txt":
         return _checked(str(source), list(read_lines(path, encoding)), problems)
-    table = reader_for(path)(path, problems, encoding)
+    table = read_file(path, problems, encoding)
     try:
         column = find_text_column(table.origin, table.columns, text_column)
     except DataError:
