@@ -13,7 +13,7 @@ from typing import Unpack
 from peft import TaskType
 
 from intent_adapters.artifacts.encoder import structural_copy
-from intent_adapters.bottleneck import BottleneckConfig, Calibration, Provenance
+from intent_adapters.bottleneck import BottleneckConfig, Calibration
 from intent_adapters.data.texts import Texts
 from intent_adapters.errors import ConfigError
 from intent_adapters.model import IntentModel
@@ -32,6 +32,7 @@ from intent_adapters.training.agent.cut_texts import warn_of_cut_texts
 from intent_adapters.training.agent.embedder import Embedder
 from intent_adapters.training.agent.methods import FITTERS, Fitted, Method, has_regression
 from intent_adapters.training.agent.prototypes import fitting_scale
+from intent_adapters.training.agent.provenance import provenance_of, with_accuracy
 from intent_adapters.training.agent.recipe import Recipe, RecipeOptions, recipe_for
 from intent_adapters.training.agent.self_training import (
     Unlabelled,
@@ -237,7 +238,8 @@ def train_agent(
                 provenance = dataclasses.replace(adapter.config.provenance, base_fingerprint=owner.fingerprint)
                 adapter = adapter.with_config(provenance=provenance)
             if calibration:
-                adapter = adapter.with_config(calibration=calibration.settings)
+                provenance = with_accuracy(adapter.config.provenance, calibration)
+                adapter = adapter.with_config(calibration=calibration.settings, provenance=provenance)
             owner.add_agent(name, adapter, replace=replace or answers)
     run = kept.fitted.run
     return TrainingResult(
@@ -399,5 +401,5 @@ def _complete(
         base_model_name_or_path=model.base_name,
         revision=model.base_revision,
         calibration=Calibration(),
-        provenance=Provenance(model.fingerprint, dataclasses.asdict(recipe) | {"seed": seed}),
+        provenance=provenance_of(task, model.fingerprint, recipe, seed),
     )
