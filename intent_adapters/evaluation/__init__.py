@@ -7,12 +7,15 @@ from intent_adapters.evaluation.answers import Answers, ask
 from intent_adapters.evaluation.calibration import (
     CalibrationScores,
     ReliabilityBin,
+    calibration_error_by_chance,
     expected_calibration_error,
     reliability_bins,
     score_calibration,
 )
 from intent_adapters.evaluation.classification import ClassificationScores, Confusion, IntentScore, score_labels
 from intent_adapters.evaluation.comparison import SYSTEMS, ComparedSystem, System, compare
+from intent_adapters.evaluation.cross_validation import CrossValidation, HeldOutScores, cross_validate, score_held_out
+from intent_adapters.evaluation.mistakes import Mistake
 from intent_adapters.evaluation.out_of_scope import (
     OutOfScopeScores,
     RejectionScores,
@@ -32,8 +35,11 @@ __all__ = [
     "ClassificationScores",
     "ComparedSystem",
     "Confusion",
+    "CrossValidation",
     "Evaluation",
+    "HeldOutScores",
     "IntentScore",
+    "Mistake",
     "OutOfScopeScores",
     "RejectionScores",
     "ReliabilityBin",
@@ -43,13 +49,16 @@ __all__ = [
     "ask",
     "auroc",
     "average_precision",
+    "calibration_error_by_chance",
     "compare",
+    "cross_validate",
     "evaluate",
     "expected_calibration_error",
     "fpr_at_tpr",
     "reliability_bins",
     "risk_coverage",
     "score_calibration",
+    "score_held_out",
     "score_labels",
     "score_out_of_scope",
     "score_rejection",

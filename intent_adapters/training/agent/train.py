@@ -19,17 +19,10 @@ from intent_adapters.errors import ConfigError
 from intent_adapters.model import IntentModel
 from intent_adapters.runtime.tokens import tokenizer_for
 from intent_adapters.surroundings import own_settings
-from intent_adapters.training.agent.calibration import (
-    CalibrationResult,
-    Reader,
-    Unseen,
-    calibrate_agent,
-    check_rate,
-    is_better,
-    read_unseen,
-)
+from intent_adapters.training.agent.calibration import CalibrationResult, calibrate_agent, check_rate
 from intent_adapters.training.agent.cut_texts import warn_of_cut_texts
 from intent_adapters.training.agent.embedder import Embedder
+from intent_adapters.training.agent.held_out import HeldOut, Reader, Unseen, is_better, read_unseen
 from intent_adapters.training.agent.methods import FITTERS, Fitted, Method, has_regression
 from intent_adapters.training.agent.prototypes import fitting_scale
 from intent_adapters.training.agent.provenance import provenance_of, with_accuracy
@@ -62,6 +55,8 @@ class TrainingResult:
         accuracies: What the adapter and the probe got right of utterances that they were not trained on, between 0 and
             1; empty where they were not compared. From cross-validation it is less than what they will reach, since
             these had fewer utterances, and the adapters a shorter training.
+        held_out: What was said to utterances that were not trained on, for a look at what is confused; see
+            `intent_adapters.evaluation.score_held_out`. None without calibration, or where nothing could be held out.
         calibration: What its probabilities, its scope score and its threshold rest on; None without calibration, or
             where no intent has two utterances and nothing is given that is out of scope.
         unlabelled: What came of the unlabelled utterances; None if there were none.
@@ -79,6 +74,7 @@ class TrainingResult:
     losses: dict[str, float]
     validation_accuracy: float | None
     accuracies: dict[Method, float]
+    held_out: HeldOut | None
     calibration: CalibrationResult | None
     unlabelled: UnlabelledResult | None
     seconds: float
@@ -254,6 +250,7 @@ def train_agent(
         losses=run.losses,
         validation_accuracy=run.validation_score,
         accuracies=accuracies,
+        held_out=unseen.answers(task) if unseen else None,
         calibration=calibration,
         unlabelled=learned,
         seconds=time.perf_counter() - started,
