@@ -13,9 +13,11 @@ from typing import Unpack
 from peft import TaskType
 
 from intent_adapters.artifacts.encoder import structural_copy
+from intent_adapters.artifacts.version_folders import BASE_FOLDER, KEPT
 from intent_adapters.bottleneck import BottleneckConfig, Calibration
 from intent_adapters.data.texts import Texts
 from intent_adapters.errors import ConfigError
+from intent_adapters.hub.cards.saving import save_with_card
 from intent_adapters.model import IntentModel
 from intent_adapters.runtime.tokens import tokenizer_for
 from intent_adapters.surroundings import own_settings
@@ -79,23 +81,24 @@ class TrainingResult:
     unlabelled: UnlabelledResult | None
     seconds: float
 
-    def save(self, folder: str | Path) -> None:
-        """Write the agent as an adapter folder, atomically; a base of its own, after full fine-tuning, inside it.
+    def save(self, folder: str | Path, *, versions: int = KEPT) -> None:
+        """Write the agent as `IntentModel.save_adapter` does; a base of its own, after full fine-tuning, inside it.
 
         Args:
-            folder: Created, or replaced if it holds an adapter already; a README.md in it is kept.
+            folder: Created, or replaced if it holds an adapter already, which is kept as a version of this one.
+            versions: How many former versions to keep, at most.
 
         Raises:
             AdapterError: The folder holds other things.
             AgentError: The model does not have the agent any more.
+            ConfigError: `versions` is below 0.
         """
-        adapter = self.model.adapter(self.agent)
         if not FITTERS[self.method].whole:
-            adapter.write(folder)
+            self.model.save_adapter(self.agent, folder, versions=versions)
             return
-        base = Path(folder).absolute() / "base"
-        adapter.with_config(base_model_name_or_path=str(base), revision=None).write(folder)
-        self.model.save_base(base)
+        base = Path(folder).absolute() / BASE_FOLDER
+        adapter = self.model.adapter(self.agent).with_config(base_model_name_or_path=str(base), revision=None)
+        save_with_card(adapter, folder, versions=versions, beside=lambda new: self.model.save_base(new / BASE_FOLDER))
 
 
 def train_agent(
