@@ -15,6 +15,7 @@ from intent_adapters.evaluation.calibration import (
 from intent_adapters.evaluation.classification import ClassificationScores, Confusion, IntentScore, score_labels
 from intent_adapters.evaluation.comparison import SYSTEMS, ComparedSystem, System, compare
 from intent_adapters.evaluation.cross_validation import CrossValidation, HeldOutScores, cross_validate, score_held_out
+from intent_adapters.evaluation.difference import Change, Difference, PairedScores, diff_agents
 from intent_adapters.evaluation.mistakes import Mistake
 from intent_adapters.evaluation.out_of_scope import (
     OutOfScopeScores,
@@ -32,15 +33,18 @@ __all__ = [
     "SYSTEMS",
     "Answers",
     "CalibrationScores",
+    "Change",
     "ClassificationScores",
     "ComparedSystem",
     "Confusion",
     "CrossValidation",
+    "Difference",
     "Evaluation",
     "HeldOutScores",
     "IntentScore",
     "Mistake",
     "OutOfScopeScores",
+    "PairedScores",
     "RejectionScores",
     "ReliabilityBin",
     "Repeated",
@@ -52,6 +56,7 @@ __all__ = [
     "calibration_error_by_chance",
     "compare",
     "cross_validate",
+    "diff_agents",
     "evaluate",
     "expected_calibration_error",
     "fpr_at_tpr",
