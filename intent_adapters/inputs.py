@@ -84,6 +84,11 @@ def check_choice(name: str, value: Any, choices: Iterable[str]) -> None:
         raise ConfigError(f"{name} is one of {', '.join(choices)}, not {shorten(value)}.")
 
 
+def is_path(name: str) -> bool:
+    """Whether a name can only be that of a file or a folder, and not that of a repository on the Hub."""
+    return name.startswith((".", "/", "~")) or "\\" in name or name.count("/") > 1
+
+
 def agents_per_row(agents: str | Sequence[Name], count: int, *, bare: bool = False) -> list[str] | list[Name]:
     """The agent of each of `count` rows; `None`, the bare base, only with `bare`.
 

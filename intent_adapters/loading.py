@@ -5,20 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple, Unpack, get_args
+from typing import NamedTuple, Unpack, get_args
 
 import torch
-from peft.utils import CONFIG_NAME
 from sentence_transformers import SentenceTransformer
 
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.base import read_base
-from intent_adapters.artifacts.contents import ADAPTER
+from intent_adapters.artifacts.contents import ADAPTER, CONFIG_NAME
+from intent_adapters.choices import Backend, Precision
 from intent_adapters.errors import AdapterError, BaseError, BaseMismatchError, ConfigError
 from intent_adapters.hub.fetching import Fetched, HubOptions, fetch, fetch_base
 from intent_adapters.hub.naming import folder_name, is_hub_id
 from intent_adapters.inputs import check_choice, check_range
-from intent_adapters.runtime.onnx.run import OnnxBase, Precision, export_hint, read_onnx_base
+from intent_adapters.runtime.onnx.run import OnnxBase, export_hint, read_onnx_base
 
 
 def load_base(
@@ -76,7 +76,7 @@ def load_onnx_base(
 
 
 def load_for(
-    backend: Literal["torch", "onnx"],
+    backend: Backend,
     base: str | Path,
     *,
     device: str | torch.device | None,

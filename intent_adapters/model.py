@@ -17,7 +17,7 @@ from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.base import StoredDtype, save_base
 from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.artifacts.version_folders import KEPT
-from intent_adapters.bottleneck.config import Sites
+from intent_adapters.choices import Backend, NonLinearity, Precision, Sites
 from intent_adapters.errors import ConfigError, IntentAdaptersError
 from intent_adapters.forking import survive_forks
 from intent_adapters.hub.cards import CardFacts
@@ -36,8 +36,9 @@ from intent_adapters.runtime import AdapterStore, TorchRuntime
 from intent_adapters.runtime.agent import AgentOrigin, StoreStats
 from intent_adapters.runtime.answering import Runtime, answer, embed
 from intent_adapters.runtime.onnx.export import Exported, export_base
-from intent_adapters.runtime.onnx.run import OnnxBase, OnnxRuntime, Precision
+from intent_adapters.runtime.onnx.run import OnnxBase, OnnxRuntime
 from intent_adapters.runtime.resident import resident_bytes
+from intent_adapters.runtime.token_counts import TokenCount, count_tokens
 
 
 class IntentModel:
@@ -134,7 +135,7 @@ class IntentModel:
         adapter_dtype: Literal["float32", "float16"] = "float32",
         dtype: Literal["float32", "bfloat16"] = "float32",
         device: str | torch.device | None = None,
-        backend: Literal["torch", "onnx"] = "torch",
+        backend: Backend = "torch",
         precision: Precision | None = None,
         threads: int | None = None,
         **hub: Unpack[HubOptions],
@@ -292,6 +293,21 @@ class IntentModel:
             return np.empty((0, self._dimension), dtype=np.float32)
         embeddings = embed(self._runtime, self._store, rows, names, batch_size).numpy()
         return embeddings[0] if single else embeddings
+
+    def count_tokens(self, texts: Sequence[str]) -> list[TokenCount]:
+        """How many tokens the base makes of texts, how many of them it does not know, and whether it cuts them.
+
+        Args:
+            texts: The texts, each as it is.
+
+        Returns:
+            One count for each text.
+
+        Raises:
+            TextError: Something is not a string, or is empty.
+            ConfigError: The base is in ONNX.
+        """
+        return count_tokens(self.base, check_texts(texts))
 
     @property
     def agents(self) -> tuple[str, ...]:
@@ -515,7 +531,7 @@ class IntentModel:
         *,
         precision: Precision = "int8",
         sites: Sites = "houlsby",
-        non_linearity: str = "gelu",
+        non_linearity: NonLinearity = "gelu",
     ) -> Exported:
         """Write the base for `backend="onnx"`; agents need no export.
 

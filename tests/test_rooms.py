@@ -12,7 +12,8 @@ PACKAGE = Path(__file__).parents[1] / "intent_adapters"
 
 # From the roof to the ground; rooms of one floor do not know each other.
 FLOORS = (
-    {"__init__", "cli"},
+    {"cli"},
+    {"__init__"},
     {"evaluation"},
     {"training"},
     {"model"},
@@ -20,8 +21,8 @@ FLOORS = (
     {"hub", "runtime"},
     {"artifacts"},
     {"bottleneck", "losses", "data"},
-    {"architectures", "environment", "extras", "forking", "inputs", "prediction", "surroundings"},
-    {"errors"},
+    {"after_import", "architectures", "environment", "extras", "forking", "inputs", "prediction", "surroundings"},
+    {"choices", "errors"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # Arrows that still run upwards, as (file, module). Nothing may be added.

@@ -11,13 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft.utils import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
 from safetensors.torch import save, save_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from intent_adapters.artifacts.contents import MAX_CONFIG_BYTES
-from intent_adapters.artifacts.folders import check_target, read_whole, replaced_folder
+from intent_adapters.artifacts.contents import (
+    CONFIG_NAME,
+    MAX_CONFIG_BYTES,
+    SAFETENSORS_WEIGHTS_NAME,
+    check_adapter_target,
+)
+from intent_adapters.artifacts.folders import read_whole, replaced_folder
 from intent_adapters.artifacts.tensors import PREFIX, expected_shapes
 from intent_adapters.artifacts.version_folders import BASE_FOLDER, KEPT, has_own_base, keep_former
 from intent_adapters.artifacts.weights_file import WeightsFile, check_file, read_weights
@@ -187,15 +191,6 @@ class Adapter:
 
     def _stored(self) -> dict[str, Tensor]:
         return {PREFIX + name: _smallest(tensor) for name, tensor in self.tensors.items()}
-
-
-def check_adapter_target(folder: Path) -> None:
-    """See whether an adapter can be written to a folder: it is new or empty, or holds an adapter.
-
-    Raises:
-        AdapterError: It is a file or a link, or a folder with other things in it.
-    """
-    check_target(folder, "save an adapter", AdapterError, (folder / CONFIG_NAME).exists())
 
 
 def _as_file(stored: dict[str, Tensor]) -> WeightsFile:

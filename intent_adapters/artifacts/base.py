@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import torch
-from peft.utils import CONFIG_NAME
 from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
 from intent_adapters.artifacts.base_weights import check_weights, read_shapes
+from intent_adapters.artifacts.contents import CONFIG_NAME
 from intent_adapters.artifacts.encoder import encoder_of
 from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.artifacts.folders import check_target, read_whole, replaced_folder

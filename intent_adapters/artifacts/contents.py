@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from peft.utils import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
-
+from intent_adapters.artifacts.folders import check_target
 from intent_adapters.errors import AdapterError, BaseError, IntentAdaptersError
 
+# What PEFT calls the files of an adapter; they are written down here because importing PEFT takes seconds.
+CONFIG_NAME = "adapter_config.json"
+SAFETENSORS_WEIGHTS_NAME = "adapter_model.safetensors"
 CARD_NAME = "README.md"
 MAX_CARD_BYTES = 4 * 2**20
 MAX_CONFIG_BYTES = 32 * 2**20
@@ -111,3 +113,12 @@ BASE = Files(
     mistaken=(re.escape(CONFIG_NAME), "It is an adapter: pass it as `adapter=`, and its base is found by itself."),
 )
 ONNX_BASE = replace(BASE, weights={r"onnx/\w+\.onnx(_data)?": MAX_BASE_BYTES}, main=r"onnx/\w+\.onnx")
+
+
+def check_adapter_target(folder: Path) -> None:
+    """See whether an adapter can be written to a folder: it is new or empty, or holds an adapter.
+
+    Raises:
+        AdapterError: It is a file or a link, or a folder with other things in it.
+    """
+    check_target(folder, "save an adapter", AdapterError, (folder / CONFIG_NAME).exists())

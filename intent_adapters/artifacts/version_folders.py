@@ -12,9 +12,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from peft.utils import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
-
-from intent_adapters.artifacts.contents import CARD_NAME
+from intent_adapters.artifacts.contents import CARD_NAME, CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
 from intent_adapters.artifacts.folders import link_or_copy
 
 KEPT = 10

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from peft.utils import CONFIG_NAME
-
 from intent_adapters.artifacts.adapter import Adapter
-from intent_adapters.artifacts.contents import CARD_NAME
+from intent_adapters.artifacts.contents import CARD_NAME, CONFIG_NAME
 from intent_adapters.artifacts.folders import read_whole, replaced_folder
 from intent_adapters.artifacts.version_folders import (
     BASE_FOLDER,

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from peft.utils import SAFETENSORS_WEIGHTS_NAME
 from torch import Tensor
 
-from intent_adapters.artifacts.contents import MAX_ADAPTER_BYTES
+from intent_adapters.artifacts.contents import MAX_ADAPTER_BYTES, SAFETENSORS_WEIGHTS_NAME
 from intent_adapters.errors import AdapterError
 
 DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}

@@ -8,7 +8,6 @@ from typing import Any, Literal, TypeVar, get_args
 from peft import PeftConfig
 
 from intent_adapters.bottleneck.calibration import Calibration
-from intent_adapters.bottleneck.functional import NON_LINEARITIES
 from intent_adapters.bottleneck.provenance import Provenance
 from intent_adapters.bottleneck.registration import INTENT_BOTTLENECK
 from intent_adapters.bottleneck.validation import (
@@ -19,10 +18,10 @@ from intent_adapters.bottleneck.validation import (
     check_module_names,
     check_text,
 )
+from intent_adapters.choices import NonLinearity, Sites
 from intent_adapters.errors import AdapterError, ConfigError, shorten
 from intent_adapters.inputs import check_choice, check_number, check_range
 
-Sites = Literal["houlsby", "pfeiffer", "parallel", "none"]
 HeadKind = Literal["cosine", "linear", "normalized_linear"]
 
 DEFAULT_SIZE = 16
@@ -79,7 +78,7 @@ class BottleneckConfig(PeftConfig):
     bottleneck_size: int | None = None
     reduction_factor: float | None = None
     sites: Sites = "houlsby"
-    non_linearity: str = "gelu"
+    non_linearity: NonLinearity = "gelu"
     scaling: float = 1.0
     dropout: float = 0.0
     init_weights: bool = True
@@ -125,7 +124,7 @@ class BottleneckConfig(PeftConfig):
             size = DEFAULT_SIZE if self.bottleneck_size is None else self.bottleneck_size
             self.bottleneck_size = check_range("bottleneck_size", size, 1, MAXIMUM_SIZE)
         check_choice("sites", self.sites, get_args(Sites))
-        check_choice("non_linearity", self.non_linearity, NON_LINEARITIES)
+        check_choice("non_linearity", self.non_linearity, get_args(NonLinearity))
         self.scaling = check_number("scaling", self.scaling, -1e4, 1e4)
         self.dropout = check_number("dropout", self.dropout, 0, 1, below=True)
         check_flag("init_weights", self.init_weights)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 try:
     import typer
 except ModuleNotFoundError as error:
     raise SystemExit("The command needs its extra: pip install 'intent-adapters[cli]'") from error
 
+from intent_adapters import __version__
 from intent_adapters.cli import (
     benchmark,
     card,
@@ -24,13 +27,30 @@ from intent_adapters.cli import (
 )
 from intent_adapters.cli.console import ErrorGroup
 
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
 app = typer.Typer(
     cls=ErrorGroup,
-    help="Intent classifiers for many chatbots on one small frozen encoder.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_show_locals=False,
 )
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Intent classifiers for many chatbots on one small frozen encoder."""
+
+
 app.command("train", epilog=train.EXAMPLES)(train.train_command)
 app.command("predict", epilog=predict.EXAMPLES)(predict.predict_command)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate_command)

@@ -8,17 +8,17 @@ from collections.abc import Callable
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import median, quantiles
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import torch
 import typer
 
+from intent_adapters.choices import Precision
 from intent_adapters.cli.console import examples, facts_table, out, print_json, working
-from intent_adapters.cli.loading import name_and_source
+from intent_adapters.cli.loading import check_folders, name_and_source
 from intent_adapters.cli.options import Backend, Device, Json, RequiredBase
-from intent_adapters.data import read_texts
-from intent_adapters.model import IntentModel
-from intent_adapters.runtime.onnx.run import Precision
+
+if TYPE_CHECKING:
+    from intent_adapters.model import IntentModel
 
 Adapters = Annotated[
     list[str] | None,
@@ -27,6 +27,7 @@ Adapters = Annotated[
         "-a",
         metavar="[NAME=]ADAPTER",
         help="Hub id or folder of an adapter; may be given several times.",
+        callback=check_folders,
         show_default=False,
     ),
 ]
@@ -85,7 +86,13 @@ def benchmark_command(
         sources += [(None, str(config.parent)) for config in sorted(adapter_dir.glob("*/adapter_config.json"))]
     if not sources:
         raise typer.BadParameter("give --adapter, or --adapter-dir with adapters in it", param_hint="--adapter")
+    from intent_adapters.data import read_texts
+
     rows = list(TEXTS) if texts is None else read_texts(texts)
+    import torch
+
+    from intent_adapters.model import IntentModel
+
     if threads is not None and backend == "torch":
         torch.set_num_threads(threads)
     with working("measuring"):

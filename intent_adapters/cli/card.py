@@ -6,19 +6,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from peft.utils import CONFIG_NAME
 
-from intent_adapters.artifacts.contents import CARD_NAME
-from intent_adapters.artifacts.fingerprint import fingerprint
+from intent_adapters.artifacts.contents import CARD_NAME, CONFIG_NAME
 from intent_adapters.cli.console import err, examples, working
 from intent_adapters.cli.options import Facts, Language, License, Scores, ScoresName, TrainingData
-from intent_adapters.data import read_intents
 from intent_adapters.errors import DataError
-from intent_adapters.hub import CardFacts, Measurement, adapter_card, base_card
-from intent_adapters.loading import load_base
+
+if TYPE_CHECKING:
+    from intent_adapters.hub import CardFacts
 
 Folder = Annotated[
     Path,
@@ -58,6 +56,10 @@ def card_command(
     """
     known = card_facts(facts, language, license_name, data, scores, scores_name)
     with working("looking at the files"):
+        from intent_adapters.artifacts.fingerprint import fingerprint
+        from intent_adapters.hub import adapter_card, base_card
+        from intent_adapters.loading import load_base
+
         existing = existing_card(folder)
         if (folder / CONFIG_NAME).is_file():
             card = adapter_card(folder, repo_id=repo_id, facts=known, existing=existing)
@@ -91,6 +93,9 @@ def card_facts(
         ConfigError: A fact makes no sense.
         DataError: A file cannot be read.
     """
+    from intent_adapters.data import read_intents
+    from intent_adapters.hub import CardFacts, Measurement
+
     known = CardFacts.from_dict(_read_json(facts)) if facts else CardFacts()
     if language:
         known = replace(known, language=language)

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
+from intent_adapters.choices import SystemName
 from intent_adapters.cli.console import add_row, err, examples, new_table, out, percent, print_json
 from intent_adapters.cli.loading import open_model
 from intent_adapters.cli.options import Data, Device, Encoding, Json, LabelColumn, RequiredBase, TextColumn
-from intent_adapters.data import read_intents
-from intent_adapters.evaluation import SYSTEMS, ComparedSystem, compare
+
+if TYPE_CHECKING:
+    from intent_adapters.evaluation import ComparedSystem
 
 Test = Annotated[str, typer.Argument(metavar="TEST", help="Utterances to measure on, as DATA.", show_default=False)]
-Systems = Annotated[str, typer.Option("--systems", help=f"Any of {', '.join(SYSTEMS)}, separated by commas.")]
+Systems = Annotated[
+    str, typer.Option("--systems", help=f"Any of {', '.join(get_args(SystemName))}, separated by commas.")
+]
 Seeds = Annotated[str, typer.Option("--seeds", help="Whole numbers, separated by commas: one training run each.")]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")]
 
-ALL_SYSTEMS = ",".join(SYSTEMS)
+ALL_SYSTEMS = ",".join(get_args(SystemName))
 
 EXAMPLES = examples(
     "intent-adapters compare train.csv test.csv --base sentence-transformers/all-MiniLM-L6-v2",
@@ -48,8 +52,12 @@ def compare_command(
         numbers = [int(seed) for seed in seeds.split(",")]
     except ValueError:
         raise typer.BadParameter(f"{seeds!r} is no list of whole numbers", param_hint="--seeds") from None
+    from intent_adapters.data import read_intents
+
     read = partial(read_intents, text_column=text_column, label_column=label_column, encoding=encoding)
     rows, test_rows = read(data), read(test, purpose="evaluation")
+    from intent_adapters.evaluation import compare
+
     compared = compare(
         open_model(base, [], device),
         rows,

@@ -17,7 +17,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from transformers.utils import logging as transformers_logging
 from typer.core import TyperGroup
 
 from intent_adapters.errors import AgentError, IntentAdaptersError, IntentAdaptersWarning
@@ -77,7 +76,9 @@ def examples(*commands: str) -> str:
 @contextmanager
 def working(message: str) -> Iterator[None]:
     """Shows a spinner on a terminal, and keeps the loading bars of the libraries below off the screen."""
-    transformers_logging.disable_progress_bar()
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+
+    disable_progress_bars()  # transformers, which is imported later, takes it from there
     with err.status(message, spinner="dots" if err.encoding.startswith("utf") else "line"):
         yield
 

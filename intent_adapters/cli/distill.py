@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from intent_adapters.cli.console import err, examples, working
+from intent_adapters.cli.loading import check_folders
 from intent_adapters.cli.options import (
     Every,
     Kinds,
@@ -20,13 +21,7 @@ from intent_adapters.cli.options import (
     Steps,
     Sts,
 )
-from intent_adapters.cli.pairs import pair_sources, pair_training
-from intent_adapters.data.pairs import read_pairs
-from intent_adapters.loading import load_base
-from intent_adapters.training.base.distillation import distill
-from intent_adapters.training.base.sts import sts_evaluator
-from intent_adapters.training.base.student import student_from_layers, student_from_shape
-from intent_adapters.training.base.vocabulary import trim_vocabulary
+from intent_adapters.cli.pairs import pair_training, pairs_from
 
 EXAMPLES = examples(
     "intent-adapters distill pairs.jsonl.gz --teacher large-encoder -o small-encoder --matching-weight 5",
@@ -36,7 +31,9 @@ EXAMPLES = examples(
 
 def distill_command(
     pairs: Pairs,
-    teacher: Annotated[str, typer.Option("--teacher", "-t", help="Sentence encoder: Hub id or folder.")],
+    teacher: Annotated[
+        str, typer.Option("--teacher", "-t", help="Sentence encoder: Hub id or folder.", callback=check_folders)
+    ],
     output: ModelOutput,
     layers: Annotated[int, typer.Option("--layers", min=1, help="How many of the teacher's layers to keep.")] = 6,
     random: Annotated[
@@ -75,7 +72,13 @@ def distill_command(
 ) -> None:
     """Stage 2: distil a sentence encoder into a small one."""
     with working("reading"):
-        data = read_pairs(pair_sources(pairs, kinds, leave_out), seed=seed)
+        data = pairs_from(pairs, kinds, leave_out, seed)
+        from intent_adapters.loading import load_base
+        from intent_adapters.training.base.distillation import distill
+        from intent_adapters.training.base.sts import sts_evaluator
+        from intent_adapters.training.base.student import student_from_layers, student_from_shape
+        from intent_adapters.training.base.vocabulary import trim_vocabulary
+
         large = load_base(teacher)
         if trim:
             large = trim_vocabulary(large, (text for column in ("anchor", "positive") for text in data[column][:]))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 from rich.text import Text
 
@@ -36,8 +35,9 @@ from intent_adapters.cli.options import (
     TextColumn,
     Threshold,
 )
-from intent_adapters.data import read_intents, read_texts
-from intent_adapters.evaluation import Answers, ClassificationScores, Evaluation, evaluate
+
+if TYPE_CHECKING:
+    from intent_adapters.evaluation import Answers, ClassificationScores, Evaluation
 
 OutOfScope = Annotated[
     str | None,
@@ -86,6 +86,8 @@ def evaluate_command(
     """
     if plots is not None and plots.exists() and not plots.is_dir():
         raise typer.BadParameter(f"{str(plots)!r} is a file; name a folder", param_hint="--plots")
+    from intent_adapters.data import read_intents, read_texts
+
     rows = read_intents(
         data,
         text_column=text_column,
@@ -99,6 +101,8 @@ def evaluate_command(
         from intent_adapters.evaluation.plots import save_plots
     model = open_model(base, adapter, device, backend)
     with working("evaluating"):
+        from intent_adapters.evaluation import evaluate
+
         scores = evaluate(model, rows, agent, out_of_scope=others, threshold=threshold, batch_size=batch_size)
     if json:
         print_json(scores.to_dict())
@@ -159,6 +163,8 @@ def _print_trust(scores: Evaluation, worst: int) -> None:
 
 
 def _print_slipped_through(answers: Answers, worst: int) -> None:
+    import numpy as np
+
     accepted = np.flatnonzero(answers.accepted)
     shown = accepted[np.argsort(-answers.scores[accepted], kind="stable")][:worst]
     if not len(shown):

@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from intent_adapters.bottleneck.functional import NON_LINEARITIES
+from intent_adapters.choices import NonLinearity, Precision
 from intent_adapters.cli.console import examples, facts_table, out, print_json, working
+from intent_adapters.cli.loading import check_folders
 from intent_adapters.cli.options import Json
-from intent_adapters.model import IntentModel
-from intent_adapters.runtime.onnx.run import Precision
 
-Base = Annotated[str, typer.Argument(metavar="BASE", help="Encoder: Hub id or folder.", show_default=False)]
+Base = Annotated[
+    str, typer.Argument(metavar="BASE", help="Encoder: Hub id or folder.", callback=check_folders, show_default=False)
+]
 Output = Annotated[
     Path, typer.Argument(metavar="FOLDER", help="Where to; an earlier export is replaced.", show_default=False)
 ]
@@ -25,10 +26,7 @@ SitesOption = Annotated[
     Literal["houlsby", "pfeiffer", "parallel"],
     typer.Option("--sites", help="Where agents have their bottlenecks; houlsby includes pfeiffer."),
 ]
-NonLinearity = Annotated[
-    str,
-    typer.Option("--non-linearity", help=f"That of the agents' bottlenecks: {', '.join(NON_LINEARITIES)}."),
-]
+NonLinearityOption = Annotated[NonLinearity, typer.Option("--non-linearity", help="That of the agents' bottlenecks.")]
 
 EXAMPLES = examples(
     "intent-adapters export sentence-transformers/all-MiniLM-L6-v2 minilm-int8",
@@ -41,7 +39,7 @@ def export_command(
     folder: Output,
     precision: PrecisionOption = "int8",
     sites: SitesOption = "houlsby",
-    non_linearity: NonLinearity = "gelu",
+    non_linearity: NonLinearityOption = "gelu",
     json: Json = False,
 ) -> None:
     """Export a base for ONNX Runtime; agents need no export.
@@ -49,6 +47,8 @@ def export_command(
     The folder holds all that is needed to answer: IntentModel.from_pretrained(FOLDER, backend="onnx").
     """
     with working("exporting"):
+        from intent_adapters.model import IntentModel
+
         model = IntentModel.from_pretrained(base, device="cpu")
         exported = model.export_base(folder, precision=precision, sites=sites, non_linearity=non_linearity)
     facts: dict[str, object] = {

@@ -6,21 +6,21 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from peft.utils import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
 from rich.text import Text
 
-from intent_adapters.artifacts.adapter import Adapter
-from intent_adapters.artifacts.base import read_base
-from intent_adapters.artifacts.encoder import encoder_of
-from intent_adapters.artifacts.fingerprint import fingerprint
+from intent_adapters.artifacts.contents import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
 from intent_adapters.cli.console import add_row, examples, facts_table, new_table, out, print_json, working
+from intent_adapters.cli.loading import check_folders
 from intent_adapters.cli.options import Json
-from intent_adapters.environment import describe_environment
-from intent_adapters.hub.fetching import fetch_either
 
 Source = Annotated[
     str | None,
-    typer.Argument(metavar="ADAPTER_OR_BASE", help="Hub id or folder of an adapter or a base.", show_default=False),
+    typer.Argument(
+        metavar="ADAPTER_OR_BASE",
+        help="Hub id or folder of an adapter or a base.",
+        callback=check_folders,
+        show_default=False,
+    ),
 ]
 Environment = Annotated[
     bool,
@@ -49,6 +49,8 @@ def info_command(source: Source = None, environment: Environment = False, json: 
 
 
 def _show_environment(json: bool) -> None:
+    from intent_adapters.environment import describe_environment
+
     facts = describe_environment()
     if json:
         print_json(facts)
@@ -70,6 +72,8 @@ def _show_environment(json: bool) -> None:
 
 def _show_files(source: str, json: bool) -> None:
     with working("reading"):
+        from intent_adapters.hub.fetching import fetch_either
+
         found, is_adapter = fetch_either(source)
         facts = _adapter_facts(found.folder) if is_adapter else _base_facts(found.folder)
     if json:
@@ -87,6 +91,8 @@ def _show_files(source: str, json: bool) -> None:
 
 
 def _adapter_facts(folder: Path) -> dict[str, Any]:
+    from intent_adapters.artifacts.adapter import Adapter
+
     adapter = Adapter.read(folder)
     config = adapter.config
     return {
@@ -111,6 +117,10 @@ def _adapter_facts(folder: Path) -> dict[str, Any]:
 
 
 def _base_facts(folder: Path) -> dict[str, Any]:
+    from intent_adapters.artifacts.base import read_base
+    from intent_adapters.artifacts.encoder import encoder_of
+    from intent_adapters.artifacts.fingerprint import fingerprint
+
     model = read_base(folder, device="cpu")
     config = encoder_of(model).config
     return {

@@ -8,7 +8,6 @@ import typer
 
 from intent_adapters.cli.console import add_row, err, examples, new_table, out, print_json, working
 from intent_adapters.cli.options import Json, Token
-from intent_adapters.hub import list_agents
 
 Base = Annotated[str, typer.Argument(metavar="BASE", help="Hub id of the base.", show_default=False)]
 Author = Annotated[
@@ -36,6 +35,8 @@ def list_command(
     With --json, one object a line.
     """
     with working("asking the Hub"):
+        from intent_adapters.hub import list_agents
+
         agents = list_agents(base, author=author, search=search, limit=limit, token=token)
     if json:
         for agent in agents:

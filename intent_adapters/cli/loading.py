@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any
 
+from intent_adapters.choices import Backend
 from intent_adapters.cli.console import working
-from intent_adapters.model import IntentModel
+from intent_adapters.errors import IntentAdaptersError
+from intent_adapters.inputs import is_path
+
+if TYPE_CHECKING:
+    from intent_adapters.model import IntentModel
 
 
-def open_model(
-    base: str | None, adapters: list[str], device: str | None, backend: Literal["torch", "onnx"] = "torch"
-) -> IntentModel:
+def open_model(base: str | None, adapters: list[str], device: str | None, backend: Backend = "torch") -> IntentModel:
     """Loads the base and every adapter; without a base, the one that the first adapter names.
 
     Raises:
@@ -20,12 +23,27 @@ def open_model(
     named = [name_and_source(adapter) for adapter in adapters]
     first = {name: source for name, source in named[:1] if name}
     with working("loading"):
+        from intent_adapters.model import IntentModel
+
         model = IntentModel.from_pretrained(
             base, adapter=first or (named[0][1] if named else None), device=device, backend=backend
         )
         for name, source in named[1:]:
             model.load_adapter(source, name=name)
     return model
+
+
+def check_folders(value: Any) -> Any:
+    """Sees whether the folders that an option names are there, before anything is imported for them.
+
+    Raises:
+        IntentAdaptersError: There is no such folder, and it cannot be a repository on the Hub.
+    """
+    for source in [value] if isinstance(value, str) else value or ():
+        folder = name_and_source(source)[1]
+        if is_path(folder) and not Path(folder).exists():
+            raise IntentAdaptersError(f"There is no folder {folder!r}; check the path and the working directory.")
+    return value
 
 
 def name_and_source(adapter: str) -> tuple[str | None, str]:

@@ -7,6 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from intent_adapters.choices import Backend as BackendName
+from intent_adapters.cli.loading import check_folders
+
 Data = Annotated[
     str,
     typer.Argument(
@@ -17,9 +20,17 @@ Data = Annotated[
 ]
 Base = Annotated[
     str | None,
-    typer.Option("--base", "-b", help="Encoder: Hub id or folder.", show_default="the one that the adapter names"),
+    typer.Option(
+        "--base",
+        "-b",
+        help="Encoder: Hub id or folder.",
+        callback=check_folders,
+        show_default="the one that the adapter names",
+    ),
 ]
-RequiredBase = Annotated[str, typer.Option("--base", "-b", help="Encoder: Hub id or folder.", show_default=False)]
+RequiredBase = Annotated[
+    str, typer.Option("--base", "-b", help="Encoder: Hub id or folder.", callback=check_folders, show_default=False)
+]
 Adapters = Annotated[
     list[str],
     typer.Option(
@@ -28,6 +39,7 @@ Adapters = Annotated[
         metavar="[NAME=]ADAPTER",
         help="Hub id or folder of an adapter; may be given several times. The agent is called NAME, else like the "
         "last part of the id or folder.",
+        callback=check_folders,
         show_default=False,
     ),
 ]
@@ -52,7 +64,7 @@ Device = Annotated[
     str | None, typer.Option("--device", help="cpu, cuda, cuda:1, mps.", show_default="the best there is")
 ]
 Backend = Annotated[
-    Literal["torch", "onnx"],
+    BackendName,
     typer.Option("--backend", help="onnx runs a base that intent-adapters export made, on the CPU."),
 ]
 Threshold = Annotated[

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from intent_adapters.cli.options import Report
-from intent_adapters.data.pairs import PairSource
-from intent_adapters.training.base.pair_training import PairTraining
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+    from intent_adapters.training.base.pair_training import PairTraining
 
 
-def pair_sources(names: list[str], kinds: list[str] | None, leave_out: list[str] | None) -> list[PairSource]:
-    """FILE or FILE=WEIGHT, with the same filters for all.
+def pairs_from(names: list[str], kinds: list[str] | None, leave_out: list[str] | None, seed: int) -> Dataset:
+    """The pairs of FILE or FILE=WEIGHT, with the same filters for all.
 
     Raises:
+        DataError: They cannot be read.
         typer.BadParameter: A weight that is not a number.
     """
+    from intent_adapters.data import PairSource, read_pairs
+
     sources = []
     for name in names:
         rows, equals, weight = name.rpartition("=")
@@ -27,13 +34,15 @@ def pair_sources(names: list[str], kinds: list[str] | None, leave_out: list[str]
         except ValueError as error:
             raise typer.BadParameter(f"the weight in {name!r} is not a number") from error
         sources.append(PairSource(rows, weight=share, kinds=kinds or None, leave_out=leave_out or ()))
-    return sources
+    return read_pairs(sources, seed=seed)
 
 
 def pair_training(
     steps: int, batch_size: int, learning_rate: float, every: int, seed: int, report_to: Report
 ) -> PairTraining:
     """The settings of a run from the options that both commands have."""
+    from intent_adapters.training.base.pair_training import PairTraining
+
     return PairTraining(
         steps=steps,
         batch_size=batch_size,

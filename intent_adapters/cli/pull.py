@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from intent_adapters.artifacts.adapter import Adapter
-from intent_adapters.artifacts.base import read_base
 from intent_adapters.artifacts.contents import ADAPTER, BASE
-from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.artifacts.folders import replaced_folder
 from intent_adapters.cli.console import examples, facts_table, out, print_json, working
 from intent_adapters.cli.options import Json, Revision, Token
 from intent_adapters.errors import BaseMismatchError
-from intent_adapters.hub.fetching import HubOptions, fetch_base, fetch_either
+
+if TYPE_CHECKING:
+    from intent_adapters.artifacts.adapter import Adapter
+    from intent_adapters.hub.fetching import HubOptions
 
 Source = Annotated[
     str, typer.Argument(metavar="ORG/NAME", help="Repository of an adapter or a base.", show_default=False)
@@ -53,6 +53,11 @@ def pull_command(
         raise typer.BadParameter(f"{str(output)!r} is there already; name a new folder", param_hint="--output")
     hub: HubOptions = {"revision": revision, "token": token, "subfolder": subfolder}
     with working("pulling"):
+        from intent_adapters.artifacts.adapter import Adapter
+        from intent_adapters.artifacts.base import read_base
+        from intent_adapters.artifacts.fingerprint import fingerprint
+        from intent_adapters.hub.fetching import fetch_either
+
         found, is_adapter = fetch_either(source, **hub)
         facts: dict[str, Any] = {
             "kind": "adapter" if is_adapter else "base",
@@ -76,6 +81,10 @@ def _adapter_facts(source: str, adapter: Adapter, with_base: bool, token: str | 
     config = adapter.config
     named = config.base_model_name_or_path
     if with_base and named:
+        from intent_adapters.artifacts.base import read_base
+        from intent_adapters.artifacts.fingerprint import fingerprint
+        from intent_adapters.hub.fetching import fetch_base
+
         fetched = fetch_base(named, revision=config.revision, token=token)
         found = fingerprint(read_base(fetched.folder, named, device="cpu"))
         trained_on = config.provenance.base_fingerprint

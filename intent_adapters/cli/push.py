@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from peft.utils import CONFIG_NAME
 
-from intent_adapters.artifacts.adapter import Adapter
-from intent_adapters.artifacts.fingerprint import fingerprint
+from intent_adapters.artifacts.contents import CONFIG_NAME
 from intent_adapters.cli.card import Folder, card_facts, existing_card
 from intent_adapters.cli.console import examples, facts_table, out, print_json, working
 from intent_adapters.cli.options import Facts, Json, Language, License, Scores, ScoresName, Token, TrainingData
-from intent_adapters.hub import publish_adapter, publish_base
-from intent_adapters.hub.publishing import PublishOptions
-from intent_adapters.loading import load_base
+
+if TYPE_CHECKING:
+    from intent_adapters.hub.publishing import PublishOptions
 
 Target = Annotated[str, typer.Argument(metavar="ORG/NAME", help="The repository on the Hub.", show_default=False)]
 PinnedBase = Annotated[
@@ -81,6 +79,11 @@ def push_command(
     }
     readme = existing_card(folder)
     with working("pushing"):
+        from intent_adapters.artifacts.adapter import Adapter
+        from intent_adapters.artifacts.fingerprint import fingerprint
+        from intent_adapters.hub import publish_adapter, publish_base
+        from intent_adapters.loading import load_base
+
         if (folder / CONFIG_NAME).is_file():
             adapter = Adapter.read(folder)
             published = publish_adapter(adapter, repo_id, base=base, facts=known, readme=readme, **options)

@@ -8,18 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
-from intent_adapters.artifacts.adapter import check_adapter_target
+from intent_adapters.artifacts.contents import check_adapter_target
+from intent_adapters.choices import Effort, Method
 from intent_adapters.cli.console import err, examples, facts_table, out, percent, print_json, working
 from intent_adapters.cli.evaluate import print_scores
 from intent_adapters.cli.loading import open_model
 from intent_adapters.cli.options import Data, Device, Encoding, Json, LabelColumn, RequiredBase, Split, TextColumn
-from intent_adapters.data import label_counts, read_descriptions, read_intents, read_texts
 from intent_adapters.errors import AdapterError
-from intent_adapters.evaluation import evaluate
-from intent_adapters.hub.naming import folder_name
-from intent_adapters.training.agent.methods import Method
-from intent_adapters.training.agent.recipe import Effort
-from intent_adapters.training.agent.train import train_agent
 
 Output = Annotated[
     Path,
@@ -145,12 +140,18 @@ def train_command(
         check_adapter_target(output)
     except AdapterError as error:
         raise typer.BadParameter(str(error), param_hint="--output") from error
+    from intent_adapters.data import label_counts, read_descriptions, read_intents, read_texts
+
     read = partial(read_intents, text_column=text_column, label_column=label_column, encoding=encoding)
     rows = read(data, split=split)
     test_rows = read(test, split=test_split, purpose="evaluation") if test else None
     foreign = read_texts(out_of_scope, encoding=encoding) if out_of_scope else None
     described = read_descriptions(descriptions, encoding=encoding) if descriptions else None
     log = read_texts(unlabelled, encoding=encoding) if unlabelled else None
+    from intent_adapters.evaluation import evaluate
+    from intent_adapters.hub.naming import folder_name
+    from intent_adapters.training import train_agent
+
     agent = name or folder_name(output)
     model = open_model(base, [], device)
     result = train_agent(

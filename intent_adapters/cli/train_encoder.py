@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from intent_adapters.cli.console import err, examples, working
+from intent_adapters.cli.loading import check_folders
 from intent_adapters.cli.options import (
     Every,
     Kinds,
@@ -20,11 +21,7 @@ from intent_adapters.cli.options import (
     Steps,
     Sts,
 )
-from intent_adapters.cli.pairs import pair_sources, pair_training
-from intent_adapters.data.pairs import read_pairs
-from intent_adapters.loading import load_base
-from intent_adapters.training.base.encoder import train_encoder
-from intent_adapters.training.base.sts import sts_evaluator
+from intent_adapters.cli.pairs import pair_training, pairs_from
 
 EXAMPLES = examples(
     "intent-adapters train-encoder pairs.jsonl.gz -b klue/roberta-base -o large-encoder --kind paraphrase",
@@ -34,7 +31,9 @@ EXAMPLES = examples(
 
 def train_encoder_command(
     pairs: Pairs,
-    base: Annotated[str, typer.Option("--base", "-b", help="Language model or encoder: Hub id or folder.")],
+    base: Annotated[
+        str, typer.Option("--base", "-b", help="Language model or encoder: Hub id or folder.", callback=check_folders)
+    ],
     output: ModelOutput,
     kinds: Kinds = None,
     leave_out: LeaveOut = None,
@@ -50,7 +49,11 @@ def train_encoder_command(
 ) -> None:
     """Stage 1: train a sentence encoder on pairs of texts that share their meaning."""
     with working("reading"):
-        data = read_pairs(pair_sources(pairs, kinds, leave_out), seed=seed)
+        data = pairs_from(pairs, kinds, leave_out, seed)
+        from intent_adapters.loading import load_base
+        from intent_adapters.training.base.encoder import train_encoder
+        from intent_adapters.training.base.sts import sts_evaluator
+
         model = load_base(base)
     training = pair_training(steps, batch_size, learning_rate, every, seed, report_to)
     evaluator = None if sts is None else sts_evaluator(sts)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-
-from datasets import Dataset
+from typing import TYPE_CHECKING
 
 from intent_adapters.errors import DataError
 from intent_adapters.inputs import check_range
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 
 def label_counts(dataset: Dataset) -> dict[str, int]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-from datasets import Dataset, DatasetDict, load_dataset, load_from_disk
+from typing import TYPE_CHECKING
 
 from intent_adapters.data.problems import data_error
 from intent_adapters.data.readers import is_data_file
+from intent_adapters.inputs import is_path
+
+if TYPE_CHECKING:
+    from datasets import Dataset, DatasetDict
 
 
 def load_hub(
@@ -23,9 +26,10 @@ def load_hub(
     Raises:
         DataError: The name is that of a path, or the Hub does not give the data set.
     """
-    looks_like_path = name.startswith((".", "/", "~")) or "\\" in name or name.count("/") > 1
-    if looks_like_path or is_data_file(Path(name)):
+    if is_path(name) or is_data_file(Path(name)):
         raise data_error(name, "there is no such file or folder", "check the path and the working directory")
+    from datasets import load_dataset
+
     try:
         return load_dataset(name, subset, revision=revision, token=token, cache_dir=cache_dir)
     # The Hub, its client and every format that it stores raise errors of their own.
@@ -46,6 +50,8 @@ def load_saved(path: Path) -> Dataset | DatasetDict:
     Raises:
         DataError: It is damaged.
     """
+    from datasets import load_from_disk
+
     try:
         return load_from_disk(str(path))
     # Damaged Arrow, JSON and feature descriptions each raise errors of their own.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-
-from datasets import ClassLabel, Dataset, DatasetDict, IterableDataset, IterableDatasetDict
+from typing import TYPE_CHECKING
 
 from intent_adapters.data.columns import find_columns, split_columns
 from intent_adapters.data.problems import data_error
 from intent_adapters.data.table import Record, Table, class_name
 from intent_adapters.errors import shorten
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 
 def table_of_object(
@@ -22,6 +24,8 @@ def table_of_object(
     Raises:
         DataError: `rows` is neither, or a row is not a dict.
     """
+    from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
+
     if isinstance(rows, Dataset):
         columns = find_columns(origin, rows.column_names, text_column, label_column)
         return _table_of_dataset(rows.select_columns([*columns, *split_columns(rows.column_names)]), origin)
@@ -55,6 +59,8 @@ def choose_split(origin: str, splits: list[str], split: str | None) -> str:
 
 
 def _table_of_dataset(dataset: Dataset, origin: str) -> Table:
+    from datasets import ClassLabel
+
     dataset = dataset.with_format(None)
     columns: dict[str, list[object]] = {}
     for name, feature in dataset.features.items():

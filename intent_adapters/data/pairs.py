@@ -6,10 +6,9 @@ import dataclasses
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-from datasets import Dataset
 from numpy.typing import NDArray
 
 from intent_adapters.data.hub import load_hub
@@ -19,7 +18,10 @@ from intent_adapters.data.readers import reader_for
 from intent_adapters.errors import ConfigError, shorten
 from intent_adapters.inputs import check_number
 
-Rows: TypeAlias = str | os.PathLike[str] | Dataset | Sequence[Mapping[str, object]]
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+Rows: TypeAlias = "str | os.PathLike[str] | Dataset | Sequence[Mapping[str, object]]"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +93,8 @@ def read_pairs(sources: Rows | PairSource | Sequence[PairSource], *, seed: int =
     problems.report()
     if not pairs:
         raise data_error("sources", "no pair is left to train on", "check the files, kinds= and leave_out=")
+    from datasets import Dataset
+
     anchors, positives = zip(*pairs, strict=True)
     return Dataset.from_dict({"anchor": list(anchors), "positive": list(positives)})
 
@@ -165,6 +169,8 @@ def _rows_of(source: PairSource, problems: Problems) -> Iterable[tuple[str, Mapp
             return
         splits = load_hub(os.fspath(rows))
         rows = splits[choose_split(os.fspath(source.rows), list(splits), source.split)]  # type: ignore[arg-type]
+    from datasets import Dataset
+
     if isinstance(rows, Dataset):
         _check_columns("rows", rows.column_names, source)
         names = [name for name in ("anchor", "positive", "kind", "source") if name in rows.column_names]

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
-
-from datasets import Dataset, DatasetDict
+from typing import TYPE_CHECKING, TypeAlias
 
 from intent_adapters.data.columns import pick_examples, rows_by_split
 from intent_adapters.data.folder import read_folder
@@ -15,11 +13,14 @@ from intent_adapters.data.hub import is_saved_dataset, load_hub, load_saved
 from intent_adapters.data.objects import choose_split, table_of_object
 from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.readers import reader_for
-from intent_adapters.data.table import Example, Table
-from intent_adapters.data.validation import Purpose, check_examples
+from intent_adapters.data.table import Example, Row, Table
+from intent_adapters.data.validation import Purpose, check_examples, dataset_of, is_unlabelled
 from intent_adapters.errors import DataError
 
-Source: TypeAlias = str | os.PathLike[str] | Dataset | DatasetDict | Sequence[Mapping[str, object]]
+if TYPE_CHECKING:
+    from datasets import Dataset, DatasetDict
+
+Source: TypeAlias = "str | os.PathLike[str] | Dataset | DatasetDict | Sequence[Mapping[str, object]]"
 
 
 def read_intents(
@@ -28,6 +29,7 @@ def read_intents(
     text_column: str | None = None,
     label_column: str | None = None,
     split: str | None = None,
+    add: Sequence[str | os.PathLike[str]] = (),
     purpose: Purpose = "training",
     encoding: str | None = None,
     subset: str | None = None,
@@ -45,6 +47,8 @@ def read_intents(
         label_column: The column of the intents; found by its name if None. ClassLabel numbers become their names.
         split: Which part of a folder, `DatasetDict` or Hub data set to read, or of a file with a column `split` or
             `partition`; may be None if there is only one.
+        add: Files with more rows. Those without a label are left out: `intent_adapters.evaluation.review` writes files
+            that somebody labels in part.
         purpose: "training" (at least two intents, no text with two of them, repeated rows dropped) or "evaluation"
             (rows as they are); see `validate_rows`.
         encoding: Encoding of text files; UTF-8 if None.
@@ -61,7 +65,42 @@ def read_intents(
 
     Warns:
         DataWarning: What was left out, how much and where: blank rows, repeated rows, other sections of Rasa files,
-            other files of a folder; and labels that look alike.
+            other files of a folder, rows of `add` without a label; and labels that look alike.
+    """
+    rows = read_rows(
+        source,
+        text_column=text_column,
+        label_column=label_column,
+        split=split,
+        add=add,
+        purpose=purpose,
+        encoding=encoding,
+        subset=subset,
+        revision=revision,
+        token=token,
+        cache_dir=cache_dir,
+    )
+    return dataset_of(rows)
+
+
+def read_rows(
+    source: Source,
+    *,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    split: str | None = None,
+    add: Sequence[str | os.PathLike[str]] = (),
+    purpose: Purpose = "training",
+    encoding: str | None = None,
+    subset: str | None = None,
+    revision: str | None = None,
+    token: str | bool | None = None,
+    cache_dir: str | None = None,
+) -> list[Row]:
+    """As `read_intents`, but each row still knows where it was written.
+
+    Raises:
+        DataError: As `read_intents`.
     """
     problems = Problems()
     columns = (text_column, label_column)
@@ -82,12 +121,20 @@ def read_intents(
         else:
             tables = [_read_file(path, split, problems, encoding)]
     examples = _pick(tables, *columns, problems)
+    for more in add:
+        for example in _pick([_read_file(Path(more), None, problems, encoding)], *columns, problems):
+            if is_unlabelled(example):
+                problems.leave_out("rows without a label", example.place)
+            else:
+                examples.append(example)
     return check_examples(tables[0].origin if len(tables) == 1 else origin, examples, problems, purpose)
 
 
 def _table_of_rows(
     rows: object, origin: str, split: str | None, text_column: str | None, label_column: str | None
 ) -> Table:
+    from datasets import DatasetDict
+
     if isinstance(rows, DatasetDict):
         split = choose_split(origin, list(rows), split)
         return table_of_object(rows[split], f"{origin}/{split}", text_column, label_column)

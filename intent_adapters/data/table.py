@@ -27,6 +27,15 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """One row that was checked: its place, and text and label as training takes them."""
+
+    place: str
+    text: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """The rows of one source.
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
-
-from datasets import Dataset
+from typing import TYPE_CHECKING, TypeAlias
 
 from intent_adapters.data.columns import find_text_column
 from intent_adapters.data.problems import Problems, data_error
@@ -16,7 +14,10 @@ from intent_adapters.data.reading import read_intents
 from intent_adapters.data.validation import check_text
 from intent_adapters.errors import DataError, shorten
 
-Texts: TypeAlias = Sequence[str | Mapping[str, object]] | Dataset
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+Texts: TypeAlias = "Sequence[str | Mapping[str, object]] | Dataset"
 
 
 def read_texts(source: str | Path, *, text_column: str | None = None, encoding: str | None = None) -> list[str]:
@@ -64,6 +65,8 @@ def texts_of(rows: Texts, origin: str = "rows") -> list[str]:
     Raises:
         DataError: Up to ten problems, each with its row, as `validate_rows`.
     """
+    from datasets import Dataset
+
     if isinstance(rows, (str, bytes)) or not isinstance(rows, (Sequence, Dataset)):
         what = f"cannot read texts from {type(rows).__name__} {shorten(rows)}"
         raise data_error(origin, what, "give a list of texts, or of rows such as {'text': 'hello'}")

@@ -10,11 +10,12 @@ from typing import Any
 
 from datasets import Dataset
 
+from intent_adapters.choices import Method
 from intent_adapters.errors import ConfigError
 from intent_adapters.evaluation.agent import evaluate
 from intent_adapters.evaluation.repetition import Repeated
 from intent_adapters.model import IntentModel
-from intent_adapters.training import Method, train_agent
+from intent_adapters.training import train_agent
 from intent_adapters.training.agent.methods import FITTERS
 
 AGENT = "compared"

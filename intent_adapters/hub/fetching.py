@@ -15,9 +15,8 @@ from typing import Any, TypedDict, Unpack
 from huggingface_hub import HfApi, constants, hf_hub_download, snapshot_download
 from huggingface_hub.hf_api import ModelInfo, RepoSibling
 from huggingface_hub.utils.tqdm import tqdm
-from peft.utils import CONFIG_NAME
 
-from intent_adapters.artifacts.contents import ADAPTER, BASE, ONNX_BASE, Files
+from intent_adapters.artifacts.contents import ADAPTER, BASE, CONFIG_NAME, ONNX_BASE, Files
 from intent_adapters.artifacts.folders import is_there
 from intent_adapters.errors import AdapterError, BaseError, IntentAdaptersError
 from intent_adapters.hub.naming import check_repo_id

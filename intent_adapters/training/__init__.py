@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from intent_adapters.choices import Method
 from intent_adapters.training.agent.calibration import CalibrationResult
 from intent_adapters.training.agent.held_out import HeldOut
-from intent_adapters.training.agent.methods import Method
 from intent_adapters.training.agent.recipe import Recipe
 from intent_adapters.training.agent.sampler import IntentBatchSampler
 from intent_adapters.training.agent.self_training import UnlabelledResult

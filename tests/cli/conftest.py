@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
+from transformers.utils import logging
 from typer.testing import CliRunner
 
 from intent_adapters import IntentModel
@@ -48,4 +49,5 @@ def exported(agents: Agents, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*arguments: object, stdin: str | bytes | None = None, encoding: str = "utf-8") -> Result:
+    logging.disable_progress_bar()  # as in a process of its own, where they are off before this is imported
     return CliRunner(charset=encoding).invoke(app, [str(argument) for argument in arguments], input=stdin)

@@ -118,7 +118,7 @@ def test_without_matplotlib_nothing_is_computed(agents: Agents, data: Path, tmp_
     for name in [name for name in sys.modules if name.startswith("intent_adapters.evaluation.plots")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    result = run("evaluate", data, "-a", "./nowhere", "--plots", tmp_path / "pictures")
+    result = run("evaluate", data, "-a", agents.it, "--plots", tmp_path / "pictures")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "pip install 'intent-adapters[plots]'" in result.stderr
 

@@ -254,7 +254,7 @@ def test_hub_names_go_through_datasets(tmp_path: Path, monkeypatch: pytest.Monke
         asked.update(name=name, subset=subset, **options)
         return load_dataset("csv", data_files=str(tmp_path / "train.csv"), cache_dir=str(tmp_path / "cache"))
 
-    monkeypatch.setattr("intent_adapters.data.hub.load_dataset", load)
+    monkeypatch.setattr("datasets.load_dataset", load)
     dataset = read_intents("org/clinic-intents", subset="small", revision="main", token=False)
     assert dataset.to_list() == ROWS
     assert asked == {

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING
 
 from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.table import Record, Table, check_names, class_name
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def read_parquet(path: Path, problems: Problems, encoding: str | None = None) -> Table:
@@ -20,6 +21,9 @@ def read_parquet(path: Path, problems: Problems, encoding: str | None = None) ->
     """
     if encoding is not None:
         raise data_error(str(path), "parquet files have no encoding to choose", "leave encoding= out")
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         # ParquetFile and not read_table: the latter also opens folders and remote addresses.
         with pq.ParquetFile(path) as file:

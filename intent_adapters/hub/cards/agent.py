@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import ModelCard
-from peft.utils import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
 
 from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.artifacts.contents import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
 from intent_adapters.bottleneck import BottleneckConfig
 from intent_adapters.errors import ConfigError
 from intent_adapters.hub.cards import markdown

@@ -6,7 +6,7 @@ import copy
 import dataclasses
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Literal, Protocol
+from typing import Protocol
 
 import torch
 from peft import get_peft_model_state_dict, inject_adapter_in_model
@@ -18,6 +18,7 @@ from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.encoder import encoder_of, structural_copy
 from intent_adapters.artifacts.tensors import HEAD, PREFIX
 from intent_adapters.bottleneck import BottleneckConfig, CosineHead, find_head, linear_logits
+from intent_adapters.choices import Method
 from intent_adapters.training.agent.embedder import Embedder
 from intent_adapters.training.agent.fast_encoder import TrainingEmbedder
 from intent_adapters.training.agent.held_out import Reader
@@ -28,8 +29,6 @@ from intent_adapters.training.agent.regression import logistic_regression, with_
 from intent_adapters.training.agent.self_training import RegressionRows
 from intent_adapters.training.agent.task import Task
 from intent_adapters.training.randomness import OwnDraws
-
-Method = Literal["adapter", "full", "probe"]
 
 INTERNAL_NAME = "default"
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
+from intent_adapters.choices import Effort
 from intent_adapters.errors import ConfigError
 from intent_adapters.inputs import check_choice
-
-Effort = Literal["fast", "default", "best"]
 
 BATCH_SIZE = 32
 STEPS = 150

@@ -15,6 +15,7 @@ from peft import TaskType
 from intent_adapters.artifacts.encoder import structural_copy
 from intent_adapters.artifacts.version_folders import BASE_FOLDER, KEPT
 from intent_adapters.bottleneck import BottleneckConfig, Calibration
+from intent_adapters.choices import Method
 from intent_adapters.data.texts import Texts
 from intent_adapters.errors import ConfigError
 from intent_adapters.hub.cards.saving import save_with_card
@@ -25,7 +26,7 @@ from intent_adapters.training.agent.calibration import CalibrationResult, calibr
 from intent_adapters.training.agent.cut_texts import warn_of_cut_texts
 from intent_adapters.training.agent.embedder import Embedder
 from intent_adapters.training.agent.held_out import HeldOut, Reader, Unseen, is_better, read_unseen
-from intent_adapters.training.agent.methods import FITTERS, Fitted, Method, has_regression
+from intent_adapters.training.agent.methods import FITTERS, Fitted, has_regression
 from intent_adapters.training.agent.prototypes import fitting_scale
 from intent_adapters.training.agent.provenance import provenance_of, with_accuracy
 from intent_adapters.training.agent.recipe import Recipe, RecipeOptions, recipe_for

@@ -14,7 +14,7 @@ from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.artifacts.folders import check_target, replaced_folder
 from intent_adapters.artifacts.tensors import site_shapes
 from intent_adapters.bottleneck import BottleneckConfig
-from intent_adapters.bottleneck.config import Sites
+from intent_adapters.choices import NonLinearity, Precision, Sites
 from intent_adapters.errors import BaseError, ConfigError
 from intent_adapters.extras import need
 from intent_adapters.inputs import check_choice
@@ -25,7 +25,7 @@ from intent_adapters.runtime.onnx.export.graph import Graph
 from intent_adapters.runtime.onnx.export.layout import layout_of
 from intent_adapters.runtime.onnx.export.pooling import pool
 from intent_adapters.runtime.onnx.run.base import OnnxBase, probe
-from intent_adapters.runtime.onnx.run.description import FOLDER, MASK, OUTPUT, Description, Precision, graph_file
+from intent_adapters.runtime.onnx.run.description import FOLDER, MASK, OUTPUT, Description, graph_file
 from intent_adapters.runtime.onnx.run.sites import GraphSite
 from intent_adapters.runtime.tokens import FastTokenizer, tokenizer_for
 from intent_adapters.surroundings import own_settings
@@ -60,7 +60,7 @@ def export_base(
     *,
     precision: Precision = "int8",
     sites: Sites = "houlsby",
-    non_linearity: str = "gelu",
+    non_linearity: NonLinearity = "gelu",
 ) -> Exported:
     """See `IntentModel.export_base`."""
     need("onnx", "export")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from intent_adapters.runtime.onnx.run.base import OnnxBase, export_hint, read_onnx_base
-from intent_adapters.runtime.onnx.run.description import Precision
 from intent_adapters.runtime.onnx.run.runtime import OnnxRuntime
 
-__all__ = ["OnnxBase", "OnnxRuntime", "Precision", "export_hint", "read_onnx_base"]
+__all__ = ["OnnxBase", "OnnxRuntime", "export_hint", "read_onnx_base"]

@@ -11,13 +11,13 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 
 from intent_adapters.artifacts.fingerprint import PROBE_TEXTS
 from intent_adapters.artifacts.folders import read_whole
+from intent_adapters.choices import Precision
 from intent_adapters.errors import BaseError
 from intent_adapters.runtime.onnx.run.description import (
     FOLDER,
     IDS,
     MASK,
     Description,
-    Precision,
     graph_file,
     read_graph,
 )

@@ -6,12 +6,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
+from intent_adapters.choices import Precision
 from intent_adapters.errors import BaseError
 from intent_adapters.runtime.onnx.run.sites import GraphSite
-
-Precision = Literal["float32", "int8"]
 
 # What the inputs and the output of a graph are called, besides the inputs at its sites.
 IDS, MASK, OUTPUT = "input_ids", "attention_mask", "sentence_embedding"

@@ -1,0 +1,26 @@
+"""The names among which settings choose that several rooms know: in signatures, checks and options of the commands."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Backend = Literal["torch", "onnx"]
+"""What runs the encoder."""
+
+Precision = Literal["float32", "int8"]
+"""In which an exported base computes."""
+
+Sites = Literal["houlsby", "pfeiffer", "parallel", "none"]
+"""Where an adapter has its bottlenecks; see `BottleneckConfig`."""
+
+NonLinearity = Literal["relu", "gelu", "gelu_tanh", "silu", "tanh", "sigmoid", "leaky_relu"]
+"""What is between the two projections of a bottleneck."""
+
+Method = Literal["adapter", "full", "probe"]
+"""What of an agent is trained."""
+
+Effort = Literal["fast", "default", "best"]
+"""How long an agent is trained."""
+
+SystemName = Literal["probe", "adapter-ce", "adapter", "full"]
+"""What `compare` sets side by side."""
