@@ -40,8 +40,8 @@ Log = Annotated[
     str,
     typer.Argument(
         metavar="LOG",
-        help="What users wrote: .txt with a message a line, or a table with a column of texts. Rows without a text are "
-        "left out.",
+        help="What users wrote: .txt with a message a line, or a table with a column of texts. Rows without a text "
+        "are left out.",
         show_default=False,
     ),
 ]
@@ -104,9 +104,8 @@ def review_command(
         _print_review(found, groups)
     if output is not None:
         found.write(output)
-        err.print(
-            Text(f"wrote {sum(len(group.texts) for group in found.groups):,} messages to {output}"), soft_wrap=True
-        )
+        count = sum(len(group.texts) for group in found.groups)
+        err.print(Text(f"wrote {count:,} messages to {output}"), soft_wrap=True)
 
 
 def _print_review(found: Review, groups: int) -> None:

@@ -74,10 +74,9 @@ def set_threshold_command(
     """
     if (value is None) == (on is None):
         raise typer.BadParameter("give a value or --on DATA, and not both", param_hint="VALUE")
-    if on is None and (rejecting is not None or out_of_scope):
-        raise typer.BadParameter(
-            "it is for --on", param_hint="--rejecting" if rejecting is not None else "--out-of-scope"
-        )
+    for option, given in {"--rejecting": rejecting is not None, "--out-of-scope": bool(out_of_scope)}.items():
+        if given and on is None:
+            raise typer.BadParameter("it goes with --on DATA", param_hint=option)
     if on is not None and rejecting is None and not out_of_scope:
         raise typer.BadParameter("say --rejecting SHARE, or give utterances --out-of-scope", param_hint="--on")
     from intent_adapters.artifacts.adapter import Adapter
@@ -109,7 +108,5 @@ def set_threshold_command(
         return
     shown = {name: f"{fact:.4g}" if isinstance(fact, float) else fact for name, fact in facts.items()}
     shown["before"] = shown["before"] or "none: it rejected nothing"
-    shown["calibrated"] = (
-        "yes" if facts["calibrated"] else "no: the threshold is compared with the highest probability"
-    )
+    shown["calibrated"] = "yes" if facts["calibrated"] else "no: the highest probability is compared with it"
     out.print(facts_table(shown, title="threshold"))

@@ -15,6 +15,7 @@ from intent_adapters.evaluation.calibration import (
 from intent_adapters.evaluation.classification import ClassificationScores, Confusion, IntentScore, score_labels
 from intent_adapters.evaluation.comparison import SYSTEMS, ComparedSystem, System, compare
 from intent_adapters.evaluation.cross_validation import CrossValidation, HeldOutScores, cross_validate, score_held_out
+from intent_adapters.evaluation.difference import Change, Difference, PairedScores, diff_agents
 from intent_adapters.evaluation.mistakes import Mistake, write_mistakes
 from intent_adapters.evaluation.out_of_scope import (
     OutOfScopeScores,
@@ -34,16 +35,19 @@ __all__ = [
     "SYSTEMS",
     "Answers",
     "CalibrationScores",
+    "Change",
     "ClassificationScores",
     "ComparedSystem",
     "Confusion",
     "CrossValidation",
+    "Difference",
     "Drift",
     "Evaluation",
     "HeldOutScores",
     "IntentScore",
     "Mistake",
     "OutOfScopeScores",
+    "PairedScores",
     "RejectionScores",
     "ReliabilityBin",
     "Repeated",
@@ -60,6 +64,7 @@ __all__ = [
     "choose_threshold",
     "compare",
     "cross_validate",
+    "diff_agents",
     "evaluate",
     "expected_calibration_error",
     "fpr_at_tpr",
