@@ -157,7 +157,6 @@ def train_command(
     except AdapterError as error:
         raise typer.BadParameter(str(error), param_hint="--output") from error
     from intent_adapters.data import label_counts, read_descriptions, read_intents, read_texts
-    from intent_adapters.data.check import check_rows
     from intent_adapters.data.reading import read_rows
     from intent_adapters.data.validation import dataset_of
 
@@ -168,6 +167,7 @@ def train_command(
     foreign = read_texts(out_of_scope, encoding=encoding) if out_of_scope else None
     described = read_descriptions(descriptions, encoding=encoding) if descriptions else None
     log = read_texts(unlabelled, encoding=encoding) if unlabelled else None
+    from intent_adapters.data.check import check_rows
     from intent_adapters.evaluation import evaluate, score_held_out
     from intent_adapters.hub.naming import folder_name
     from intent_adapters.training import train_agent
