@@ -14,6 +14,7 @@ from intent_adapters.cli import (
     benchmark,
     card,
     compare,
+    diff,
     distill,
     evaluate,
     export,
@@ -22,8 +23,10 @@ from intent_adapters.cli import (
     predict,
     pull,
     push,
+    rollback,
     train,
     train_encoder,
+    versions,
 )
 from intent_adapters.cli.console import ErrorGroup
 
@@ -55,6 +58,9 @@ app.command("train", epilog=train.EXAMPLES)(train.train_command)
 app.command("predict", epilog=predict.EXAMPLES)(predict.predict_command)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate_command)
 app.command("compare", epilog=compare.EXAMPLES)(compare.compare_command)
+app.command("versions", epilog=versions.EXAMPLES)(versions.versions_command)
+app.command("diff", epilog=diff.EXAMPLES)(diff.diff_command)
+app.command("rollback", epilog=rollback.EXAMPLES)(rollback.rollback_command)
 app.command("export", epilog=export.EXAMPLES)(export.export_command)
 app.command("benchmark", epilog=benchmark.EXAMPLES)(benchmark.benchmark_command)
 app.command("info", epilog=info.EXAMPLES)(info.info_command)
