@@ -92,7 +92,7 @@ ADAPTER = Files(
     required=(re.escape(CONFIG_NAME), CONFIG_NAME),
     main=re.escape(SAFETENSORS_WEIGHTS_NAME),
     pickles=r"adapter_model\.(bin|pt|pth|pkl)",
-    mistaken=(r"modules\.json|config\.json", "It looks like a base: pass it as the first argument."),
+    mistaken=(r"modules\.json|config\.json", "It looks like a base: pass it as `base=`."),
 )
 # Old sentence-transformers models keep the encoder in a folder 0_Transformer.
 _MODULE = r"(\d+_\w+/)?"

@@ -79,8 +79,12 @@ def test_below_the_threshold_it_is_out_of_scope(agents: Agents, monkeypatch: pyt
     ("arguments", "stdin", "message"),
     [
         (["a", "b", "c", "--agent", "it", "--agent", "hr"], None, "3 text(s) but 2 agent(s)"),
-        (["a", "--agent", "sales"], None, "There is no agent 'sales'. Load it with load_adapter. There are: it, hr."),
-        (["a"], None, "name the agent to ask"),
+        (
+            ["a", "--agent", "sales"],
+            None,
+            "There is no agent 'sales': load it, or train it. There are: it, hr; choose with --agent.",
+        ),
+        (["a"], None, "name the agent to ask. There are: it, hr; choose with --agent."),
         ([" ", "--agent", "it"], None, "Text 0 is empty"),
         (["--agent", "it"], b"hello\nx\xff\n", "Line 2 of standard input is not UTF-8"),
     ],
