@@ -16,10 +16,12 @@ from sentence_transformers import SentenceTransformer
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.base import StoredDtype, save_base
 from intent_adapters.artifacts.fingerprint import fingerprint
+from intent_adapters.artifacts.version_folders import KEPT
 from intent_adapters.choices import Backend, NonLinearity, Precision, Sites
 from intent_adapters.errors import ConfigError, IntentAdaptersError, TextError, shorten
 from intent_adapters.forking import survive_forks
 from intent_adapters.hub.cards import CardFacts
+from intent_adapters.hub.cards.saving import save_with_card
 from intent_adapters.hub.fetching import HubOptions
 from intent_adapters.hub.publishing import Published, PublishOptions, publish_adapter, publish_base
 from intent_adapters.inputs import agents_per_row, check_choice, check_range, check_texts
@@ -500,18 +502,43 @@ class IntentModel:
         """
         self._store.remove(agent)
 
-    def save_adapter(self, agent: str, folder: str | Path) -> None:
-        """Write an agent as an ordinary PEFT adapter folder, atomically.
+    def set_threshold(self, agent: str, threshold: float | None) -> None:
+        """Let an agent reject more or less from now on; `save_adapter` keeps it.
 
         Args:
             agent: Its name.
-            folder: Created, or replaced if it holds an adapter already; a README.md in it is kept.
+            threshold: The scope score, 0 to 1, below which an utterance is out of scope: about the share of its own
+                utterances that a calibrated agent then rejects. `None`: it rejects nothing, but for the answers of a
+                catch-all intent.
+
+        Raises:
+            AgentError: There is no such agent.
+            AdapterError: Its files are gone or damaged by now.
+            ConfigError: The threshold is out of range.
+        """
+        self.add_agent(agent, self.adapter(agent).with_threshold(threshold), replace=True)
+
+    def save_adapter(self, agent: str, folder: str | Path, *, versions: int = KEPT) -> None:
+        """Write an agent as an ordinary PEFT adapter folder, atomically.
+
+        An adapter that is there already is kept as a version of this one, and a card of ours is made again: what a
+        person wrote on it stays, and figures of the former version go.
+
+        Args:
+            agent: Its name.
+            folder: Created, or replaced if it holds an adapter already.
+            versions: How many former versions to keep, at most.
 
         Raises:
             AgentError: There is no such agent in memory.
             AdapterError: The folder holds other things.
+            ConfigError: `versions` is below 0.
+
+        Warns:
+            IntentAdaptersWarning: A README.md that we did not make was left as it is; or a version is not kept any
+                more.
         """
-        self.adapter(agent).write(folder)
+        save_with_card(self.adapter(agent), folder, versions=versions)
 
     def save_base(self, folder: str | Path, *, dtype: StoredDtype = "auto") -> None:
         """Write the base as an ordinary sentence-transformers folder, atomically.

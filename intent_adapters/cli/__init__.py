@@ -13,6 +13,7 @@ from intent_adapters import __version__
 from intent_adapters.cli import (
     benchmark,
     card,
+    check,
     compare,
     distill,
     evaluate,
@@ -22,6 +23,8 @@ from intent_adapters.cli import (
     predict,
     pull,
     push,
+    review,
+    set_threshold,
     train,
     train_encoder,
 )
@@ -53,7 +56,10 @@ def _program(
 
 app.command("train", epilog=train.EXAMPLES)(train.train_command)
 app.command("predict", epilog=predict.EXAMPLES)(predict.predict_command)
+app.command("check", epilog=check.EXAMPLES)(check.check_command)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate_command)
+app.command("review", epilog=review.EXAMPLES)(review.review_command)
+app.command("set-threshold", epilog=set_threshold.EXAMPLES)(set_threshold.set_threshold_command)
 app.command("compare", epilog=compare.EXAMPLES)(compare.compare_command)
 app.command("export", epilog=export.EXAMPLES)(export.export_command)
 app.command("benchmark", epilog=benchmark.EXAMPLES)(benchmark.benchmark_command)

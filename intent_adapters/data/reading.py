@@ -15,7 +15,7 @@ from intent_adapters.data.objects import choose_split, table_of_object
 from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.readers import read_file
 from intent_adapters.data.table import Example, Row, Table
-from intent_adapters.data.validation import Purpose, check_examples, dataset_of, is_unlabelled
+from intent_adapters.data.validation import Purpose, check_examples, dataset_of, is_empty
 from intent_adapters.errors import DataError
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def read_rows(
     examples = _pick(tables, *columns, problems)
     for more in add:
         for example in _pick([_read_file(Path(more), None, problems, encoding)], *columns, problems):
-            if is_unlabelled(example):
+            if is_empty(example.label):
                 problems.leave_out("rows without a label", example.place)
             else:
                 examples.append(example)

@@ -100,10 +100,9 @@ def dataset_of(rows: Sequence[Row]) -> Dataset:
     return Dataset.from_dict(columns, features=Features({"text": Value("string"), "label": Value("string")}))
 
 
-def is_unlabelled(example: Example) -> bool:
-    """Whether nothing stands in the place of the label."""
-    label = example.label
-    return _is_missing(label) or (isinstance(label, str) and not visible(label))
+def is_empty(value: object) -> bool:
+    """Whether nothing stands in the place of a text or a label, or nothing that shows."""
+    return _is_missing(value) or (isinstance(value, str) and not visible(value))
 
 
 def reduced(text: str) -> str:

@@ -13,10 +13,12 @@ from typing import Unpack
 from peft import TaskType
 
 from intent_adapters.artifacts.encoder import structural_copy
-from intent_adapters.bottleneck import BottleneckConfig, Calibration, Provenance
+from intent_adapters.artifacts.version_folders import BASE_FOLDER, KEPT
+from intent_adapters.bottleneck import BottleneckConfig, Calibration
 from intent_adapters.choices import Method
 from intent_adapters.data.texts import Texts
 from intent_adapters.errors import ConfigError, shorten
+from intent_adapters.hub.cards.saving import save_with_card
 from intent_adapters.model import IntentModel
 from intent_adapters.runtime.tokens import tokenizer_for
 from intent_adapters.surroundings import own_settings
@@ -26,6 +28,7 @@ from intent_adapters.training.agent.embedder import Embedder
 from intent_adapters.training.agent.held_out import HeldOut, Reader, Unseen, is_better, read_unseen
 from intent_adapters.training.agent.methods import FITTERS, Fitted, has_regression
 from intent_adapters.training.agent.prototypes import fitting_scale
+from intent_adapters.training.agent.provenance import provenance_of, with_accuracy
 from intent_adapters.training.agent.recipe import Recipe, RecipeOptions, recipe_for
 from intent_adapters.training.agent.self_training import (
     Unlabelled,
@@ -87,23 +90,24 @@ class TrainingResult:
             f"seconds={self.seconds:.1f})"
         )
 
-    def save(self, folder: str | Path) -> None:
-        """Write the agent as an adapter folder, atomically; a base of its own, after full fine-tuning, inside it.
+    def save(self, folder: str | Path, *, versions: int = KEPT) -> None:
+        """Write the agent as `IntentModel.save_adapter` does; a base of its own, after full fine-tuning, inside it.
 
         Args:
-            folder: Created, or replaced if it holds an adapter already; a README.md in it is kept.
+            folder: Created, or replaced if it holds an adapter already, which is kept as a version of this one.
+            versions: How many former versions to keep, at most.
 
         Raises:
             AdapterError: The folder holds other things.
             AgentError: The model does not have the agent any more.
+            ConfigError: `versions` is below 0.
         """
-        adapter = self.model.adapter(self.agent)
         if not FITTERS[self.method].whole:
-            adapter.write(folder)
+            self.model.save_adapter(self.agent, folder, versions=versions)
             return
-        base = Path(folder).absolute() / "base"
-        adapter.with_config(base_model_name_or_path=str(base), revision=None).write(folder)
-        self.model.save_base(base)
+        base = Path(folder).absolute() / BASE_FOLDER
+        adapter = self.model.adapter(self.agent).with_config(base_model_name_or_path=str(base), revision=None)
+        save_with_card(adapter, folder, versions=versions, beside=lambda new: self.model.save_base(new / BASE_FOLDER))
 
 
 def train_agent(
@@ -242,7 +246,8 @@ def train_agent(
                 provenance = dataclasses.replace(adapter.config.provenance, base_fingerprint=owner.fingerprint)
                 adapter = adapter.with_config(provenance=provenance)
             if calibration:
-                adapter = adapter.with_config(calibration=calibration.settings)
+                provenance = with_accuracy(adapter.config.provenance, calibration)
+                adapter = adapter.with_config(calibration=calibration.settings, provenance=provenance)
             owner.add_agent(name, adapter, replace=replace or answers)
     run = kept.fitted.run
     return TrainingResult(
@@ -405,5 +410,5 @@ def _complete(
         base_model_name_or_path=model.base_name,
         revision=model.base_revision,
         calibration=Calibration(),
-        provenance=Provenance(model.fingerprint, dataclasses.asdict(recipe) | {"seed": seed}),
+        provenance=provenance_of(task, model.fingerprint, recipe, seed),
     )

@@ -501,7 +501,8 @@ EASY = [
 DESTRUCTIVE = {"learning_rate": 0.5, "head_learning_rate": 0.9, "regression_weight": 0.0, "epochs": 10}
 
 
-def test_where_the_adapter_loses_the_probe_is_kept_and_said_so(model):
+def test_where_the_adapter_loses_the_probe_is_kept_and_said_so(model, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
     result = train(model, EASY, calibrate=True, **DESTRUCTIVE)
     assert result.method == "probe"
     assert result.accuracies.keys() == {"adapter", "probe"}
