@@ -19,7 +19,7 @@ KEPT = 10
 """How many former versions a folder keeps, unless it is told otherwise."""
 BASE_FOLDER = "base"
 """Where an agent that was fine-tuned whole has its base, inside its folder."""
-_FOLDER = "versions"
+VERSIONS_FOLDER = "versions"
 _ORDER = "order.json"
 
 
@@ -28,16 +28,16 @@ def numbers(folder: Path) -> list[int]:
 
     Without a list that can be read, the highest number was last in use.
     """
-    names = [path.name for path in (folder / _FOLDER).glob("*") if path.is_dir()]
+    names = [path.name for path in (folder / VERSIONS_FOLDER).glob("*") if path.is_dir()]
     kept = sorted(int(name) for name in names if re.fullmatch("[1-9][0-9]{0,8}", name, re.ASCII))
-    order = _read_order(folder / _FOLDER / _ORDER)
+    order = _read_order(folder / VERSIONS_FOLDER / _ORDER)
     current = order[-1] if order and order[-1] not in kept else max(kept, default=0) + 1
     return [*sorted(kept, key=lambda number: order.index(number) if number in order else -1), current]
 
 
 def version_path(folder: Path, number: int) -> Path:
     """Where a version is: the one in use is in the folder itself."""
-    return folder if number == numbers(folder)[-1] else folder / _FOLDER / str(number)
+    return folder if number == numbers(folder)[-1] else folder / VERSIONS_FOLDER / str(number)
 
 
 def keep_former(folder: Path, new: Path, limit: int) -> list[int]:
@@ -60,10 +60,10 @@ def keep_former(folder: Path, new: Path, limit: int) -> list[int]:
 def write_versions(folder: Path, new: Path, order: Sequence[int]) -> None:
     """Write into `new` all versions of `folder` with the numbers in `order` but the last, which is in use there."""
     for number in order[:-1]:
-        target = Path(_FOLDER, str(number))
+        target = Path(VERSIONS_FOLDER, str(number))
         copy_version(version_path(folder, number), new / target, folder / target)
-    (new / _FOLDER).mkdir(exist_ok=True)
-    (new / _FOLDER / _ORDER).write_text(json.dumps(list(order)), encoding="utf-8")
+    (new / VERSIONS_FOLDER).mkdir(exist_ok=True)
+    (new / VERSIONS_FOLDER / _ORDER).write_text(json.dumps(list(order)), encoding="utf-8")
 
 
 def copy_version(source: Path, target: Path, place: Path) -> None:

@@ -15,6 +15,7 @@ from intent_adapters.cli import (
     card,
     check,
     compare,
+    diff,
     distill,
     evaluate,
     export,
@@ -24,9 +25,11 @@ from intent_adapters.cli import (
     pull,
     push,
     review,
+    rollback,
     set_threshold,
     train,
     train_encoder,
+    versions,
 )
 from intent_adapters.cli.console import ErrorGroup
 
@@ -61,6 +64,9 @@ app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate_command)
 app.command("review", epilog=review.EXAMPLES)(review.review_command)
 app.command("set-threshold", epilog=set_threshold.EXAMPLES)(set_threshold.set_threshold_command)
 app.command("compare", epilog=compare.EXAMPLES)(compare.compare_command)
+app.command("versions", epilog=versions.EXAMPLES)(versions.versions_command)
+app.command("diff", epilog=diff.EXAMPLES)(diff.diff_command)
+app.command("rollback", epilog=rollback.EXAMPLES)(rollback.rollback_command)
 app.command("export", epilog=export.EXAMPLES)(export.export_command)
 app.command("benchmark", epilog=benchmark.EXAMPLES)(benchmark.benchmark_command)
 app.command("info", epilog=info.EXAMPLES)(info.info_command)

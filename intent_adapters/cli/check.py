@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
@@ -16,6 +16,8 @@ from intent_adapters.cli.options import Data, Device, Encoding, Json, LabelColum
 if TYPE_CHECKING:
     from intent_adapters.data.check import DataReport
 
+KINDS = get_args(FindingKind)
+
 BaseToCheck = Annotated[
     str | None,
     typer.Option(
@@ -26,10 +28,11 @@ BaseToCheck = Annotated[
     ),
 ]
 Allow = Annotated[
-    list[FindingKind] | None,
+    list[str] | None,
     typer.Option(
         "--allow",
-        help="Pass over findings of a kind. May be given several times.",
+        metavar="KIND",
+        help=f"Pass over findings of a kind: {', '.join(KINDS)}. May be given several times.",
         show_default=False,
     ),
 ]
@@ -60,13 +63,19 @@ def check_command(
     The exit code is 1 where there are problems: wrong labels, texts in two intents, labels that look alike, texts that
     the base has no words for. The rest is worth a look.
     """
-    from intent_adapters.data.check import check_rows
+    for kind in allow or ():
+        if kind not in KINDS:
+            raise typer.BadParameter(
+                f"{kind!r} is no kind of finding; there are {', '.join(KINDS)}", param_hint="--allow"
+            )
     from intent_adapters.data.reading import read_rows
 
     rows = read_rows(data, split=split, text_column=text_column, label_column=label_column, encoding=encoding)
     model = open_model(base, [], device) if base else None
     with working("checking"):
-        report = check_rows(rows, model).without(allow or ())
+        from intent_adapters.data.check import check_rows
+
+        report = check_rows(rows, model).without(kind for kind in KINDS if kind in (allow or ()))
     if json:
         print_json(report.to_dict())
     else:

@@ -118,8 +118,8 @@ def evaluate_command(
         raise typer.BadParameter("name an agent to measure, or give --cross-validate", param_hint="--adapter")
     from intent_adapters.data import read_intents, read_texts
     from intent_adapters.data.reading import read_rows
+    from intent_adapters.data.row_files import check_row_file
     from intent_adapters.data.validation import dataset_of
-    from intent_adapters.evaluation.row_files import check_row_file
 
     if errors is not None:
         check_row_file(errors)

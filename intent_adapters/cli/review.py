@@ -88,7 +88,7 @@ def review_command(
     leave the others empty.
     """
     from intent_adapters.data import read_texts
-    from intent_adapters.evaluation.row_files import check_row_file
+    from intent_adapters.data.row_files import check_row_file
 
     if output is not None:
         check_row_file(output)

@@ -10,6 +10,7 @@ import typer
 from rich.text import Text
 
 from intent_adapters.artifacts.contents import check_adapter_target
+from intent_adapters.artifacts.version_folders import KEPT, VERSIONS_FOLDER, numbers
 from intent_adapters.choices import Effort, Method
 from intent_adapters.cli.console import err, examples, facts_table, out, percent, print_json, working
 from intent_adapters.cli.evaluate import print_mistakes, print_scores
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 Output = Annotated[
     Path,
     typer.Option(
-        "--output", "-o", help="Folder for the adapter; one that is there already is replaced.", show_default=False
+        "--output",
+        "-o",
+        help="Folder for the adapter; one that is there already is kept as a former version.",
+        show_default=False,
     ),
 ]
 Name = Annotated[str | None, typer.Option("--name", help="The agent's name.", show_default="that of the folder")]
@@ -96,6 +100,9 @@ Unlabelled = Annotated[
         show_default=False,
     ),
 ]
+Versions = Annotated[
+    int, typer.Option("--versions", min=0, help="How many former versions the folder of the adapter keeps, at most.")
+]
 Calibrate = Annotated[
     bool,
     typer.Option(
@@ -141,6 +148,7 @@ def train_command(
     out_of_scope: OutOfScope = None,
     false_rejection_rate: FalseRejectionRate = 0.05,
     unlabelled: Unlabelled = None,
+    versions: Versions = KEPT,
     test: Test = None,
     add: Add = None,
     split: Split = None,
@@ -157,7 +165,6 @@ def train_command(
     except AdapterError as error:
         raise typer.BadParameter(str(error), param_hint="--output") from error
     from intent_adapters.data import label_counts, read_descriptions, read_intents, read_texts
-    from intent_adapters.data.check import check_rows
     from intent_adapters.data.reading import read_rows
     from intent_adapters.data.validation import dataset_of
 
@@ -168,6 +175,7 @@ def train_command(
     foreign = read_texts(out_of_scope, encoding=encoding) if out_of_scope else None
     described = read_descriptions(descriptions, encoding=encoding) if descriptions else None
     log = read_texts(unlabelled, encoding=encoding) if unlabelled else None
+    from intent_adapters.data.check import check_rows
     from intent_adapters.evaluation import evaluate, score_held_out
     from intent_adapters.hub.naming import folder_name
     from intent_adapters.training import train_agent
@@ -191,7 +199,7 @@ def train_command(
         unlabelled=log,
         progress=err.is_terminal,
     )
-    result.save(output)
+    result.save(output, versions=versions)
     facts: dict[str, Any] = {
         "agent": agent,
         "folder": str(output),
@@ -204,7 +212,12 @@ def train_command(
         "threshold": result.config.calibration.threshold,
         "temperature": round(result.config.calibration.temperature, 4),
         "parameters": result.model.adapter(agent).num_parameters,
-        "bytes": sum(path.stat().st_size for path in output.rglob("*") if path.is_file()),
+        "bytes": sum(
+            path.stat().st_size
+            for path in output.rglob("*")
+            if path.is_file() and path.relative_to(output).parts[0] != VERSIONS_FOLDER
+        ),
+        "version": numbers(output)[-1],
         "seconds": round(result.seconds, 1),
     }
     if result.unlabelled:

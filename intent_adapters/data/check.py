@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol, get_args
 
@@ -108,9 +108,10 @@ class DataReport:
         """The findings of one kind."""
         return tuple(finding for finding in self.findings if finding.kind == kind)
 
-    def without(self, kinds: Collection[FindingKind]) -> DataReport:
+    def without(self, kinds: Iterable[FindingKind]) -> DataReport:
         """The report without the findings of some kinds."""
-        return replace(self, findings=tuple(finding for finding in self.findings if finding.kind not in kinds))
+        left_out = frozenset(kinds)
+        return replace(self, findings=tuple(finding for finding in self.findings if finding.kind not in left_out))
 
     def to_dict(self) -> dict[str, Any]:
         """The report as values that JSON can hold."""

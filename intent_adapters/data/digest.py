@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-
-from datasets import Dataset
+from typing import TYPE_CHECKING
 
 from intent_adapters.data.validation import validate_rows
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 
 def data_digest(rows: Dataset | Sequence[Mapping[str, object]]) -> str:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from intent_adapters.data.row_files import write_rows
 from intent_adapters.evaluation.answers import Answers
 from intent_adapters.evaluation.arrays import Figures
-from intent_adapters.evaluation.row_files import write_rows
 
 MistakeKind = Literal["wrong", "wrongly accepted", "falsely rejected"]
 KINDS: tuple[MistakeKind, ...] = get_args(MistakeKind)

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from sklearn.cluster import AgglomerativeClustering
 
 from intent_adapters.data import texts_of
+from intent_adapters.data.row_files import write_rows
 from intent_adapters.data.texts import Texts
 from intent_adapters.data.validation import reduced
 from intent_adapters.evaluation.answers import ask
 from intent_adapters.evaluation.arrays import Figures
-from intent_adapters.evaluation.row_files import write_rows
 from intent_adapters.inputs import check_number
 from intent_adapters.model import IntentModel
 from intent_adapters.training.agent.background import background_texts

@@ -69,7 +69,7 @@ def test_other_methods_give_agents_that_answer_too(agents: Agents, data: Path, t
     assert result.exit_code == 0, result.stderr
     trained = json.loads(result.stdout)
     assert trained["method"] == method
-    result = run("evaluate", data, "-a", output, "--json")
+    result = run("evaluate", data, "-a", output, "--train", data, "--json")
     assert result.exit_code == 0, result.stderr
     assert json.loads(result.stdout) == trained["test"]
 
@@ -188,3 +188,30 @@ def test_rates_out_of_range_are_refused(agents: Agents, data: Path, tmp_path: Pa
     result = run("train", data, "-b", agents.base, "-o", tmp_path / "x", "--false-rejection-rate", rate)
     assert result.exit_code != 0
     assert not (tmp_path / "x").exists()
+
+
+def test_training_into_the_folder_again_keeps_the_former_adapter(agents: Agents, data: Path, tmp_path: Path):
+    output = tmp_path / "clinic"
+
+    def train(*options: object) -> dict[str, object]:
+        result = run("train", data, "-b", agents.base, "-o", output, "--method", "probe", "--json", *options)
+        assert result.exit_code == 0, result.stderr
+        return json.loads(result.stdout)
+
+    first = train()
+    (output / "README.md").write_text("<!-- intent-adapters: skip usage -->\nBy a person.\n", encoding="utf-8")
+    rows = data.read_text(encoding="utf-8")
+    data.write_text(f"{rows}\nwhat does it cost,price\n", encoding="utf-8")
+    second = train()
+    assert (first["version"], second["version"]) == (1, 2)
+    sizes = [path.stat().st_size for path in output.iterdir() if path.is_file()]
+    assert second["bytes"] == sum(sizes)
+    former = json.loads(run("versions", output, "--json").stdout)[0]
+    assert (former["rows"], former["training"]["method"]) == (len(ROWS), "probe")
+    card = (output / "README.md").read_text(encoding="utf-8")
+    assert "By a person." in card
+    assert "Trained on 7 utterances of 2 intents." in card
+    data.write_text(f"{rows}\nthe price of it,price\n", encoding="utf-8")
+    result = run("train", data, "-b", agents.base, "-o", output, "--method", "probe", "--versions", 1)
+    assert result.exit_code == 0, result.stderr
+    assert "version 1 is gone" in result.stderr.replace("\n", " ")
