@@ -49,7 +49,7 @@ def predict_command(
     batch_size: BatchSize = 64,
     encoding: Encoding = None,
     device: Device = None,
-    backend: Backend = "torch",
+    backend: Backend = None,
     json: Json = False,
 ) -> None:
     """Tell the intent of utterances.

@@ -115,6 +115,23 @@ def test_onnx_says_what_torch_says(agents: Agents, exported: Path):
     assert [line["score"] for line in ours] == pytest.approx([line["score"] for line in theirs], abs=1e-4)
 
 
+def test_an_exported_base_is_known_as_one(agents: Agents, exported: Path, tmp_path: Path):
+    result = run("predict", *TEXTS, "-a", agents.it, "-b", exported, "--json")
+    asked = run("predict", *TEXTS, "-a", agents.it, "-b", exported, "--backend", "onnx", "--json")
+    assert result.stdout == asked.stdout != ""
+    result = run("predict", "hi", "-a", agents.it, "-b", exported, "--backend", "torch")
+    assert "is a base in ONNX alone: load it with --backend onnx" in result.stderr
+    (tmp_path / "a.csv").write_text("text,label\na,x\nb,y\n", encoding="utf-8")
+    result = run("train", tmp_path / "a.csv", "-b", exported, "-o", tmp_path / "agent")
+    assert (result.exit_code, "give the base that it was exported from" in result.stderr) == (1, True)
+
+
+def test_two_agents_of_one_name_are_wrong_usage(agents: Agents):
+    result = run("predict", "hi", "-a", agents.it, "-a", f"it={agents.hr}")
+    assert result.exit_code == 2
+    assert "two agents would be called 'it'" in " ".join(result.stderr.split())
+
+
 def test_onnx_needs_a_base_that_was_exported(agents: Agents):
     result = run("predict", "hi", "-a", agents.it, "-b", agents.base, "--backend", "onnx")
     assert result.exit_code == 1
