@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers.utils import logging
 
 from intent_adapters.artifacts.base_weights import check_weights, read_shapes
-from intent_adapters.artifacts.contents import CONFIG_NAME
+from intent_adapters.artifacts.contents import CONFIG_NAME, IS_EXPORTED, is_exported
 from intent_adapters.artifacts.encoder import encoder_of
 from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.artifacts.folders import check_target, read_whole, replaced_folder
@@ -49,6 +49,8 @@ def read_base(
 
 def _read(folder: Path, name: str, device: str | torch.device | None) -> SentenceTransformer:
     _refuse_foreign_modules(folder, name)
+    if is_exported(folder):
+        raise BaseError(f"{name!r} {IS_EXPORTED}")
     shapes = read_shapes(folder, name)
     try:
         with _no_bars(), own_settings(gradients=True):  # an encoder made in inference mode cannot be trained on

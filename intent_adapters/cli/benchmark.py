@@ -14,7 +14,7 @@ import typer
 
 from intent_adapters.choices import Precision
 from intent_adapters.cli.console import examples, facts_table, out, print_json, working
-from intent_adapters.cli.loading import check_folders, name_and_source
+from intent_adapters.cli.loading import backend_for, check_folders, name_and_source
 from intent_adapters.cli.options import Backend, Device, Json, RequiredBase
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def benchmark_command(
     base: RequiredBase,
     adapter: Adapters = None,
     adapter_dir: AdapterFolder = None,
-    backend: Backend = "torch",
+    backend: Backend = None,
     precision: PrecisionOption = None,
     threads: Threads = None,
     device: Device = None,
@@ -93,6 +93,7 @@ def benchmark_command(
 
     from intent_adapters.model import IntentModel
 
+    backend = backend_for(base, backend)
     if threads is not None and backend == "torch":
         torch.set_num_threads(threads)
     with working("measuring"):

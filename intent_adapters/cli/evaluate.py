@@ -101,7 +101,7 @@ def evaluate_command(
     worst: Worst = 10,
     batch_size: BatchSize = 64,
     device: Device = None,
-    backend: Backend = "torch",
+    backend: Backend = None,
     json: Json = False,
 ) -> None:
     """Measure an agent on labelled utterances, and on ones that it should not answer.
@@ -177,10 +177,10 @@ def _check_cross_validation(
     threshold: float | None,
     train: str | None,
     plots: Path | None,
-    backend: str,
+    backend: str | None,
 ) -> None:
     """Refuses options that --cross-validate has no use for, rather than to ignore them."""
-    if base is None or backend != "torch":
+    if base is None or backend not in (None, "torch"):
         raise typer.BadParameter("--cross-validate trains: name a base in PyTorch", param_hint="--base")
     given = {"--adapter": adapter, "--threshold": threshold, "--train": train, "--plots": plots}
     for option, value in given.items():

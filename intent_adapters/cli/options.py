@@ -63,8 +63,12 @@ Device = Annotated[
     str | None, typer.Option("--device", help="cpu, cuda, cuda:1, mps.", show_default="the best there is")
 ]
 Backend = Annotated[
-    BackendName,
-    typer.Option("--backend", help="onnx runs a base that intent-adapters export made, on the CPU."),
+    BackendName | None,
+    typer.Option(
+        "--backend",
+        help="onnx runs a base that intent-adapters export made, on the CPU.",
+        show_default="onnx for the folder of such a base, else torch",
+    ),
 ]
 Threshold = Annotated[
     float | None,

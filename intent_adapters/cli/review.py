@@ -79,7 +79,7 @@ def review_command(
     encoding: Encoding = None,
     batch_size: BatchSize = 64,
     device: Device = None,
-    backend: Backend = "torch",
+    backend: Backend = None,
     json: Json = False,
 ) -> None:
     """Look through real traffic: what an agent rejects or is unsure of, grouped by meaning, the largest group first.

@@ -40,7 +40,7 @@ def load_hub(
             return datasets.load_dataset(name, subset, revision=revision, token=token, cache_dir=cache_dir)
     # The Hub, its client and every format that it stores raise errors of their own.
     except Exception as error:
-        cure = "check the name (ORG/NAME), subset=, token= and the network; for a file, check its path"
+        cure = "check the name (ORG/NAME), its subset, your token and the network; for a file, check its path"
         what = f"no such file, and the Hub data set cannot be loaded ({_reason(error)})"
         raise data_error(name, what, cure) from error
 
