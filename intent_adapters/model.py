@@ -18,7 +18,7 @@ from intent_adapters.artifacts.base import StoredDtype, save_base
 from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.artifacts.version_folders import KEPT
 from intent_adapters.choices import Backend, NonLinearity, Precision, Sites
-from intent_adapters.errors import ConfigError, IntentAdaptersError
+from intent_adapters.errors import ConfigError, IntentAdaptersError, TextError, shorten
 from intent_adapters.forking import survive_forks
 from intent_adapters.hub.cards import CardFacts
 from intent_adapters.hub.cards.saving import save_with_card
@@ -106,6 +106,9 @@ class IntentModel:
         cost = partial(resident_bytes, dtype=adapter_dtype)
         self._store = AdapterStore(self._runtime.admit, cost, max_adapter_bytes)
 
+    def __repr__(self) -> str:
+        return f"IntentModel(base={shorten(self.base_name)}, agents={len(self.agents)})"
+
     def __reduce__(self) -> tuple[object, ...]:
         settings = {"name": self.base_name, "revision": self.base_revision, **self._settings}
         return _rebuilt, (type(self), self._base, settings, self._store.snapshot())
@@ -191,7 +194,7 @@ class IntentModel:
         top_k: int = 3,
         threshold: float | None = None,
         batch_size: int = 64,
-        errors: Literal["raise"] = "raise",
+        errors: Literal["raise", "reject"] = "raise",
     ) -> Prediction: ...
 
     @overload
@@ -203,7 +206,7 @@ class IntentModel:
         top_k: int = 3,
         threshold: float | None = None,
         batch_size: int = 64,
-        errors: Literal["raise"] = "raise",
+        errors: Literal["raise", "reject"] = "raise",
     ) -> list[Prediction]: ...
 
     @overload
@@ -226,7 +229,7 @@ class IntentModel:
         top_k: int = 3,
         threshold: float | None = None,
         batch_size: int = 64,
-        errors: Literal["raise", "return"] = "raise",
+        errors: Literal["raise", "return", "reject"] = "raise",
     ) -> Prediction | list[Prediction] | list[Prediction | IntentAdaptersError]:
         """Tell the intent of one text or many, each by its own agent.
 
@@ -238,8 +241,11 @@ class IntentModel:
             threshold: Scope score, 0 to 1, below which a prediction is out of scope: about the share of its own
                 utterances that a calibrated agent then rejects. `None` takes each agent's own.
             batch_size: Texts in one pass of the encoder, at most.
-            errors: `"raise"`: nothing is answered unless everything can be. `"return"`, for many texts: where a text
-                is no usable one or its agent cannot answer, the error stands in the place of that row's prediction.
+            errors: What becomes of a row that cannot be answered, because its text is empty or not a string, or its
+                agent is not there or cannot be loaded. `"raise"`: its error is raised, and nothing is answered.
+                `"return"`, for many texts: its error stands in the place of its prediction. `"reject"`: a text that
+                is empty or not a string is out of scope, with the label `""`, no `top_k` and the scores 0, whatever
+                its agent; errors of agents are raised.
 
         Returns:
             One `Prediction`, or a list of them (and of errors, if they are returned) in the order of the texts.
@@ -253,18 +259,24 @@ class IntentModel:
         """
         check_range("top_k", top_k, 1)
         check_range("batch_size", batch_size, 1)
-        check_choice("errors", errors, ("raise", "return"))
+        check_choice("errors", errors, ("raise", "return", "reject"))
         if threshold is not None and not (isinstance(threshold, (int, float)) and 0 <= threshold <= 1):
             raise ConfigError(f"threshold is a scope score between 0 and 1, not {threshold!r}.")
         single = isinstance(texts, str)
         if single and errors == "return":
             raise ConfigError('errors="return" is for a list of texts; the error of a single one is raised.')
-        failures: dict[int, IntentAdaptersError] | None = {} if errors == "return" else None
-        rows = check_texts([texts] if isinstance(texts, str) else texts, failures)
-        names = agents_per_row(self._store.sole() if agents is None else agents, len(rows))
+        failures: dict[int, IntentAdaptersError] | None = None if errors == "raise" else {}
+        rows = check_texts(texts, failures)
+        names = agents_per_row(
+            self._store.sole() if agents is None else agents,
+            len(rows),
+            failures=failures if errors == "return" else None,
+        )
         if not rows:
             return []
         answers = answer(self._runtime, self._store, rows, names, top_k, threshold, batch_size, failures)
+        if errors == "reject":
+            answers = [_or_out_of_scope(name, said) for name, said in zip(names, answers, strict=True)]
         return answers[0] if single else answers  # type: ignore[return-value] # errors only where they are returned
 
     def encode(
@@ -287,7 +299,7 @@ class IntentModel:
         """
         check_range("batch_size", batch_size, 1)
         single = isinstance(texts, str)
-        rows = check_texts([texts] if isinstance(texts, str) else texts)
+        rows = check_texts(texts)
         names = [None] * len(rows) if agents is None else agents_per_row(agents, len(rows), bare=True)
         if not rows:
             return np.empty((0, self._dimension), dtype=np.float32)
@@ -490,6 +502,22 @@ class IntentModel:
         """
         self._store.remove(agent)
 
+    def set_threshold(self, agent: str, threshold: float | None) -> None:
+        """Let an agent reject more or less from now on; `save_adapter` keeps it.
+
+        Args:
+            agent: Its name.
+            threshold: The scope score, 0 to 1, below which an utterance is out of scope: about the share of its own
+                utterances that a calibrated agent then rejects. `None`: it rejects nothing, but for the answers of a
+                catch-all intent.
+
+        Raises:
+            AgentError: There is no such agent.
+            AdapterError: Its files are gone or damaged by now.
+            ConfigError: The threshold is out of range.
+        """
+        self.add_agent(agent, self.adapter(agent).with_threshold(threshold), replace=True)
+
     def save_adapter(self, agent: str, folder: str | Path, *, versions: int = KEPT) -> None:
         """Write an agent as an ordinary PEFT adapter folder, atomically.
 
@@ -623,6 +651,15 @@ def _read_agent(name: str, source: AgentSource, fingerprint: str, base_name: str
     adapter = source.read()
     check_base(name, adapter, fingerprint, base_name)
     return adapter
+
+
+def _or_out_of_scope(agent: str, said: Prediction | IntentAdaptersError) -> Prediction:
+    """The answer; for a text that was no usable one, that it is out of scope; other errors are raised."""
+    if isinstance(said, TextError):
+        return Prediction(agent, "", 0.0, (), in_scope=False, scope_score=0.0)
+    if isinstance(said, IntentAdaptersError):
+        raise said
+    return said
 
 
 def _rebuilt(

@@ -21,7 +21,17 @@ FLOORS = (
     {"hub", "runtime"},
     {"artifacts"},
     {"bottleneck", "losses", "data"},
-    {"after_import", "architectures", "environment", "extras", "forking", "inputs", "prediction", "surroundings"},
+    {
+        "after_import",
+        "architectures",
+        "environment",
+        "extras",
+        "forking",
+        "inputs",
+        "prediction",
+        "progress_bars",
+        "surroundings",
+    },
     {"choices", "errors"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

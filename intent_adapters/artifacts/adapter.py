@@ -69,6 +69,14 @@ class Adapter:
         """The same weights with some settings of the config changed."""
         return Adapter(replace(self.config, **settings), self.tensors)
 
+    def with_threshold(self, threshold: float | None) -> Adapter:
+        """The same agent with another threshold.
+
+        Raises:
+            ConfigError: It is out of range.
+        """
+        return self.with_config(calibration=replace(self.config.calibration, threshold=threshold))
+
     def check_fits(self, encoder: PreTrainedModel) -> None:
         """Compare names and shapes of all tensors with what the config asks for on this encoder.
 

@@ -13,6 +13,7 @@ from intent_adapters import __version__
 from intent_adapters.cli import (
     benchmark,
     card,
+    check,
     compare,
     diff,
     distill,
@@ -23,7 +24,9 @@ from intent_adapters.cli import (
     predict,
     pull,
     push,
+    review,
     rollback,
+    set_threshold,
     train,
     train_encoder,
     versions,
@@ -56,7 +59,10 @@ def _program(
 
 app.command("train", epilog=train.EXAMPLES)(train.train_command)
 app.command("predict", epilog=predict.EXAMPLES)(predict.predict_command)
+app.command("check", epilog=check.EXAMPLES)(check.check_command)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate_command)
+app.command("review", epilog=review.EXAMPLES)(review.review_command)
+app.command("set-threshold", epilog=set_threshold.EXAMPLES)(set_threshold.set_threshold_command)
 app.command("compare", epilog=compare.EXAMPLES)(compare.compare_command)
 app.command("versions", epilog=versions.EXAMPLES)(versions.versions_command)
 app.command("diff", epilog=diff.EXAMPLES)(diff.diff_command)

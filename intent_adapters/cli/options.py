@@ -31,18 +31,17 @@ Base = Annotated[
 RequiredBase = Annotated[
     str, typer.Option("--base", "-b", help="Encoder: Hub id or folder.", callback=check_folders, show_default=False)
 ]
-Adapters = Annotated[
-    list[str],
-    typer.Option(
-        "--adapter",
-        "-a",
-        metavar="[NAME=]ADAPTER",
-        help="Hub id or folder of an adapter; may be given several times. The agent is called NAME, else like the "
-        "last part of the id or folder.",
-        callback=check_folders,
-        show_default=False,
-    ),
-]
+_ADAPTERS = typer.Option(
+    "--adapter",
+    "-a",
+    metavar="[NAME=]ADAPTER",
+    help="Hub id or folder of an adapter; may be given several times. The agent is called NAME, else like the last "
+    "part of the id or folder.",
+    callback=check_folders,
+    show_default=False,
+)
+Adapters = Annotated[list[str], _ADAPTERS]
+OptionalAdapters = Annotated[list[str] | None, _ADAPTERS]
 Agent = Annotated[
     str | None,
     typer.Option("--agent", help="The agent to ask.", show_default="the only one"),
@@ -79,6 +78,15 @@ Threshold = Annotated[
     ),
 ]
 BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Texts in one pass of the encoder.")]
+OutOfScope = Annotated[
+    str | None,
+    typer.Option(
+        "--out-of-scope",
+        metavar="FILE",
+        help="Utterances that the agent should reject: a file as DATA, labels or not, or .txt with one a line.",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON instead of tables.")]
 
 # Of the commands that go to the Hub, and of those that write cards.

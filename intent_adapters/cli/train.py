@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.text import Text
 
 from intent_adapters.artifacts.contents import check_adapter_target
 from intent_adapters.artifacts.version_folders import KEPT, VERSIONS_FOLDER, numbers
 from intent_adapters.choices import Effort, Method
 from intent_adapters.cli.console import err, examples, facts_table, out, percent, print_json, working
-from intent_adapters.cli.evaluate import print_scores
+from intent_adapters.cli.evaluate import print_mistakes, print_scores
 from intent_adapters.cli.loading import open_model
 from intent_adapters.cli.options import Data, Device, Encoding, Json, LabelColumn, RequiredBase, Split, TextColumn
 from intent_adapters.errors import AdapterError
+
+if TYPE_CHECKING:
+    from intent_adapters.data.check import DataReport
 
 Output = Annotated[
     Path,
@@ -108,6 +112,17 @@ Calibrate = Annotated[
     ),
 ]
 
+Add = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--add",
+        metavar="FILE",
+        help="More utterances, such as a file of `review` that was labelled: rows without a label are left out. May "
+        "be given several times.",
+        show_default=False,
+    ),
+]
+
 EXAMPLES = examples(
     "intent-adapters train clinic.csv --base sentence-transformers/all-MiniLM-L6-v2 --output agents/clinic",
     "intent-adapters train nlu.yml -b BASE -o agents/it --name it --test heldout.csv",
@@ -135,6 +150,7 @@ def train_command(
     unlabelled: Unlabelled = None,
     versions: Versions = KEPT,
     test: Test = None,
+    add: Add = None,
     split: Split = None,
     test_split: TestSplit = None,
     text_column: TextColumn = None,
@@ -149,19 +165,24 @@ def train_command(
     except AdapterError as error:
         raise typer.BadParameter(str(error), param_hint="--output") from error
     from intent_adapters.data import label_counts, read_descriptions, read_intents, read_texts
+    from intent_adapters.data.reading import read_rows
+    from intent_adapters.data.validation import dataset_of
 
-    read = partial(read_intents, text_column=text_column, label_column=label_column, encoding=encoding)
-    rows = read(data, split=split)
-    test_rows = read(test, split=test_split, purpose="evaluation") if test else None
+    columns: dict[str, Any] = {"text_column": text_column, "label_column": label_column, "encoding": encoding}
+    placed = read_rows(data, split=split, add=add or (), **columns)
+    rows = dataset_of(placed)
+    test_rows = read_intents(test, split=test_split, purpose="evaluation", **columns) if test else None
     foreign = read_texts(out_of_scope, encoding=encoding) if out_of_scope else None
     described = read_descriptions(descriptions, encoding=encoding) if descriptions else None
     log = read_texts(unlabelled, encoding=encoding) if unlabelled else None
-    from intent_adapters.evaluation import evaluate
+    from intent_adapters.data.check import check_rows
+    from intent_adapters.evaluation import evaluate, score_held_out
     from intent_adapters.hub.naming import folder_name
     from intent_adapters.training import train_agent
 
     agent = name or folder_name(output)
     model = open_model(base, [], device)
+    _warn_of_problems(check_rows(placed, model))
     result = train_agent(
         model,
         agent,
@@ -205,11 +226,36 @@ def train_command(
     scores = None
     if test_rows is not None:
         with working("evaluating"):
-            scores = evaluate(result.model, test_rows, agent)
+            scores = evaluate(result.model, test_rows, agent, train=rows)
+    held_out = score_held_out(result.held_out) if result.held_out else None
     if json:
-        print_json({**facts, "test": scores.to_dict() if scores else None})
+        of_test, of_held_out = (some.to_dict() if some else None for some in (scores, held_out))
+        print_json({**facts, "test": of_test, "held_out": of_held_out})
         return
     compared = ", ".join(f"{method} {percent(accuracy)}" for method, accuracy in result.accuracies.items())
     out.print(facts_table({**facts, "accuracies": compared or None}, title=f"trained {agent}"))
     if scores:
-        print_scores(scores, worst=5)
+        print_scores(scores, scores.interval, worst=5)
+        if scores.trained_on:
+            out.print(f"{scores.trained_on} of the test utterances were trained on, which flatters these figures")
+        print_mistakes(scores.mistakes, worst=5)
+    elif held_out:
+        out.print("on utterances held out from agents that were trained in short, which err more often than this one:")
+        print_scores(held_out, held_out.interval, worst=5)
+        print_mistakes(held_out.mistakes, worst=5)
+
+
+def _warn_of_problems(report: DataReport) -> None:
+    """Says what is most likely wrong with the data, in short."""
+    problems = report.problems
+    if problems:
+        counts = Counter(problem.kind for problem in problems)
+        places = ", ".join(Path(place).name for problem in problems[:3] for place in problem.places[:1])
+        more = " and others" * (len(problems) > 3)
+        found = ", ".join(f"{count} x {kind}" for kind, count in counts.items())
+        err.print(
+            Text(
+                f"The data may have mistakes ({found}; at {places}{more}). See: intent-adapters check", style="yellow"
+            ),
+            soft_wrap=True,
+        )

@@ -4,30 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, Protocol, get_args
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from intent_adapters.choices import FindingKind
 from intent_adapters.data.labels import is_catch_all, look_alikes, readable
 from intent_adapters.data.reading import Source, read_rows
 from intent_adapters.data.table import Row
 from intent_adapters.errors import shorten
 
-FindingKind = Literal[
-    "wrong label",
-    "two intents",
-    "unknown to the base",
-    "look-alike labels",
-    "cut text",
-    "near-duplicate",
-    "few utterances",
-    "broad intent",
-    "catch-all",
-]
 KINDS: tuple[FindingKind, ...] = get_args(FindingKind)
 # The others may be just what somebody wants.
 PROBLEMS = frozenset(KINDS[:4])
@@ -117,6 +107,11 @@ class DataReport:
     def of_kind(self, kind: FindingKind) -> tuple[Finding, ...]:
         """The findings of one kind."""
         return tuple(finding for finding in self.findings if finding.kind == kind)
+
+    def without(self, kinds: Iterable[FindingKind]) -> DataReport:
+        """The report without the findings of some kinds."""
+        left_out = frozenset(kinds)
+        return replace(self, findings=tuple(finding for finding in self.findings if finding.kind not in left_out))
 
     def to_dict(self) -> dict[str, Any]:
         """The report as values that JSON can hold."""

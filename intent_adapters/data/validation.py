@@ -65,10 +65,9 @@ def validate_rows(
         DataWarning: How many rows were repeated; and labels that differ only in case, width, white space or characters
             that do not show.
     """
-    table = table_of_object(rows, origin, text_column=text_column, label_column=label_column)
-    return dataset_of(
-        check_examples(table.origin, pick_examples(table, text_column, label_column), Problems(), purpose)
-    )
+    table, problems = table_of_object(rows, origin, text_column=text_column, label_column=label_column), Problems()
+    examples = pick_examples(table, problems, text_column, label_column)
+    return dataset_of(check_examples(table.origin, examples, problems, purpose))
 
 
 def check_examples(origin: str, examples: list[Example], problems: Problems, purpose: Purpose) -> list[Row]:
@@ -101,10 +100,9 @@ def dataset_of(rows: Sequence[Row]) -> Dataset:
     return Dataset.from_dict(columns, features=Features({"text": Value("string"), "label": Value("string")}))
 
 
-def is_unlabelled(example: Example) -> bool:
-    """Whether nothing stands in the place of the label."""
-    label = example.label
-    return _is_missing(label) or (isinstance(label, str) and not visible(label))
+def is_empty(value: object) -> bool:
+    """Whether nothing stands in the place of a text or a label, or nothing that shows."""
+    return _is_missing(value) or (isinstance(value, str) and not visible(value))
 
 
 def reduced(text: str) -> str:

@@ -16,7 +16,7 @@ from intent_adapters.evaluation.classification import ClassificationScores, Conf
 from intent_adapters.evaluation.comparison import SYSTEMS, ComparedSystem, System, compare
 from intent_adapters.evaluation.cross_validation import CrossValidation, HeldOutScores, cross_validate, score_held_out
 from intent_adapters.evaluation.difference import Change, Difference, PairedScores, diff_agents
-from intent_adapters.evaluation.mistakes import Mistake
+from intent_adapters.evaluation.mistakes import Mistake, write_mistakes
 from intent_adapters.evaluation.out_of_scope import (
     OutOfScopeScores,
     RejectionScores,
@@ -27,7 +27,9 @@ from intent_adapters.evaluation.out_of_scope import (
     score_rejection,
 )
 from intent_adapters.evaluation.repetition import Repeated, summarize_runs
+from intent_adapters.evaluation.review import Drift, Review, ReviewedText, TextGroup, review
 from intent_adapters.evaluation.selective import RiskCoverage, risk_coverage
+from intent_adapters.evaluation.thresholds import ThresholdChoice, choose_threshold
 
 __all__ = [
     "SYSTEMS",
@@ -39,6 +41,7 @@ __all__ = [
     "Confusion",
     "CrossValidation",
     "Difference",
+    "Drift",
     "Evaluation",
     "HeldOutScores",
     "IntentScore",
@@ -48,12 +51,17 @@ __all__ = [
     "RejectionScores",
     "ReliabilityBin",
     "Repeated",
+    "Review",
+    "ReviewedText",
     "RiskCoverage",
     "System",
+    "TextGroup",
+    "ThresholdChoice",
     "ask",
     "auroc",
     "average_precision",
     "calibration_error_by_chance",
+    "choose_threshold",
     "compare",
     "cross_validate",
     "diff_agents",
@@ -61,6 +69,7 @@ __all__ = [
     "expected_calibration_error",
     "fpr_at_tpr",
     "reliability_bins",
+    "review",
     "risk_coverage",
     "score_calibration",
     "score_held_out",
@@ -68,4 +77,5 @@ __all__ = [
     "score_out_of_scope",
     "score_rejection",
     "summarize_runs",
+    "write_mistakes",
 ]

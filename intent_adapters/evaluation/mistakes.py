@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, get_args
 
+from intent_adapters.data.row_files import write_rows
 from intent_adapters.evaluation.answers import Answers
 from intent_adapters.evaluation.arrays import Figures
 
 MistakeKind = Literal["wrong", "wrongly accepted", "falsely rejected"]
 KINDS: tuple[MistakeKind, ...] = get_args(MistakeKind)
+COLUMNS = ("kind", "place", "text", "meant", "said", "probability", "scope_score")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,37 @@ def find_mistakes(
         accepted_rows = out_of_scope.accepted.nonzero()[0].tolist()
         found += [_mistake("wrongly accepted", out_of_scope, row, None) for row in accepted_rows]
     return tuple(sorted(found, key=_order))
+
+
+def write_mistakes(path: str | Path, mistakes: Sequence[Mistake], places: Sequence[str] = ()) -> None:
+    """Writes mistakes, one a row.
+
+    Args:
+        path: Of a .csv or .jsonl file.
+        mistakes: The mistakes.
+        places: Where each labelled row stands, by its index, such as `test.csv:17`.
+
+    Raises:
+        ConfigError: The file has another suffix, or its folder is not there.
+    """
+    rows = (
+        {
+            "kind": mistake.kind,
+            "place": place_of(mistake, places),
+            "text": mistake.text,
+            "meant": mistake.meant,
+            "said": mistake.said,
+            "probability": round(mistake.probability, 4),
+            "scope_score": None if mistake.scope_score is None else round(mistake.scope_score, 4),
+        }
+        for mistake in mistakes
+    )
+    write_rows(path, COLUMNS, rows)
+
+
+def place_of(mistake: Mistake, places: Sequence[str]) -> str:
+    """Where the row of a mistake stands; empty for out-of-scope utterances and where places are not known."""
+    return places[mistake.row] if mistake.meant is not None and places else ""
 
 
 def _mistake(kind: MistakeKind, answers: Answers, row: int, meant: str | None) -> Mistake:

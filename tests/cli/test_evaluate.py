@@ -96,7 +96,7 @@ def test_tables_show_how_far_to_trust_the_agent_and_what_slipped_through(
     monkeypatch.setenv("COLUMNS", "200")
     result = run("evaluate", data, "-a", agents.it, "--out-of-scope", chatter, "--threshold", 0)
     assert result.exit_code == 0
-    for expected in ("expected calibration error", "AUROC", "out of scope but answered", "주세요 0", "is it"):
+    for expected in ("expected calibration error", "AUROC", "wrongly accepted", "주세요 0", "is it"):
         assert expected in result.stdout
     result = run("evaluate", data, "-a", agents.it)
     assert "it answers everything" in result.stdout

@@ -69,7 +69,7 @@ def test_other_methods_give_agents_that_answer_too(agents: Agents, data: Path, t
     assert result.exit_code == 0, result.stderr
     trained = json.loads(result.stdout)
     assert trained["method"] == method
-    result = run("evaluate", data, "-a", output, "--json")
+    result = run("evaluate", data, "-a", output, "--train", data, "--json")
     assert result.exit_code == 0, result.stderr
     assert json.loads(result.stdout) == trained["test"]
 

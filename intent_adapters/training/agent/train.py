@@ -17,7 +17,7 @@ from intent_adapters.artifacts.version_folders import BASE_FOLDER, KEPT
 from intent_adapters.bottleneck import BottleneckConfig, Calibration
 from intent_adapters.choices import Method
 from intent_adapters.data.texts import Texts
-from intent_adapters.errors import ConfigError
+from intent_adapters.errors import ConfigError, shorten
 from intent_adapters.hub.cards.saving import save_with_card
 from intent_adapters.model import IntentModel
 from intent_adapters.runtime.tokens import tokenizer_for
@@ -40,7 +40,7 @@ from intent_adapters.training.agent.task import Rows, Task, prepare_out_of_scope
 from intent_adapters.training.randomness import check_seed
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class TrainingResult:
     """What `train_agent` did.
 
@@ -81,6 +81,14 @@ class TrainingResult:
     calibration: CalibrationResult | None
     unlabelled: UnlabelledResult | None
     seconds: float
+
+    def __repr__(self) -> str:
+        accuracy = self.accuracies.get(self.method, self.validation_accuracy)
+        measured = "" if accuracy is None else f", accuracy={accuracy:.3f}"
+        return (
+            f"TrainingResult(agent={shorten(self.agent)}, method={self.method!r}, texts={self.texts}{measured}, "
+            f"seconds={self.seconds:.1f})"
+        )
 
     def save(self, folder: str | Path, *, versions: int = KEPT) -> None:
         """Write the agent as `IntentModel.save_adapter` does; a base of its own, after full fine-tuning, inside it.

@@ -73,6 +73,12 @@ def test_the_adapter_says_what_it_was_trained_on_and_survives_saving(model, tmp_
     assert first.top_k == second.top_k
 
 
+def test_the_result_is_shown_in_one_line(model):
+    result = dataclasses.replace(train(model, method="probe"), accuracies={"probe": 0.87654}, seconds=1.234)
+    assert repr(result) == "TrainingResult(agent='bank', method='probe', texts=15, accuracy=0.877, seconds=1.2)"
+    assert "accuracy" not in repr(dataclasses.replace(result, accuracies={}))
+
+
 def test_training_moves_every_tensor(model):
     trained = train(model, epochs=3).model.adapter("bank").tensors
     assert len(trained) == 2 * 2 * 4 + 2  # layers, sites, tensors of a bottleneck; head
