@@ -81,6 +81,7 @@ Threshold = Annotated[
         show_default="the agent's",
     ),
 ]
+TopK = Annotated[int, typer.Option("--top-k", "-k", min=1, help="How many intents to show for each text.")]
 BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Texts in one pass of the encoder.")]
 OutOfScope = Annotated[
     str | None,
