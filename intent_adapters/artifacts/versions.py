@@ -54,7 +54,7 @@ class Version:
             "accuracy": trained.accuracy,
             "accuracy_source": trained.accuracy_source,
             "training": trained.training,
-            "versions": trained.versions,
+            "libraries": trained.versions,
             "threshold": config.calibration.threshold,
             "digest": self.adapter.digest,
         }
@@ -72,13 +72,13 @@ def list_versions(folder: str | Path) -> list[Version]:
     Raises:
         AdapterError: That is no adapter folder.
     """
-    folder = _adapter_folder(folder)
 
     def read() -> list[Version]:
-        *_, current = found = numbers(folder)
-        return [_read(folder, number, number == current) for number in sorted(found)]
+        place = _adapter_folder(folder)
+        *_, current = found = numbers(place)
+        return [_read(place, number, number == current) for number in sorted(found)]
 
-    return read_whole(folder, read)
+    return read_whole(Path(folder), read)
 
 
 def find_version(folder: str | Path, number: int | None = None) -> Path:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
+from rich.text import Text
 
 from intent_adapters.choices import FindingKind
-from intent_adapters.cli.console import add_row, err, examples, new_table, out, print_json, working
+from intent_adapters.cli.console import err, examples, out, print_json, working
 from intent_adapters.cli.loading import open_model
 from intent_adapters.cli.options import Data, Device, Encoding, Json, LabelColumn, Split, TextColumn
 
@@ -87,24 +87,19 @@ def check_command(
 
 
 def print_report(report: DataReport, limit: int) -> None:
-    """Prints what was found, and how much of each kind."""
+    """Prints what was found, a line each as compilers do, under its kind and what to do about that."""
     counts = Counter(finding.kind for finding in report.findings)
     summary = ", ".join(f"{kind}: {count:,}" for kind, count in counts.items()) or "nothing to be said against them"
     out.print(f"{report.rows:,} utterances of {report.intents:,} intents; {summary}", soft_wrap=True)
-    shown: Counter[str] = Counter()
-    table = new_table("", "where", "utterance", "why", "what to do")
-    for finding in report.findings:
-        shown[finding.kind] += 1
-        if shown[finding.kind] > limit:
-            continue
-        places = "\n".join(_short(finding.places))
-        add_row(table, finding.kind, places, "\n".join(_few(finding.texts)), finding.reason, finding.advice)
-    if table.row_count:
-        out.print(table)
-
-
-def _short(places: tuple[str, ...]) -> list[str]:
-    return _few(tuple(Path(place).name for place in places))
+    for kind, count in counts.items():
+        found = report.of_kind(kind)
+        more = f", the first {limit}" if count > limit else ""
+        out.print(Text(f"\n{kind}{more}", style="bold red" if found[0].is_problem else "bold"), soft_wrap=True)
+        for finding in found[:limit]:
+            places = ", ".join(_few(finding.places))
+            texts = f" {' | '.join(_few(finding.texts))}" if finding.texts else ""
+            start = f"{places}:{texts}\n    " if places else ""
+            out.print(Text(f"{start}{finding.reason}; {finding.advice}"), soft_wrap=True)
 
 
 def _few(values: tuple[str, ...]) -> list[str]:

@@ -240,23 +240,25 @@ def _print_trust(scores: Evaluation) -> None:
 
 
 def print_mistakes(mistakes: Sequence[Mistake], worst: int, places: Sequence[str] = ()) -> None:
-    """Prints the first mistakes, and how many there are."""
-    from intent_adapters.evaluation.mistakes import place_of
+    """Prints the first mistakes of each kind, and how many there are."""
+    from intent_adapters.evaluation.mistakes import KINDS, place_of
 
-    if not mistakes[:worst]:
-        return
-    title = f"mistakes: {len(mistakes):,}" + (f", the first {worst}" if len(mistakes) > worst else "")
-    names = ("", "utterance", "meant", "said", "probability", "scope score")
-    table = new_table(*names, numbers=names[4:], title=title)
-    for mistake in mistakes[:worst]:
-        place = place_of(mistake, places)
-        add_row(
-            table,
-            mistake.kind,
-            mistake.text + (f"  ({Path(place).name})" if place else ""),
-            mistake.meant or "out of scope",
-            mistake.said,
-            percent(mistake.probability),
-            "" if mistake.scope_score is None else f"{mistake.scope_score:.3f}",
-        )
-    out.print(table)
+    for kind in KINDS:
+        found = [mistake for mistake in mistakes if mistake.kind == kind]
+        if not found[:worst]:
+            continue
+        title = f"{kind}: {len(found):,}" + (f", the first {worst}" if len(found) > worst else "")
+        scored = found[0].scope_score is not None
+        numbers = ("probability", "scope score")[: 1 + scored]
+        table = new_table("utterance", "meant", "said", *numbers, numbers=numbers, title=title)
+        for mistake in found[:worst]:
+            place = place_of(mistake, places)
+            cells = [
+                mistake.text + (f" ({Path(place).name})" if place else ""),
+                mistake.meant or "out of scope",
+                mistake.said,
+                percent(mistake.probability),
+                "" if mistake.scope_score is None else f"{mistake.scope_score:.3f}",
+            ]
+            add_row(table, *cells[: 4 + scored])
+        out.print(table)

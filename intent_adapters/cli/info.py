@@ -80,7 +80,7 @@ def _show_files(source: str, json: bool) -> None:
         print_json({"kind": "adapter" if is_adapter else "base", **facts})
         return
     labels, catch_all = facts.pop("labels", None), facts.pop("catch_all", None)
-    for name in ("training", "versions"):
+    for name in ("training", "libraries"):
         if name in facts:
             facts[name] = ", ".join(f"{key} {value}" for key, value in facts[name].items()) or None
     if facts.get("accuracy") is not None:
@@ -121,7 +121,7 @@ def _adapter_facts(folder: Path) -> dict[str, Any]:
         "accuracy": trained.accuracy,
         "accuracy_source": trained.accuracy_source,
         "training": trained.training,
-        "versions": trained.versions,
+        "libraries": trained.versions,
         "parameters": adapter.num_parameters,
         "bytes": sum((folder / name).stat().st_size for name in (CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME)),
         "labels": adapter.labels,

@@ -34,7 +34,7 @@ def rollback_command(folder: Folder, number: Number = None, json: Json = False) 
     (left,) = [version.number for version in list_versions(folder) if version.in_use]
     version = rollback(folder, number)
     former = find_version(folder, left)
-    facts = {name: value for name, value in version.to_dict().items() if name not in ("training", "versions")}
+    facts = {name: value for name, value in version.to_dict().items() if name not in ("training", "libraries")}
     if json:
         print_json(version.to_dict())
     else:

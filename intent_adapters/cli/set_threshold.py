@@ -70,7 +70,8 @@ def set_threshold_command(
 ) -> None:
     """Let an agent reject more or less from now on; nothing is trained.
 
-    The adapter is written anew in one step: whoever loads it meanwhile gets the old threshold or the new one.
+    The adapter is written anew in one step: whoever loads it meanwhile gets the old threshold or the new one. Its card
+    is made again, and no version is kept for a threshold alone.
     """
     if (value is None) == (on is None):
         raise typer.BadParameter("give a value or --on DATA, and not both", param_hint="VALUE")
@@ -101,7 +102,9 @@ def set_threshold_command(
             choice = choose_threshold(model, rows, rate=rejecting, out_of_scope=others)
         value = choice.threshold
         facts |= {"false_rejection_rate": choice.false_rejection_rate, "recall": choice.recall}
-    adapter.with_threshold(value).write(folder)
+    from intent_adapters.hub.cards.saving import save_with_card
+
+    save_with_card(adapter.with_threshold(value), folder)
     facts |= {"threshold": value, "calibrated": adapter.config.calibration.scope_location is not None}
     if json:
         print_json(facts)

@@ -13,7 +13,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from intent_adapters.choices import FindingKind
-from intent_adapters.data.labels import is_catch_all, look_alikes, readable
+from intent_adapters.data.labels import is_catch_all, likely_typos, look_alikes, readable
 from intent_adapters.data.reading import Source, read_rows
 from intent_adapters.data.table import Row
 from intent_adapters.errors import shorten
@@ -184,6 +184,10 @@ def _look_alike_labels(rows: Sequence[Row]) -> Iterable[Finding]:
         first = [next(row for row in rows if row.label == label) for label in group]
         reason = f"{' and '.join(map(shorten, group))} differ only in case, width, white space or what does not show"
         yield _finding("look-alike labels", first, reason, "spell them alike if they are one intent", group)
+    for rare, common in likely_typos(Counter(row.label for row in rows)):
+        own = [row for row in rows if row.label == rare]
+        reason = f"{shorten(rare)} is nearly spelt as {shorten(common)}, which has many more utterances"
+        yield _finding("look-alike labels", own, reason, "spell them alike if they are one intent", [rare, common])
 
 
 def _few_utterances(rows: Sequence[Row]) -> Iterable[Finding]:

@@ -27,9 +27,9 @@ from intent_adapters.evaluation.out_of_scope import (
     score_rejection,
 )
 from intent_adapters.evaluation.repetition import Repeated, summarize_runs
-from intent_adapters.evaluation.review import Drift, Review, ReviewedText, TextGroup, review
 from intent_adapters.evaluation.selective import RiskCoverage, risk_coverage
 from intent_adapters.evaluation.thresholds import ThresholdChoice, choose_threshold
+from intent_adapters.evaluation.traffic import Drift, Review, ReviewedText, TextGroup, review
 
 __all__ = [
     "SYSTEMS",

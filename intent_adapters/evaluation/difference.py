@@ -16,6 +16,7 @@ from intent_adapters.data.texts import Texts
 from intent_adapters.errors import DataError
 from intent_adapters.evaluation.answers import Answers, ask
 from intent_adapters.evaluation.arrays import Figures
+from intent_adapters.evaluation.mistakes import kind_of_mistake
 from intent_adapters.evaluation.sampling import share_interval
 from intent_adapters.model import IntentModel
 
@@ -199,10 +200,8 @@ def score_difference(
 
 
 def _right(labels: Sequence[str | None], answers: Answers, catch_all: Collection[str]) -> NDArray[np.bool_]:
-    def is_right(meant: str | None, said: str, accepted: bool) -> bool:
-        return not accepted if meant is None or meant in catch_all else accepted and said == meant
-
-    return np.array(list(map(is_right, labels, answers.labels, answers.accepted.tolist())), dtype=np.bool_)
+    rows = zip(labels, answers.labels, answers.accepted.tolist(), strict=True)
+    return np.array([kind_of_mistake(*row, catch_all) is None for row in rows], dtype=np.bool_)
 
 
 def _paired(right: tuple[NDArray[np.bool_], NDArray[np.bool_]], among: NDArray[np.bool_]) -> PairedScores:

@@ -55,20 +55,28 @@ def find_mistakes(
         The wrong ones first, then those wrongly accepted, both with the surest first; then those falsely rejected,
         with the one first that was nearest to being accepted.
     """
-    found = []
-    for row, (meant, said) in enumerate(zip(labels, answers.labels, strict=True)):
-        accepted = bool(answers.accepted[row])
-        if meant in catch_all:
-            if accepted:
-                found.append(_mistake("wrongly accepted", answers, row, meant))
-        elif not accepted:
-            found.append(_mistake("falsely rejected", answers, row, meant))
-        elif meant != said:
-            found.append(_mistake("wrong", answers, row, meant))
+    found = [
+        _mistake(kind, answers, row, meant)
+        for row, (meant, said, accepted) in enumerate(
+            zip(labels, answers.labels, answers.accepted.tolist(), strict=True)
+        )
+        if (kind := kind_of_mistake(meant, said, accepted, catch_all))
+    ]
     if out_of_scope is not None:
         accepted_rows = out_of_scope.accepted.nonzero()[0].tolist()
         found += [_mistake("wrongly accepted", out_of_scope, row, None) for row in accepted_rows]
     return tuple(sorted(found, key=_order))
+
+
+def kind_of_mistake(
+    meant: str | None, said: str, accepted: bool, catch_all: Collection[str] = ()
+) -> MistakeKind | None:
+    """What is wrong with an answer; None if it is right. Nothing is meant by an out-of-scope utterance."""
+    if meant is None or meant in catch_all:
+        return "wrongly accepted" if accepted else None
+    if not accepted:
+        return "falsely rejected"
+    return None if said == meant else "wrong"
 
 
 def write_mistakes(path: str | Path, mistakes: Sequence[Mistake], places: Sequence[str] = ()) -> None:

@@ -260,7 +260,10 @@ def test_the_versions_are_seen_by_nobody_who_looks_for_agents_or_files_to_publis
     assert model.predict("예약 취소", "former").label in model.labels("former")
 
 
-def test_a_reader_of_the_versions_gets_all_of_one_state(trained, tmp_path):
+@pytest.mark.parametrize("exchange", [True, False], ids=["exchange", "two renames"])
+def test_a_reader_of_the_versions_gets_all_of_one_state(trained, tmp_path, monkeypatch, exchange):
+    if not exchange:
+        monkeypatch.setattr(folders, "_exchange", lambda *_: False)
     folder = tmp_path / "it"
     trained(0).write(folder)
     trained(1).write(folder)

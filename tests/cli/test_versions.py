@@ -86,6 +86,13 @@ def test_a_rollback_says_where_the_card_is_that_does_not_go_along(folder: Path):
     assert "versions/2/README.md" in run("rollback", folder).stderr.replace("\n", "").replace("\\", "/")
 
 
+def test_a_threshold_that_is_set_shows_on_the_card_and_is_no_version(folder: Path):
+    adapter_card(folder).save(folder / "README.md")
+    assert run("set-threshold", folder, 0.25).exit_code == 0
+    assert "| threshold | 0.25 |" in (folder / "README.md").read_text(encoding="utf-8")
+    assert [version["number"] for version in json.loads(run("versions", folder, "--json").stdout)] == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
