@@ -13,6 +13,7 @@ from intent_adapters import __version__
 from intent_adapters.cli import (
     benchmark,
     card,
+    chat,
     check,
     compare,
     diff,
@@ -60,6 +61,7 @@ def _program(
 app.command("train", epilog=train.EXAMPLES)(train.train_command)
 app.command("predict", epilog=predict.EXAMPLES)(predict.predict_command)
 app.command("check", epilog=check.EXAMPLES)(check.check_command)
+app.command("chat", epilog=chat.EXAMPLES)(chat.chat_command)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate_command)
 app.command("review", epilog=review.EXAMPLES)(review.review_command)
 app.command("set-threshold", epilog=set_threshold.EXAMPLES)(set_threshold.set_threshold_command)

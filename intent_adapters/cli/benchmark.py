@@ -116,8 +116,7 @@ def benchmark_command(
     if json:
         print_json(facts)
     else:
-        shown = {name: f"{value:,.2f}" if isinstance(value, float) else value for name, value in facts.items()}
-        out.print(facts_table(shown, title=f"{base}, this machine"))
+        out.print(facts_table(facts, title=f"{base}, this machine"))
 
 
 def _loading(model: IntentModel, sources: list[tuple[str | None, str]]) -> float:

@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
-from intent_adapters.errors import AgentError, IntentAdaptersError, IntentAdaptersWarning
+from intent_adapters.errors import AgentError, DataError, IntentAdaptersError, IntentAdaptersWarning
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -81,6 +81,16 @@ def in_options(message: str, parameters: Iterable[Any]) -> str:
         rf"""`?\b(?P<name>{names})=(?:(?P<quote>['"])(?P<value>[^'"]+)(?P=quote)|(?P<off>False)|True|(?!\w))`?"""
     )
     return re.sub(argument, option, message) if options else message
+
+
+@contextmanager
+def renamed(**arguments: str) -> Iterator[None]:
+    """Has errors speak of the parameters of a command that are handed on as other arguments: `split="test_split"`."""
+    try:
+        yield
+    except DataError as error:
+        message = re.sub(rf"\b({'|'.join(arguments)})=", lambda found: f"{arguments[found[1]]}=", str(error))
+        raise DataError(message) from error
 
 
 @contextmanager
@@ -147,6 +157,11 @@ def facts_table(facts: dict[str, object], title: str) -> Table:
     table.show_header = False
     for name, value in facts.items():
         if value is not None:
-            shown = f"{value:,}" if isinstance(value, int) else value
+            shown = f"{value:,}" if isinstance(value, int) else _rounded(value) if isinstance(value, float) else value
             add_row(table, name.replace("_", " "), shown)
     return table
+
+
+def _rounded(value: float) -> str:
+    """A number to four digits, or to the whole number that it is near."""
+    return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"

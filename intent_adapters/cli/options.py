@@ -50,6 +50,9 @@ Split = Annotated[
     str | None,
     typer.Option("--split", help="Part of the data: train, test, ...", show_default="the only one"),
 ]
+TestSplit = Annotated[
+    str | None, typer.Option("--test-split", help="As --split, for the test data.", show_default="the only one")
+]
 TextColumn = Annotated[
     str | None, typer.Option("--text-column", help="Column of the utterances.", show_default="found by its name")
 ]
@@ -81,6 +84,7 @@ Threshold = Annotated[
         show_default="the agent's",
     ),
 ]
+TopK = Annotated[int, typer.Option("--top-k", "-k", min=1, help="How many intents to show for each text.")]
 BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Texts in one pass of the encoder.")]
 OutOfScope = Annotated[
     str | None,

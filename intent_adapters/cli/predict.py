@@ -11,7 +11,7 @@ from rich.text import Text
 from intent_adapters.cli.console import add_row, err, examples, new_table, out, percent, print_json
 from intent_adapters.cli.input_lines import Line, checked, in_batches, input_lines
 from intent_adapters.cli.loading import open_model
-from intent_adapters.cli.options import Adapters, Backend, Base, BatchSize, Device, Encoding, Json, Threshold
+from intent_adapters.cli.options import Adapters, Backend, Base, BatchSize, Device, Encoding, Json, Threshold, TopK
 
 if TYPE_CHECKING:
     from intent_adapters.prediction import Prediction
@@ -24,8 +24,6 @@ Agents = Annotated[
     list[str] | None,
     typer.Option("--agent", help="The agent to ask; given several times, one for each TEXT.", show_default=False),
 ]
-TopK = Annotated[int, typer.Option("--top-k", "-k", min=1, help="How many intents to show for each text.")]
-
 # How many batches of waiting lines are answered together: texts of like length share a pass of the encoder.
 PASSES = 16
 SHOWN = 10

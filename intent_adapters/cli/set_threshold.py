@@ -109,7 +109,6 @@ def set_threshold_command(
     if json:
         print_json(facts)
         return
-    shown = {name: f"{fact:.4g}" if isinstance(fact, float) else fact for name, fact in facts.items()}
-    shown["before"] = shown["before"] or "none: it rejected nothing"
-    shown["calibrated"] = "yes" if facts["calibrated"] else "no: the highest probability is compared with it"
-    out.print(facts_table(shown, title="threshold"))
+    facts["before"] = facts["before"] or "none: it rejected nothing"
+    facts["calibrated"] = "yes" if facts["calibrated"] else "no: the highest probability is compared with it"
+    out.print(facts_table(facts, title="threshold"))

@@ -12,14 +12,28 @@ from rich.text import Text
 from intent_adapters.artifacts.contents import check_adapter_target
 from intent_adapters.artifacts.version_folders import KEPT, VERSIONS_FOLDER, numbers
 from intent_adapters.choices import Effort, Method
-from intent_adapters.cli.console import err, examples, facts_table, out, percent, print_json, working
+from intent_adapters.cli.console import err, examples, facts_table, out, percent, print_json, renamed, working
 from intent_adapters.cli.evaluate import print_mistakes, print_scores
 from intent_adapters.cli.loading import open_model
-from intent_adapters.cli.options import Data, Device, Encoding, Json, LabelColumn, RequiredBase, Split, TextColumn
+from intent_adapters.cli.options import (
+    Data,
+    Device,
+    Encoding,
+    Json,
+    LabelColumn,
+    RequiredBase,
+    Split,
+    TestSplit,
+    TextColumn,
+)
 from intent_adapters.errors import AdapterError
 
 if TYPE_CHECKING:
+    from datasets import Dataset
+
     from intent_adapters.data.check import DataReport
+    from intent_adapters.evaluation import Evaluation, HeldOutScores
+    from intent_adapters.training import TrainingResult
 
 Output = Annotated[
     Path,
@@ -67,9 +81,6 @@ CatchAll = Annotated[
 ]
 Test = Annotated[
     str | None, typer.Option("--test", help="Utterances to measure the trained agent on, as DATA.", show_default=False)
-]
-TestSplit = Annotated[
-    str | None, typer.Option("--test-split", help="As --split, for --test.", show_default="the only one")
 ]
 OutOfScope = Annotated[
     str | None,
@@ -171,16 +182,20 @@ def train_command(
     columns: dict[str, Any] = {"text_column": text_column, "label_column": label_column, "encoding": encoding}
     placed = read_rows(data, split=split, add=add or (), **columns)
     rows = dataset_of(placed)
-    test_rows = read_intents(test, split=test_split, purpose="evaluation", **columns) if test else None
+    with renamed(split="test_split"):
+        test_rows = read_intents(test, split=test_split, purpose="evaluation", **columns) if test else None
     foreign = read_texts(out_of_scope, encoding=encoding) if out_of_scope else None
     described = read_descriptions(descriptions, encoding=encoding) if descriptions else None
     log = read_texts(unlabelled, encoding=encoding) if unlabelled else None
     from intent_adapters.data.check import check_rows
-    from intent_adapters.evaluation import evaluate, score_held_out
+    from intent_adapters.evaluation import score_held_out
+    from intent_adapters.evaluation.agent import check_known_labels
     from intent_adapters.hub.naming import folder_name
     from intent_adapters.training import train_agent
 
     agent = name or folder_name(output)
+    if test_rows is not None:
+        check_known_labels(test_rows["label"], rows["label"], str(data), str(test))
     model = open_model(base, [], device)
     _warn_of_problems(check_rows(placed, model))
     result = train_agent(
@@ -203,8 +218,7 @@ def train_command(
     facts: dict[str, Any] = {
         "agent": agent,
         "folder": str(output),
-        "method": method,
-        "kept": result.method,
+        "method": result.method,
         "accuracies": result.accuracies,
         "utterances": len(rows),
         "intents": len(label_counts(rows)),
@@ -223,17 +237,31 @@ def train_command(
     if result.unlabelled:
         facts["unlabelled"] = result.unlabelled.given
         facts["learned_from"] = result.unlabelled.used if result.unlabelled.kept else 0
-    scores = None
-    if test_rows is not None:
-        with working("evaluating"):
-            scores = evaluate(result.model, test_rows, agent, train=rows)
+    scores = None if test_rows is None else _measured(result, test_rows, rows, output)
     held_out = score_held_out(result.held_out) if result.held_out else None
     if json:
         of_test, of_held_out = (some.to_dict() if some else None for some in (scores, held_out))
         print_json({**facts, "test": of_test, "held_out": of_held_out})
         return
     compared = ", ".join(f"{method} {percent(accuracy)}" for method, accuracy in result.accuracies.items())
+    if result.method != method:
+        facts["method"] = f"{result.method}, kept because {method} is no better"
     out.print(facts_table({**facts, "accuracies": compared or None}, title=f"trained {agent}"))
+    _print_results(scores, held_out)
+
+
+def _measured(result: TrainingResult, test_rows: Dataset, rows: Dataset, output: Path) -> Evaluation:
+    from intent_adapters.evaluation import evaluate
+
+    try:
+        with working("evaluating"):
+            return evaluate(result.model, test_rows, result.agent, train=rows)
+    except BaseException:
+        err.print(Text(f"{result.agent} is trained and saved in {output}; measuring it failed."), soft_wrap=True)
+        raise
+
+
+def _print_results(scores: Evaluation | None, held_out: HeldOutScores | None) -> None:
     if scores:
         print_scores(scores, scores.interval, worst=5)
         if scores.trained_on:

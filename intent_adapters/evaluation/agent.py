@@ -103,7 +103,7 @@ def evaluate(
     """
     rows = validate_rows(rows, purpose="evaluation")
     agent = model.sole_agent() if agent is None else agent
-    check_known_labels(rows["label"][:], model.labels(agent), agent)
+    check_known_labels(rows["label"][:], model.labels(agent), f"agent {agent!r}")
     others = None if out_of_scope is None else texts_of(out_of_scope, "out_of_scope")
     config = model.adapter(agent).config
     return score_answers(
@@ -117,8 +117,14 @@ def evaluate(
     )
 
 
-def check_known_labels(labels: Iterable[str], intents: Iterable[str], agent: str) -> None:
-    """Let labels pass that an agent knows.
+def check_known_labels(labels: Iterable[str], intents: Iterable[str], whose: str, rows: str = "the rows") -> None:
+    """Let labels pass that an agent knows, or will know.
+
+    Args:
+        labels: Of rows that it is to be measured on.
+        intents: The agent's.
+        whose: What an error calls the owner of the intents.
+        rows: What it calls the rows.
 
     Raises:
         DataError: It does not know all of them.
@@ -126,8 +132,8 @@ def check_known_labels(labels: Iterable[str], intents: Iterable[str], agent: str
     unknown = sorted(set(labels) - set(intents))
     if unknown:
         raise DataError(
-            f"{len(unknown)} labels of the rows are not intents of agent {agent!r}, such as {unknown[0]!r}; "
-            "correct them, leave these rows out, or evaluate the agent that they belong to"
+            f"{len(unknown)} labels of {rows} are not intents of {whose}, such as {unknown[0]!r}; correct them, leave "
+            "these rows out, or take the rows that belong to these intents"
         )
 
 

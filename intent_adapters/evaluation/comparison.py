@@ -12,7 +12,7 @@ from datasets import Dataset
 
 from intent_adapters.choices import Method
 from intent_adapters.errors import ConfigError
-from intent_adapters.evaluation.agent import evaluate
+from intent_adapters.evaluation.agent import check_known_labels, evaluate
 from intent_adapters.evaluation.repetition import Repeated
 from intent_adapters.model import IntentModel
 from intent_adapters.training import train_agent
@@ -103,7 +103,7 @@ def compare(
 
     Raises:
         ConfigError: A system is unknown, or there is no seed.
-        DataError: The rows cannot be used.
+        DataError: The rows cannot be used, or test rows have labels that no training row has.
     """
     unknown = [name for name in systems if name not in SYSTEMS]
     if unknown or not systems or not seeds:
@@ -111,6 +111,7 @@ def compare(
             f"Cannot compare the systems {list(systems)} over the seeds {list(seeds)}: name at least one seed and "
             f"systems among {', '.join(SYSTEMS)}."
         )
+    check_known_labels(test["label"][:], train["label"][:], "the training rows", "the test rows")
     # One model of our own for all runs: the caller's keeps its agents, and the base is fingerprinted once.
     own = IntentModel(model.base, name=model.base_name, revision=model.base_revision)
     return [_run(own, name, train, test, seeds, on_run) for name in systems]

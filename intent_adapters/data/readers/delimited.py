@@ -60,7 +60,11 @@ def table_of_lines(origin: str, lines: Iterable[tuple[str, list[str]]], problems
     return Table(origin, columns, records)
 
 
-def _delimiter(path: Path, text: str) -> str:
+def separator_of(path: Path, text: str) -> str:
+    """What stands between the fields of a csv or tsv file."""
+    hint = _SEPARATOR_LINE.match(text)
+    if hint:
+        return hint[1]
     if ".tsv" in (suffix.lower() for suffix in path.suffixes[-2:]):
         return "\t"
     first_line = text.lstrip("\r\n").split("\n", 1)[0]
@@ -71,9 +75,8 @@ def _split(
     path: Path, text: str, problems: Problems, quoted: list[tuple[str, list[str]]]
 ) -> Iterator[tuple[str, list[str]]]:
     """The fields of each row with its place; `quoted` takes the lines inside of quoted fields, split too."""
-    hint = _SEPARATOR_LINE.match(text)
-    above, delimiter = (1, hint[1]) if hint else (0, _delimiter(path, text))
-    text = text[hint.end() :] if hint else text
+    hint, delimiter = _SEPARATOR_LINE.match(text), separator_of(path, text)
+    above, text = (1, text[hint.end() :]) if hint else (0, text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True)
     while True:
         line = above + reader.line_num + 1
