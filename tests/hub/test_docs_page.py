@@ -1,4 +1,4 @@
-"""docs/how_to/publish.md and docs/ko/publish.md, run as a reader would, over the loopback Hub."""
+"""docs/how_to/publish.md and docs/ko/how_to/publish.md, run as a reader would, over the loopback Hub."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def session(hub: LoopbackHub, tmp_path, monkeypatch) -> Session:
     return Session(folder)
 
 
-@pytest.mark.parametrize(("page", "count"), [(PAGE, 9), (ROOT / "docs" / "ko" / "publish.md", 5)])
+@pytest.mark.parametrize(("page", "count"), [(PAGE, 9), (ROOT / "docs" / "ko" / "how_to" / "publish.md", 5)])
 def test_every_block_runs(session: Session, hub: LoopbackHub, page, count):
     blocks = list(blocks_of(page))
     assert len(blocks) == count
