@@ -11,11 +11,14 @@ from examples.benchmark.systems import SYSTEMS
 from examples.benchmark.tables import all_tables
 from examples.benchmark.targets import targets
 
+TITLE = "# Speed, memory and disk\n"
+
 INTRODUCTION = """\
-# Speed, memory and disk
+## What stands beside what
 
 Our own systems and what one would take instead, side by side in one run on one machine. This page is written by the
-program that took the figures, but for the sections after the notes, which were written by hand.
+program that took the figures, but for the first paragraph and the sections after the aims, which were written by
+hand.
 
 *The bare encoder*, with which all is compared, is the encoder alone: it gets tokens and gives an embedding. In PyTorch
 it is transformers' model and the mean of its tokens. In ONNX Runtime it is the fastest export by standard means that
@@ -65,24 +68,30 @@ pip install -e '.[cli,export,plots]'
 - **Disk**: bytes of folders as saved; N agents are the base's bytes and N times an agent's.
 """
 
+KEPT_BEFORE = "<!-- What precedes is kept when python -m examples.benchmark writes this page anew. -->"
 KEPT = "<!-- What follows is kept when python -m examples.benchmark writes this page anew. -->"
 
 
 def write_page(page: Path, runs: Sequence[Results], pictures: Sequence[Sequence[Path]]) -> None:
-    """Write the page, or write it anew up to the line `KEPT`; see `render_page`."""
-    _, mark, kept = page.read_text(encoding="utf-8").partition(KEPT) if page.exists() else ("", "", "")
-    page.write_text(render_page(runs, pictures) + (f"\n{mark}{kept}" if mark else ""), encoding="utf-8")
+    """Write the page, or write it anew between the lines `KEPT_BEFORE` and `KEPT`; see `render_page`."""
+    former = page.read_text(encoding="utf-8") if page.exists() else ""
+    first, begin, _ = former.partition(KEPT_BEFORE)
+    _, end, last = former.partition(KEPT)
+    before = f"{first}{begin}" if begin else f"{TITLE}\n{KEPT_BEFORE}"
+    after = f"\n{end}{last}" if end else ""
+    page.write_text(f"{before}\n\n{render_page(runs, pictures)}{after}", encoding="utf-8")
 
 
 def render_page(runs: Sequence[Results], pictures: Sequence[Sequence[Path]]) -> str:
-    """The page, Markdown.
+    """What is written of the page, Markdown.
 
     Args:
         runs: One or more runs; the first one's settings are described.
         pictures: The files of each run's pictures, in `picture_folder`.
     """
-    parts = [INTRODUCTION, _summary(runs), _commands(runs)]
+    parts = [INTRODUCTION, _commands(runs)]
     parts += [_run(results, files) for results, files in zip(runs, pictures, strict=True)]
+    parts.append(_aims(runs))
     return "\n".join(parts)
 
 
@@ -91,8 +100,8 @@ def picture_folder(results: Results) -> str:
     return f"serving/{results.settings['base']}"
 
 
-def _summary(runs: Sequence[Results]) -> str:
-    lines = ["## What was promised, and what was measured\n"]
+def _aims(runs: Sequence[Results]) -> str:
+    lines = ["## Aims, missed and reached\n"]
     for results in runs:
         found = targets(results)
         lines.append(f"### Targets with {results.settings['base']}\n")

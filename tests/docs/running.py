@@ -47,6 +47,8 @@ class Session:
         """
         if block.language == "python":
             self._run_python(block)
+        elif block.language == "file":
+            (self.folder / block.title).write_text(block.code, encoding="utf-8")
         else:
             for command in _commands(block.code):
                 self._run_command(command, block)

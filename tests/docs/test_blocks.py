@@ -65,6 +65,16 @@ def test_names_live_from_block_to_block(write, tmp_path):
     assert session.namespace["a"] == 1
 
 
+def test_a_block_knows_its_tab_and_the_name_of_its_file(write, tmp_path):
+    page = write(
+        '=== "One"\n\n    ```python\n    a\n    ```\n\n=== "Other"\n\n    ```csv title="b.csv"\n    é\n    ```\n\n'
+        "then\n\n```python\nc\n```\n"
+    )
+    assert [(block.tab, block.title) for block in blocks_of(page)] == [("One", None), ("Other", "b.csv"), (None, None)]
+    Session(tmp_path).run(list(blocks_of(page))[1])
+    assert (tmp_path / "b.csv").read_text(encoding="utf-8") == "é\n"
+
+
 @pytest.mark.parametrize("marker", ["<!-- test: later, needs an hour -->", "<!-- test: skip -->"])
 def test_a_marker_without_kind_or_reason_is_refused(write, marker):
     with pytest.raises(MarkerError, match=r"page\.md:1"):

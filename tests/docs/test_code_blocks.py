@@ -25,9 +25,14 @@ INTENTS = 3
 CSV_INTENTS, CSV_UTTERANCES = 2, 5
 
 
-def runnable(page: Path, slow: bool) -> list[Block]:
-    """The blocks of a page to run; with `slow`, also those before the last slow one that it may build on."""
+def runnable(page: Path, slow: bool, tab: str | None = None) -> list[Block]:
+    """The blocks of a page to run; with `slow`, also those before the last slow one that it may build on.
+
+    A reader follows one tab: with `tab`, the blocks of the others are left out.
+    """
     blocks = [block for block in blocks_of(page) if block.kind != "skip" and not page.is_relative_to(RESULTS)]
+    if tab:
+        blocks = [block for block in blocks if block.tab in (None, tab)]
     if not slow:
         return [block for block in blocks if block.kind == "run"]
     last = max((index for index, block in enumerate(blocks) if block.kind == "slow"), default=-1)
@@ -40,7 +45,12 @@ def others(page: Path) -> list[Block]:
 
 
 def cases(slow: bool) -> list[object]:
-    return [pytest.param(page, id=name(page)) for page in PAGES if runnable(page, slow)]
+    return [
+        pytest.param(page, tab, id=name(page) + (f" {tab}" if tab else ""))
+        for page in PAGES
+        for tab in dict.fromkeys(block.tab for block in runnable(page, slow) if block.tab) or [None]
+        if runnable(page, slow, tab)
+    ]
 
 
 def name(page: Path) -> str:
@@ -85,16 +95,16 @@ def session(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return Session(tmp_path)
 
 
-@pytest.mark.parametrize("page", cases(slow=False))
-def test_blocks_run(page: Path, session: Session):
-    for block in runnable(page, slow=False):
+@pytest.mark.parametrize(("page", "tab"), cases(slow=False))
+def test_blocks_run(page: Path, tab: str | None, session: Session):
+    for block in runnable(page, False, tab):
         session.run(block)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", cases(slow=True))
-def test_slow_blocks_run(page: Path, session: Session):
-    for block in runnable(page, slow=True):
+@pytest.mark.parametrize(("page", "tab"), cases(slow=True))
+def test_slow_blocks_run(page: Path, tab: str | None, session: Session):
+    for block in runnable(page, True, tab):
         session.run(block)
 
 
