@@ -100,18 +100,18 @@ def _agents_in(folder: Path, search: str) -> Iterator[dict[str, Any]]:
         }
 
 
+_COLUMNS = ("agent", "intents", "utterances", "accuracy", "trained", "base")
+
+
 def _list_folder(agents: list[dict[str, Any]], folder: str, json: bool) -> None:
     if json:
         for agent in agents:
             print_json(agent)
     elif agents:
-        numbers = ("intents", "utterances", "accuracy")
-        table = new_table("agent", *numbers, "trained", "base", numbers=numbers)
+        table = new_table(*_COLUMNS, numbers=_COLUMNS[1:4])
         for agent in agents:
             shown = {**agent, "accuracy": None if agent.get("accuracy") is None else percent(agent["accuracy"])}
-            add_row(
-                table, *("" if shown.get(column.header) is None else shown[column.header] for column in table.columns)
-            )
+            add_row(table, *("" if shown.get(column) is None else shown[column] for column in _COLUMNS))
         out.print(table)
     else:
         err.print(f"No adapters in {folder}: it should hold FOLDER/AGENT/{CONFIG_NAME}.", markup=False)
