@@ -21,7 +21,7 @@ from intent_adapters.artifacts.contents import (
     SAFETENSORS_WEIGHTS_NAME,
     check_adapter_target,
 )
-from intent_adapters.artifacts.folders import read_whole, replaced_folder
+from intent_adapters.artifacts.folders import read_whole, replaced_folder, sole_writer
 from intent_adapters.artifacts.tensors import PREFIX, expected_shapes
 from intent_adapters.artifacts.version_folders import BASE_FOLDER, KEPT, has_own_base, keep_former
 from intent_adapters.artifacts.weights_file import WeightsFile, check_file, read_weights
@@ -154,18 +154,8 @@ class Adapter:
         folder = Path(folder)
         check_adapter_target(folder)
         check_range("versions", versions, 0)
-        stored = self._stored()
-        digest = _digest(self.config, _as_file(stored))
-        keeps = (folder / CONFIG_NAME).exists() and not self._is_version_in(folder)
-        gone: list[int] = []
-        with replaced_folder(folder, without=[BASE_FOLDER] if keeps and has_own_base(folder) else ()) as staging:
-            # One entry alone: safetensors writes several in random order, and the same adapter would be other bytes.
-            save_file(stored, staging / SAFETENSORS_WEIGHTS_NAME, {DIGEST_KEY: digest})
-            self.config.save_pretrained(str(staging))
-            if keeps:
-                gone = keep_former(folder, staging, versions)
-            if beside:
-                beside(staging)
+        with sole_writer(folder):
+            gone = self._replace(folder, versions, beside)
         if gone:
             warnings.warn(
                 f"{str(folder)!r} keeps {versions} former version(s): version {', '.join(map(str, gone))} is gone",
@@ -180,6 +170,22 @@ class Adapter:
         The threshold and the temperature are left out: they may be set by hand.
         """
         return _digest(self.config, _as_file(self._stored()))
+
+    def _replace(self, folder: Path, versions: int, beside: Callable[[Path], object] | None) -> list[int]:
+        """Writes the folder; gives the numbers of the versions that are not kept any more."""
+        stored = self._stored()
+        digest = _digest(self.config, _as_file(stored))
+        keeps = (folder / CONFIG_NAME).exists() and not self._is_version_in(folder)
+        gone: list[int] = []
+        with replaced_folder(folder, without=[BASE_FOLDER] if keeps and has_own_base(folder) else ()) as staging:
+            # One entry alone: safetensors writes several in random order, and the same adapter would be other bytes.
+            save_file(stored, staging / SAFETENSORS_WEIGHTS_NAME, {DIGEST_KEY: digest})
+            self.config.save_pretrained(str(staging))
+            if keeps:
+                gone = keep_former(folder, staging, versions)
+            if beside:
+                beside(staging)
+        return gone
 
     def _is_version_in(self, folder: Path) -> bool:
         """Whether a folder holds this version already: trained again to the same end, or with another threshold."""

@@ -14,7 +14,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -52,6 +52,30 @@ def replaced_folder(target: Path, *, without: Collection[str] = ()) -> Iterator[
         _swap_in(staging, target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextmanager
+def sole_writer(folder: Path) -> Iterator[None]:
+    """Let others that write from what they found in a folder, in threads or processes, wait until the block is done.
+
+    The lock is on the parent folder and leaves no file. Windows and some network file systems have none.
+    """
+    folder.absolute().parent.mkdir(parents=True, exist_ok=True)
+    try:
+        import fcntl
+
+        parent = os.open(folder.absolute().parent, os.O_RDONLY)
+    except (ImportError, OSError):
+        yield
+        return
+    try:
+        with suppress(OSError):
+            fcntl.flock(parent, fcntl.LOCK_EX)
+        yield
+    finally:
+        with suppress(OSError):
+            fcntl.flock(parent, fcntl.LOCK_UN)  # for forked processes too, which hold what is only closed here
+        os.close(parent)
 
 
 def read_whole(folder: Path, read: Callable[[], Read]) -> Read:

@@ -8,7 +8,7 @@ from typing import Any
 
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.contents import CARD_NAME, CONFIG_NAME
-from intent_adapters.artifacts.folders import read_whole, replaced_folder
+from intent_adapters.artifacts.folders import read_whole, replaced_folder, sole_writer
 from intent_adapters.artifacts.version_folders import (
     BASE_FOLDER,
     copy_version,
@@ -126,15 +126,18 @@ def rollback(folder: str | Path, number: int | None = None) -> Version:
     Raises:
         AdapterError: There is no such version, it is in use already, or its files are damaged: nothing has changed.
     """
-    folder, source = _adapter_folder(folder), find_version(folder, number)
-    former = numbers(folder)
-    if source == folder:
-        raise AdapterError(f"Version {number} of {str(folder)!r} is the one in use: there is nothing to roll back.")
-    number = int(source.name)
-    Adapter.read(source)
-    with replaced_folder(folder, without=[CARD_NAME, *([BASE_FOLDER] if has_own_base(folder) else [])]) as new:
-        copy_version(source, new, folder)
-        write_versions(folder, new, [*(kept for kept in former if kept != number), number])
+    folder = _adapter_folder(folder)
+    with sole_writer(folder):
+        former, source = numbers(folder), find_version(folder, number)
+        if source == folder:
+            raise AdapterError(
+                f"Version {number} of {str(folder)!r} is the one in use: there is nothing to roll back."
+            )
+        Adapter.read(source)
+        number = int(source.name)
+        with replaced_folder(folder, without=[CARD_NAME, *([BASE_FOLDER] if has_own_base(folder) else [])]) as new:
+            copy_version(source, new, folder)
+            write_versions(folder, new, [*(kept for kept in former if kept != number), number])
     return _read(folder, number, True)
 
 

@@ -81,7 +81,9 @@ def check_command(
     else:
         print_report(report, limit)
         if model is None:
-            err.print("Wrong labels and more are looked for with the base that will be trained on: add --base.")
+            err.print(
+                "With the base that will be trained on, wrong labels and more are found: add --base.", soft_wrap=True
+            )
     if report.problems or (strict and report.findings):
         raise typer.Exit(1)
 
@@ -91,7 +93,7 @@ def print_report(report: DataReport, limit: int) -> None:
     counts = Counter(finding.kind for finding in report.findings)
     summary = ", ".join(f"{kind}: {count:,}" for kind, count in counts.items()) or "nothing to be said against them"
     out.print(f"{report.rows:,} utterances of {report.intents:,} intents; {summary}", soft_wrap=True)
-    for kind, count in counts.items():
+    for kind, count in counts.items() if limit else ():
         found = report.of_kind(kind)
         more = f", the first {limit}" if count > limit else ""
         out.print(Text(f"\n{kind}{more}", style="bold red" if found[0].is_problem else "bold"), soft_wrap=True)

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import shutil
+import sys
 import threading
 from pathlib import Path
 
@@ -281,6 +282,24 @@ def test_a_reader_of_the_versions_gets_all_of_one_state(trained, tmp_path, monke
     finally:
         stop.set()
         writer.join()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders have no locks there")
+def test_of_trainings_into_one_folder_at_a_time_none_is_lost(trained, tmp_path):
+    folder = tmp_path / "new" / "it"
+
+    def train(first: int) -> None:
+        for seed in range(first, first + 4):
+            trained(seed).write(folder, versions=99)
+            trained(seed).write(tmp_path / "new" / f"other {first}", versions=99)
+
+    writers = [threading.Thread(target=train, args=(first,)) for first in (0, 4, 8)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert {rows for rows, _ in state(folder).values()} == set(range(10, 22))
+    assert sorted(state(folder)) == list(range(1, 13))
 
 
 def with_base(adapter: Adapter, folder: Path, content: str) -> None:

@@ -5,23 +5,23 @@ from __future__ import annotations
 import dataclasses
 import os
 from datetime import UTC, datetime
+from typing import Any
 
 from intent_adapters.bottleneck import Provenance
 from intent_adapters.data.digest import digest_of
 from intent_adapters.environment import versions
 from intent_adapters.training.agent.calibration import CalibrationResult
-from intent_adapters.training.agent.recipe import Recipe
 from intent_adapters.training.agent.task import Task
 
 LIBRARIES = ("intent-adapters", "peft", "sentence-transformers", "torch", "transformers")
 
 
-def provenance_of(task: Task, base_fingerprint: str, recipe: Recipe, seed: int) -> Provenance:
+def provenance_of(task: Task, base_fingerprint: str, settings: dict[str, Any]) -> Provenance:
     """All that is known before the training: the base, the data, the settings, the libraries and the date."""
     labels = (task.intents[number] for number in task.labels.tolist())
     return Provenance(
         base_fingerprint,
-        dataclasses.asdict(recipe) | {"seed": seed},
+        settings,
         rows=task.utterances,
         data_digest=digest_of(list(zip(task.texts, labels, strict=True))[: task.utterances]),
         versions=versions(LIBRARIES),

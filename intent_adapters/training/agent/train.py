@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 from peft import TaskType
 
@@ -218,7 +218,16 @@ def train_agent(
             task = with_background(frozen, task)
         whole = FITTERS[method].whole
         recipe = recipe_for(len(task.texts), len(task.intents), names=task.names, full=whole, **options)
-        config = _complete(config, task, model, recipe, seed)
+        settings = {
+            **dataclasses.asdict(recipe),
+            "seed": seed,
+            "label_names": task.label_names,
+            "calibrate": calibrate,
+            "false_rejection_rate": false_rejection_rate,
+            "out_of_scope": len(foreign or ()),
+            "unlabelled": log.given if log else 0,
+        }
+        config = _complete(config, task, model, settings)
         if log and method != "probe" and not has_regression(config, recipe):
             raise ConfigError(
                 "unlabelled utterances are for the regression in the head, which there is not with "
@@ -389,8 +398,7 @@ def _complete(
     config: BottleneckConfig | None,
     task: Task,
     model: IntentModel,
-    recipe: Recipe,
-    seed: int,
+    settings: dict[str, Any],
 ) -> BottleneckConfig:
     """The config with labels, base and what fits the data filled in."""
     config = config or BottleneckConfig(labels=task.intents)
@@ -410,5 +418,5 @@ def _complete(
         base_model_name_or_path=model.base_name,
         revision=model.base_revision,
         calibration=Calibration(),
-        provenance=provenance_of(task, model.fingerprint, recipe, seed),
+        provenance=provenance_of(task, model.fingerprint, settings),
     )

@@ -48,6 +48,15 @@ def test_an_adapter_carries_what_it_was_trained_with(model, method, tmp_path):
     assert Adapter.read(tmp_path / "clinic").config.provenance == said
 
 
+def test_what_decides_beside_the_recipe_is_among_the_settings(model):
+    foreign, log = ["where is the moon", "sing a song"], ["cancel all", "the cost", "price"]
+    said = train(model, out_of_scope=foreign, unlabelled=log, false_rejection_rate=0.1, method="probe").config
+    training = said.provenance.training
+    assert (training["out_of_scope"], training["unlabelled"]) == (2, 3)
+    assert (training["calibrate"], training["false_rejection_rate"]) == (True, 0.1)
+    assert isinstance(training["label_names"], bool)
+
+
 def test_an_accuracy_that_nobody_measured_is_not_there(model):
     for rows, settings in ((ROWS, {"calibrate": False}), (ROWS[::4], {"out_of_scope": ["where is the moon"]})):
         said = train(model, rows, method="probe", **settings).config.provenance
