@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import save, save_file
 from torch import Tensor
-from transformers import PreTrainedModel
 
+from intent_adapters.adapter_config import AdapterConfig
+from intent_adapters.adapter_config.peft_type import INTENT_BOTTLENECK
+from intent_adapters.adapter_config.sites import SiteShape
+from intent_adapters.adapter_config.tensors import PREFIX, expected_shapes
 from intent_adapters.artifacts.contents import (
     CONFIG_NAME,
     MAX_CONFIG_BYTES,
@@ -21,9 +24,7 @@ from intent_adapters.artifacts.contents import (
     check_adapter_target,
 )
 from intent_adapters.artifacts.folders import read_whole, replaced_folder
-from intent_adapters.artifacts.tensors import PREFIX, expected_shapes
 from intent_adapters.artifacts.weights_file import WeightsFile, check_file, read_weights
-from intent_adapters.bottleneck import INTENT_BOTTLENECK, BottleneckConfig
 from intent_adapters.errors import AdapterError, ConfigError
 
 DIGEST_KEY = "intent_adapters_sha256"
@@ -38,7 +39,7 @@ class Adapter:
         tensors: The weights by name, as PEFT saves them, less the `base_model.model.` prefix; float32 on the CPU.
     """
 
-    config: BottleneckConfig
+    config: AdapterConfig
     tensors: Mapping[str, Tensor]
 
     @property
@@ -66,16 +67,17 @@ class Adapter:
         """The same weights with some settings of the config changed."""
         return Adapter(replace(self.config, **settings), self.tensors)
 
-    def check_fits(self, encoder: PreTrainedModel) -> None:
-        """Compare names and shapes of all tensors with what the config asks for on this encoder.
+    def check_fits(self, sites: Mapping[str, SiteShape], embedding_dim: int) -> None:
+        """Compare names and shapes of all tensors with what the config asks for.
+
+        Args:
+            sites: Where its bottlenecks are on an encoder, and their sizes.
+            embedding_dim: Of the embeddings that its head reads there.
 
         Raises:
             AdapterError: A tensor is missing, unexpected or of another shape.
         """
-        try:
-            expected = expected_shapes(encoder, self.config)
-        except ConfigError as error:
-            raise AdapterError(f"The adapter's config does not fit this base: {error}") from error
+        expected = expected_shapes(self.config, sites, embedding_dim)
         found = {name: tuple(tensor.shape) for name, tensor in self.tensors.items()}
         for what, names in (
             ("lacks", expected.keys() - found.keys()),
@@ -136,7 +138,8 @@ class Adapter:
         with replaced_folder(folder) as staging:
             # One entry alone: safetensors writes several in random order, and the same adapter would be other bytes.
             save_file(stored, staging / SAFETENSORS_WEIGHTS_NAME, {DIGEST_KEY: digest})
-            self.config.save_pretrained(str(staging))
+            text = json.dumps(asdict(self.config), indent=2, sort_keys=True)  # as PEFT writes it
+            (staging / CONFIG_NAME).write_text(text, encoding="utf-8")
 
     @property
     def digest(self) -> str:
@@ -154,7 +157,7 @@ def _as_file(stored: dict[str, Tensor]) -> WeightsFile:
     return WeightsFile(bytearray(save(stored)))
 
 
-def _digest(config: BottleneckConfig, weights: WeightsFile) -> str:
+def _digest(config: AdapterConfig, weights: WeightsFile) -> str:
     meaning = [config.labels, config.non_linearity, config.scaling, config.prompt, weights.digest()]
     return hashlib.sha256(json.dumps(meaning).encode()).hexdigest()
 
@@ -164,7 +167,7 @@ def _smallest(tensor: Tensor) -> Tensor:
     return (half if torch.equal(half.to(tensor.dtype), tensor) else tensor).contiguous()
 
 
-def _read_config(folder: Path) -> BottleneckConfig:
+def _read_config(folder: Path) -> AdapterConfig:
     path = folder / CONFIG_NAME
     check_file(path, MAX_CONFIG_BYTES)
     try:
@@ -178,8 +181,8 @@ def _read_config(folder: Path) -> BottleneckConfig:
             "adapters answer intents. Load other kinds with PEFT itself."
         )
     try:
-        config: BottleneckConfig = BottleneckConfig.from_peft_type(**BottleneckConfig.check_kwargs(**values))
-    except (ConfigError, TypeError, ValueError) as error:
+        config = AdapterConfig.from_attributes(values)
+    except ConfigError as error:
         raise AdapterError(f"{str(path)!r} has a setting that makes no sense: {error}") from error
     if not config.labels:
         raise AdapterError(f"{str(path)!r} names no labels: the adapter has no classification head and cannot answer.")

@@ -14,8 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from intent_adapters.adapter_config.sites import SiteShape
+from intent_adapters.adapter_config.tensors import site_tensors
 from intent_adapters.artifacts.adapter import Adapter
-from intent_adapters.artifacts.tensors import SiteShape, site_tensors
 from intent_adapters.bottleneck import SiteKind
 from intent_adapters.errors import AdapterError
 

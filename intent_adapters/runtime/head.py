@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from intent_adapters.adapter_config.config import MINIMUM_SCALE
+from intent_adapters.adapter_config.tensors import HEAD
 from intent_adapters.artifacts.adapter import Adapter
-from intent_adapters.artifacts.tensors import HEAD
-from intent_adapters.bottleneck.functional import MINIMUM_SCALE
 from intent_adapters.prediction import Prediction
 
 Floats = NDArray[np.float32]

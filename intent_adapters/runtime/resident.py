@@ -7,9 +7,10 @@ import sys
 import torch
 from transformers import PreTrainedModel
 
+from intent_adapters.adapter_config.tensors import HEAD_SLOT
 from intent_adapters.artifacts.adapter import Adapter
-from intent_adapters.artifacts.tensors import site_shapes
-from intent_adapters.bottleneck.slots import HEAD_SLOT
+from intent_adapters.bottleneck.sites import embedding_dim, site_shapes
+from intent_adapters.errors import AdapterError, ConfigError
 from intent_adapters.runtime.bottlenecks import DTYPES, Bottlenecks, Layout
 from intent_adapters.runtime.head import AgentHead
 from intent_adapters.surroundings import own_settings
@@ -82,8 +83,13 @@ class ResidentFactory:
         """
         # Also when a prediction loads it: what is made in inference mode could not be used outside of it.
         with own_settings(gradients=True), torch.no_grad():
-            adapter.check_fits(self._encoder)
-            sites, non_linearity = site_shapes(self._encoder, adapter.config), adapter.config.non_linearity
+            try:
+                sites = site_shapes(self._encoder, adapter.config)
+                dimension = embedding_dim(self._encoder, adapter.config)
+            except ConfigError as error:
+                raise AdapterError(f"The adapter's config does not fit this base: {error}") from error
+            adapter.check_fits(sites, dimension)
+            non_linearity = adapter.config.non_linearity
             if not sites:
                 return Resident(adapter, None)
             key = (*sites.items(), non_linearity)

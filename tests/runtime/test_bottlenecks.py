@@ -5,8 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from intent_adapters.adapter_config.sites import SiteShape
+from intent_adapters.adapter_config.tensors import site_tensors
 from intent_adapters.artifacts.adapter import Adapter
-from intent_adapters.artifacts.tensors import SiteShape, site_tensors
 from intent_adapters.bottleneck import BottleneckConfig
 from intent_adapters.errors import AdapterError
 from intent_adapters.runtime.bottlenecks import Bottlenecks, Layout, site_tensors_of

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intent_adapters import BottleneckConfig
+from intent_adapters.adapter_config.tensors import HEAD
 from intent_adapters.artifacts.adapter import Adapter
-from intent_adapters.artifacts.tensors import HEAD
 from intent_adapters.bottleneck import Calibration
 from intent_adapters.runtime.head import AgentHead, AgentRows, predictions
 from tests.support.adapters import config_of

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import ModelCard
-from peft.utils import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
 
+from intent_adapters.adapter_config import AdapterConfig
 from intent_adapters.artifacts.adapter import Adapter
-from intent_adapters.bottleneck import BottleneckConfig
+from intent_adapters.artifacts.contents import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
 from intent_adapters.errors import ConfigError
 from intent_adapters.hub.cards import markdown
 from intent_adapters.hub.cards.facts import CardFacts
@@ -143,7 +143,7 @@ def _intents(adapter: Adapter, facts: CardFacts) -> str:
     return markdown.table(["intent", *columns], rows)
 
 
-def _settings(config: BottleneckConfig) -> dict[str, object]:
+def _settings(config: AdapterConfig) -> dict[str, object]:
     """The hyper-parameters that say something about this adapter."""
     has_sites = config.sites != "none"
     calibration, training = config.calibration, config.provenance.training
@@ -178,7 +178,7 @@ def _former_example(existing: str) -> str | None:
         return None
 
 
-def _pin(config: BottleneckConfig) -> str:
+def _pin(config: AdapterConfig) -> str:
     return f", revision={markdown.quoted(config.revision)}" if config.revision else ""
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from intent_adapters.artifacts.adapter import Adapter
-from intent_adapters.artifacts.tensors import site_shapes
+from intent_adapters.bottleneck.sites import site_shapes
 from intent_adapters.errors import AdapterError, ConfigError
 from intent_adapters.runtime.onnx.run.base import OnnxBase
 from intent_adapters.runtime.onnx.run.planning import Run, runs

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:  # what runs a graph does not need PyTorch
-    from intent_adapters.artifacts.tensors import SiteShape
+    from intent_adapters.adapter_config.sites import SiteShape
 
 
 class SiteInputs(NamedTuple):

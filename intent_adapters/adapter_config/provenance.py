@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from intent_adapters.bottleneck.validation import check_settings, check_text
+from intent_adapters.adapter_config.validation import check_settings, check_text
 
 
 @dataclass(frozen=True)
