@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from safetensors.torch import save, save_file
-from torch import Tensor
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from safetensors.numpy import save, save_file
 
 from intent_adapters.adapter_config import AdapterConfig
 from intent_adapters.adapter_config.peft_type import INTENT_BOTTLENECK
@@ -27,20 +27,35 @@ from intent_adapters.artifacts.folders import read_whole, replaced_folder
 from intent_adapters.artifacts.weights_file import WeightsFile, check_file, read_weights
 from intent_adapters.errors import AdapterError, ConfigError
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 DIGEST_KEY = "intent_adapters_sha256"
 
 
-@dataclass(frozen=True)
 class Adapter:
-    """One agent's trained part: what differs between it and the base.
+    """One agent's trained part: what differs between it and the base. It does not change.
+
+    Args:
+        config: Sites, sizes, labels, prompt, threshold.
+        tensors: The weights by name, as PEFT saves them, less the `base_model.model.` prefix: tensors of PyTorch on
+            the CPU or arrays, in float32. They are not copied.
 
     Attributes:
-        config: Sites, sizes, labels, prompt, threshold.
-        tensors: The weights by name, as PEFT saves them, less the `base_model.model.` prefix; float32 on the CPU.
+        config: As given.
+        arrays: The weights by name.
     """
 
-    config: AdapterConfig
-    tensors: Mapping[str, Tensor]
+    def __init__(self, config: AdapterConfig, tensors: Mapping[str, ArrayLike]) -> None:
+        self.config = config
+        self.arrays: Mapping[str, NDArray[Any]] = {name: np.asarray(tensor) for name, tensor in tensors.items()}
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """The weights by name as tensors of PyTorch, on the same memory."""
+        import torch
+
+        return {name: torch.from_numpy(array) for name, array in self.arrays.items()}
 
     @property
     def labels(self) -> list[str]:
@@ -50,22 +65,22 @@ class Adapter:
     @property
     def num_parameters(self) -> int:
         """How many numbers the adapter holds, head included."""
-        return sum(tensor.numel() for tensor in self.tensors.values())
+        return sum(array.size for array in self.arrays.values())
 
     def rounded(self) -> Adapter:
         """The same with values that float16 holds exactly, so that its file takes half the space and loses nothing.
 
         A tensor with values too large for float16 stays as it is.
         """
-        halves = {name: tensor.half().to(tensor.dtype) for name, tensor in self.tensors.items()}
+        halves = {name: _half(array).astype(array.dtype) for name, array in self.arrays.items()}
         return Adapter(
             self.config,
-            {name: half if bool(half.isfinite().all()) else self.tensors[name] for name, half in halves.items()},
+            {name: half if np.isfinite(half).all() else self.arrays[name] for name, half in halves.items()},
         )
 
     def with_config(self, **settings: Any) -> Adapter:
         """The same weights with some settings of the config changed."""
-        return Adapter(replace(self.config, **settings), self.tensors)
+        return Adapter(replace(self.config, **settings), self.arrays)
 
     def check_fits(self, sites: Mapping[str, SiteShape], embedding_dim: int) -> None:
         """Compare names and shapes of all tensors with what the config asks for.
@@ -78,7 +93,7 @@ class Adapter:
             AdapterError: A tensor is missing, unexpected or of another shape.
         """
         expected = expected_shapes(self.config, sites, embedding_dim)
-        found = {name: tuple(tensor.shape) for name, tensor in self.tensors.items()}
+        found = {name: array.shape for name, array in self.arrays.items()}
         for what, names in (
             ("lacks", expected.keys() - found.keys()),
             ("has unknown", found.keys() - expected.keys()),
@@ -115,10 +130,10 @@ class Adapter:
                 "(digest mismatch). Get it again from where it came from."
             )
         try:
-            tensors = weights.tensors()
+            arrays = weights.arrays()
         except ValueError as error:
             raise AdapterError(f"The adapter in {str(folder)!r} makes no sense: {error}. Get it again.") from error
-        return cls(config, {name.removeprefix(PREFIX): tensor for name, tensor in tensors.items()})
+        return cls(config, {name.removeprefix(PREFIX): array for name, array in arrays.items()})
 
     def write(self, folder: str | Path) -> None:
         """Write the adapter folder, atomically: a killed process leaves the old adapter or this one.
@@ -149,11 +164,11 @@ class Adapter:
         """
         return _digest(self.config, _as_file(self._stored()))
 
-    def _stored(self) -> dict[str, Tensor]:
-        return {PREFIX + name: _smallest(tensor) for name, tensor in self.tensors.items()}
+    def _stored(self) -> dict[str, NDArray[Any]]:
+        return {PREFIX + name: _smallest(array) for name, array in self.arrays.items()}
 
 
-def _as_file(stored: dict[str, Tensor]) -> WeightsFile:
+def _as_file(stored: dict[str, NDArray[Any]]) -> WeightsFile:
     return WeightsFile(bytearray(save(stored)))
 
 
@@ -162,9 +177,14 @@ def _digest(config: AdapterConfig, weights: WeightsFile) -> str:
     return hashlib.sha256(json.dumps(meaning).encode()).hexdigest()
 
 
-def _smallest(tensor: Tensor) -> Tensor:
-    half = tensor.half()
-    return (half if torch.equal(half.to(tensor.dtype), tensor) else tensor).contiguous()
+def _half(array: NDArray[Any]) -> NDArray[np.float16]:
+    with np.errstate(over="ignore"):
+        return array.astype(np.float16)
+
+
+def _smallest(array: NDArray[Any]) -> NDArray[Any]:
+    half = _half(array)
+    return np.ascontiguousarray(half if np.array_equal(half.astype(array.dtype), array) else array)
 
 
 def _read_config(folder: Path) -> AdapterConfig:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -16,11 +16,11 @@ from intent_adapters.artifacts.contents import CONFIG_NAME
 from intent_adapters.artifacts.encoder import encoder_of
 from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.artifacts.folders import check_target, read_whole, replaced_folder
+from intent_adapters.choices import StoredDtype
 from intent_adapters.errors import BaseError, ConfigError
 from intent_adapters.inputs import check_choice
 from intent_adapters.surroundings import own_settings
 
-StoredDtype = Literal["auto", "float16", "float32"]
 SAFE_MODULES = frozenset({"Transformer", "Pooling", "Normalize", "Dense"})
 
 

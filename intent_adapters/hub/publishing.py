@@ -101,7 +101,7 @@ def publish_adapter(
     config = dataclasses.replace(adapter.config, base_model_name_or_path=name, revision=revision)
 
     def write(folder: Path, existing: str | None) -> ModelCard:
-        dataclasses.replace(adapter, config=config).write(folder)
+        Adapter(config, adapter.arrays).write(folder)
         return adapter_card(folder, repo_id=repo_id, facts=facts, existing=existing)
 
     published = _publish(repo_id, write, ADAPTER, readme, "agent", options)
