@@ -63,7 +63,7 @@ def make(model: IntentModel, agent: str, seeds: list[int]) -> None:
         figures.append(evaluate(model, test, name, out_of_scope=outside["text"][:]).to_dict())
         print(f"{name}, seed {seed}: accuracy {figures[-1]['accuracy']:.3f}", flush=True)
         if seed == seeds[0]:
-            model.save_adapter(name, folder)
+            model.save_adapter(name, folder, versions=0)
     examples = {
         label: text for text, label in zip(train["text"], train["label"], strict=True)
     }  # the most ordinary one

@@ -27,3 +27,16 @@ Effort = Literal["fast", "default", "best"]
 
 SystemName = Literal["probe", "adapter-ce", "adapter", "full"]
 """What `compare` sets side by side."""
+
+FindingKind = Literal[
+    "wrong label",
+    "two intents",
+    "unknown to the base",
+    "look-alike labels",
+    "cut text",
+    "near-duplicate",
+    "few utterances",
+    "broad intent",
+    "catch-all",
+]
+"""What `check` finds in training data; the first four most likely make an agent worse."""

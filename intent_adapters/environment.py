@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, distribution, version
 from typing import Any
 
@@ -58,6 +59,12 @@ def describe_environment() -> dict[str, Any]:
         "extras": extras,
         "problems": problems + _refused_adapters(),
     }
+
+
+def versions(libraries: Iterable[str]) -> dict[str, str]:
+    """The versions of Python and of those of the libraries that are installed, by name."""
+    found = {name: _version(name) for name in libraries}
+    return {"python": platform.python_version(), **{name: said for name, said in found.items() if said}}
 
 
 def _version(name: str) -> str | None:

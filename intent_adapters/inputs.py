@@ -14,11 +14,11 @@ Name = TypeVar("Name", str, str | None)
 SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 
-def check_texts(texts: Sequence[str], failures: dict[int, IntentAdaptersError] | None = None) -> list[str]:
+def check_texts(texts: str | Sequence[str], failures: dict[int, IntentAdaptersError] | None = None) -> list[str]:
     """Texts that a tokenizer can take: lone surrogates, which are half characters, become U+FFFD.
 
     Args:
-        texts: What was handed over.
+        texts: What was handed over: one text, or many.
         failures: Takes the error of each text that is no usable one, by its index. `None`: it is raised.
 
     Raises:
@@ -27,9 +27,9 @@ def check_texts(texts: Sequence[str], failures: dict[int, IntentAdaptersError] |
     if isinstance(texts, (bytes, Mapping)) or not isinstance(texts, Iterable):
         raise TextError(f"Give a text or a list of texts, not {type(texts).__name__}: {texts!r:.80}.")
     rows = []
-    for index, text in enumerate(texts):
+    for index, text in enumerate([texts] if isinstance(texts, str) else texts):
         try:
-            rows.append(_check_text(text, index))
+            rows.append(_check_text(text, "The text" if isinstance(texts, str) else f"texts[{index}]"))
         except TextError as error:
             if failures is None:
                 raise
@@ -38,11 +38,11 @@ def check_texts(texts: Sequence[str], failures: dict[int, IntentAdaptersError] |
     return rows
 
 
-def _check_text(text: object, index: int) -> str:
+def _check_text(text: object, place: str) -> str:
     if not isinstance(text, str):
-        raise TextError(f"Text {index} is of type {type(text).__name__}, not a string: {text!r:.80}.")
+        raise TextError(f"{place} is of type {type(text).__name__}, not a string: {text!r:.80}.")
     if not text.strip():
-        raise TextError(f"Text {index} is empty: {text!r:.80}. Leave empty messages out.")
+        raise TextError(f"{place} is empty: {text!r:.80}. Leave empty messages out.")
     return SURROGATES.sub("\ufffd", text)
 
 
@@ -89,8 +89,16 @@ def is_path(name: str) -> bool:
     return name.startswith((".", "/", "~")) or "\\" in name or name.count("/") > 1
 
 
-def agents_per_row(agents: str | Sequence[Name], count: int, *, bare: bool = False) -> list[str] | list[Name]:
+def agents_per_row(
+    agents: str | Sequence[Name],
+    count: int,
+    *,
+    bare: bool = False,
+    failures: dict[int, IntentAdaptersError] | None = None,
+) -> list[str] | list[Name]:
     """The agent of each of `count` rows; `None`, the bare base, only with `bare`.
+
+    `failures` takes the errors of rows as in `check_texts`; one that is there already stays.
 
     Raises:
         AgentError: An agent is not named by a string.
@@ -102,6 +110,10 @@ def agents_per_row(agents: str | Sequence[Name], count: int, *, bare: bool = Fal
     if len(names) != count:
         raise ConfigError(f"{count} text(s) but {len(names)} agent(s): give one agent, or one per text.")
     for row, name in enumerate(names):
-        if not isinstance(name, str) and not (bare and name is None):
-            raise AgentError(f"The agent of row {row} is named by a string, not by {name!r:.80}.")
+        if isinstance(name, str) or (bare and name is None):
+            continue
+        error = AgentError(f"agents[{row}] is not a string: {name!r:.80}.")
+        if failures is None:
+            raise error
+        failures.setdefault(row, error)
     return names

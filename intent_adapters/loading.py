@@ -160,11 +160,11 @@ class AgentSource:
         config = self._adapter.config
         base = config.base_model_name_or_path
         if not base:
-            raise ConfigError(f"The adapter {self.source!r} does not name its base: pass it as the first argument.")
+            raise ConfigError(f"The adapter {self.source!r} does not name its base: pass it as `base=`.")
         if not self.is_local and not is_hub_id(base):
             raise AdapterError(
                 f"The adapter {self.source!r} names {base!r} as its base, and that is no Hub id, so nobody but its "
-                "maker can find it there: pass the base as the first argument."
+                "maker can find it there: pass the base as `base=`."
             )
         return base, config.revision
 

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.fingerprint import fingerprint
+from intent_adapters.artifacts.version_folders import KEPT
 from intent_adapters.choices import Backend, NonLinearity, Precision, Sites, StoredDtype
-from intent_adapters.errors import ConfigError, IntentAdaptersError
+from intent_adapters.errors import ConfigError, IntentAdaptersError, TextError, shorten
+from intent_adapters.hub.cards.saving import save_with_card
 from intent_adapters.hub.fetching import HubOptions
 from intent_adapters.inputs import agents_per_row, check_choice, check_range, check_texts
 from intent_adapters.loading import (
@@ -37,6 +39,7 @@ if TYPE_CHECKING:  # what answers in ONNX Runtime needs none of it
     from intent_adapters.hub.cards import CardFacts
     from intent_adapters.hub.publishing import Published, PublishOptions
     from intent_adapters.runtime.onnx.export import Exported
+    from intent_adapters.runtime.token_counts import TokenCount
 
 
 class IntentModel:
@@ -106,6 +109,9 @@ class IntentModel:
             self._runtime = TorchRuntime(base, dtype=dtype, adapter_dtype=adapter_dtype)
         cost = partial(resident_bytes, dtype=adapter_dtype)
         self._store = AdapterStore(self._runtime.admit, cost, max_adapter_bytes)
+
+    def __repr__(self) -> str:
+        return f"IntentModel(base={shorten(self.base_name)}, agents={len(self.agents)})"
 
     def __reduce__(self) -> tuple[object, ...]:
         settings = {"name": self.base_name, "revision": self.base_revision, **self._settings}
@@ -193,7 +199,7 @@ class IntentModel:
         top_k: int = 3,
         threshold: float | None = None,
         batch_size: int = 64,
-        errors: Literal["raise"] = "raise",
+        errors: Literal["raise", "reject"] = "raise",
     ) -> Prediction: ...
 
     @overload
@@ -205,7 +211,7 @@ class IntentModel:
         top_k: int = 3,
         threshold: float | None = None,
         batch_size: int = 64,
-        errors: Literal["raise"] = "raise",
+        errors: Literal["raise", "reject"] = "raise",
     ) -> list[Prediction]: ...
 
     @overload
@@ -228,7 +234,7 @@ class IntentModel:
         top_k: int = 3,
         threshold: float | None = None,
         batch_size: int = 64,
-        errors: Literal["raise", "return"] = "raise",
+        errors: Literal["raise", "return", "reject"] = "raise",
     ) -> Prediction | list[Prediction] | list[Prediction | IntentAdaptersError]:
         """Tell the intent of one text or many, each by its own agent.
 
@@ -240,8 +246,11 @@ class IntentModel:
             threshold: Scope score, 0 to 1, below which a prediction is out of scope: about the share of its own
                 utterances that a calibrated agent then rejects. `None` takes each agent's own.
             batch_size: Texts in one pass of the encoder, at most.
-            errors: `"raise"`: nothing is answered unless everything can be. `"return"`, for many texts: where a text
-                is no usable one or its agent cannot answer, the error stands in the place of that row's prediction.
+            errors: What becomes of a row that cannot be answered, because its text is empty or not a string, or its
+                agent is not there or cannot be loaded. `"raise"`: its error is raised, and nothing is answered.
+                `"return"`, for many texts: its error stands in the place of its prediction. `"reject"`: a text that
+                is empty or not a string is out of scope, with the label `""`, no `top_k` and the scores 0, whatever
+                its agent; errors of agents are raised.
 
         Returns:
             One `Prediction`, or a list of them (and of errors, if they are returned) in the order of the texts.
@@ -255,18 +264,24 @@ class IntentModel:
         """
         check_range("top_k", top_k, 1)
         check_range("batch_size", batch_size, 1)
-        check_choice("errors", errors, ("raise", "return"))
+        check_choice("errors", errors, ("raise", "return", "reject"))
         if threshold is not None and not (isinstance(threshold, (int, float)) and 0 <= threshold <= 1):
             raise ConfigError(f"threshold is a scope score between 0 and 1, not {threshold!r}.")
         single = isinstance(texts, str)
         if single and errors == "return":
             raise ConfigError('errors="return" is for a list of texts; the error of a single one is raised.')
-        failures: dict[int, IntentAdaptersError] | None = {} if errors == "return" else None
-        rows = check_texts([texts] if isinstance(texts, str) else texts, failures)
-        names = agents_per_row(self._store.sole() if agents is None else agents, len(rows))
+        failures: dict[int, IntentAdaptersError] | None = None if errors == "raise" else {}
+        rows = check_texts(texts, failures)
+        names = agents_per_row(
+            self._store.sole() if agents is None else agents,
+            len(rows),
+            failures=failures if errors == "return" else None,
+        )
         if not rows:
             return []
         answers = answer(self._runtime, self._store, rows, names, top_k, threshold, batch_size, failures)
+        if errors == "reject":
+            answers = [_or_out_of_scope(name, said) for name, said in zip(names, answers, strict=True)]
         return answers[0] if single else answers  # type: ignore[return-value] # errors only where they are returned
 
     def encode(
@@ -289,12 +304,29 @@ class IntentModel:
         """
         check_range("batch_size", batch_size, 1)
         single = isinstance(texts, str)
-        rows = check_texts([texts] if isinstance(texts, str) else texts)
+        rows = check_texts(texts)
         names = [None] * len(rows) if agents is None else agents_per_row(agents, len(rows), bare=True)
         if not rows:
             return np.empty((0, self._dimension), dtype=np.float32)
         embeddings = embed(self._runtime, self._store, rows, names, batch_size)
         return embeddings[0] if single else embeddings
+
+    def count_tokens(self, texts: Sequence[str]) -> list[TokenCount]:
+        """How many tokens the base makes of texts, how many of them it does not know, and whether it cuts them.
+
+        Args:
+            texts: The texts, each as it is.
+
+        Returns:
+            One count for each text.
+
+        Raises:
+            TextError: Something is not a string, or is empty.
+            ConfigError: The base is in ONNX.
+        """
+        from intent_adapters.runtime.token_counts import count_tokens
+
+        return count_tokens(self.base, check_texts(texts))
 
     @property
     def agents(self) -> tuple[str, ...]:
@@ -477,18 +509,43 @@ class IntentModel:
         """
         self._store.remove(agent)
 
-    def save_adapter(self, agent: str, folder: str | Path) -> None:
-        """Write an agent as an ordinary PEFT adapter folder, atomically.
+    def set_threshold(self, agent: str, threshold: float | None) -> None:
+        """Let an agent reject more or less from now on; `save_adapter` keeps it.
 
         Args:
             agent: Its name.
-            folder: Created, or replaced if it holds an adapter already; a README.md in it is kept.
+            threshold: The scope score, 0 to 1, below which an utterance is out of scope: about the share of its own
+                utterances that a calibrated agent then rejects. `None`: it rejects nothing, but for the answers of a
+                catch-all intent.
+
+        Raises:
+            AgentError: There is no such agent.
+            AdapterError: Its files are gone or damaged by now.
+            ConfigError: The threshold is out of range.
+        """
+        self.add_agent(agent, self.adapter(agent).with_threshold(threshold), replace=True)
+
+    def save_adapter(self, agent: str, folder: str | Path, *, versions: int = KEPT) -> None:
+        """Write an agent as an ordinary PEFT adapter folder, atomically.
+
+        An adapter that is there already is kept as a version of this one, and a card of ours is made again: what a
+        person wrote on it stays, and figures of the former version go.
+
+        Args:
+            agent: Its name.
+            folder: Created, or replaced if it holds an adapter already.
+            versions: How many former versions to keep, at most.
 
         Raises:
             AgentError: There is no such agent in memory.
             AdapterError: The folder holds other things.
+            ConfigError: `versions` is below 0.
+
+        Warns:
+            IntentAdaptersWarning: A README.md that we did not make was left as it is; or a version is not kept any
+                more.
         """
-        self.adapter(agent).write(folder)
+        save_with_card(self.adapter(agent), folder, versions=versions)
 
     def save_base(self, folder: str | Path, *, dtype: StoredDtype = "auto") -> None:
         """Write the base as an ordinary sentence-transformers folder, atomically.
@@ -610,6 +667,15 @@ def _read_agent(name: str, source: AgentSource, fingerprint: str, base_name: str
     adapter = source.read()
     check_base(name, adapter, fingerprint, base_name)
     return adapter
+
+
+def _or_out_of_scope(agent: str, said: Prediction | IntentAdaptersError) -> Prediction:
+    """The answer; for a text that was no usable one, that it is out of scope; other errors are raised."""
+    if isinstance(said, TextError):
+        return Prediction(agent, "", 0.0, (), in_scope=False, scope_score=0.0)
+    if isinstance(said, IntentAdaptersError):
+        raise said
+    return said
 
 
 def _rebuilt(

@@ -10,6 +10,8 @@ from typing import Any
 class Prediction:
     """The answer of one agent to one utterance.
 
+    With `predict(errors="reject")`, an empty text, or what is no string, has the label `""`, no `top_k`, scores of 0.
+
     Attributes:
         agent: The agent that was asked.
         label: The most probable intent, also where the utterance is out of scope.

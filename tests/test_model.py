@@ -21,6 +21,7 @@ from intent_adapters.errors import (
     IntentAdaptersError,
     TextError,
 )
+from intent_adapters.prediction import Prediction
 from tests.support.adapters import random_adapter
 from tests.support.shared import minilm_path
 from tests.support.tiny import ARCHITECTURES, tiny_base
@@ -215,18 +216,18 @@ def test_unloading_forgets_one_agent_only(model):
 @pytest.mark.parametrize(
     ("error", "match", "arguments"),
     [
-        (TextError, "Text 1 is of type int", {"texts": ["a", 3]}),
-        (TextError, "Text 0 is of type NoneType", {"texts": [None]}),
-        (TextError, "Text 0 is of type bytes", {"texts": [b"a"]}),
-        (TextError, "Text 2 is empty", {"texts": ["a", "b", ""]}),
-        (TextError, "Text 0 is empty", {"texts": " \n\t"}),
+        (TextError, r"texts\[1\] is of type int", {"texts": ["a", 3]}),
+        (TextError, r"texts\[0\] is of type NoneType", {"texts": [None]}),
+        (TextError, r"texts\[0\] is of type bytes", {"texts": [b"a"]}),
+        (TextError, r"texts\[2\] is empty", {"texts": ["a", "b", ""]}),
+        (TextError, "The text is empty", {"texts": " \n\t"}),
         (TextError, "a text or a list of texts", {"texts": None}),
         (TextError, "a text or a list of texts", {"texts": 5}),
         (TextError, "a text or a list of texts", {"texts": b"bytes"}),
         (TextError, "a text or a list of texts", {"texts": {"text": "a"}}),
         (AgentError, "There is no agent 'nobody'", {"texts": "a", "agents": "nobody"}),
         (AgentError, "There is no agent 'nobody'", {"texts": ["a", "b"], "agents": ["agent 1", "nobody"]}),
-        (AgentError, "row 0 is named by a string, not by None", {"texts": ["a"], "agents": [None]}),
+        (AgentError, r"agents\[0\] is not a string: None", {"texts": ["a"], "agents": [None]}),
         (AgentError, "a string or one string per text, not by 3", {"texts": ["a"], "agents": 3}),
         (AgentError, "8 agents.*name the agent", {"texts": "a", "agents": None}),
         (ConfigError, r"3 text\(s\) but 2 agent\(s\)", {"texts": ["a"] * 3, "agents": ["agent 1"] * 2}),
@@ -404,15 +405,13 @@ def test_rows_for_the_bare_base_beside_rows_of_agents(model, base):
 def test_rows_that_cannot_be_answered_are_errors_and_the_others_are_answered(model, tmp_path):
     (tmp_path / "empty").mkdir()
     model.register_adapter(tmp_path / "empty", name="gone")
-    texts = ["취소", " ", "cancel", "a", None, "how much", "취소"]
-    agents = ["agent 1", "agent 1", "nobody", "gone", "agent 2", ["x"], "agent 2"]
-    with pytest.raises(AgentError):
-        model.predict(texts, agents, errors="return")  # a name that is not even a string is the caller's fault
-    agents[5] = "gone"
+    texts = ["취소", " ", "cancel", "a", None, "how much", "how much", b"hi", "취소"]
+    agents = ["agent 1", "agent 1", "nobody", "gone", "agent 2", ["x"], None, None, "agent 2"]
     answers = model.predict(texts, agents, errors="return")
-    kinds = [None, TextError, AgentError, AdapterError, TextError, AdapterError, None]
+    kinds = [None, TextError, AgentError, AdapterError, TextError, AgentError, AgentError, TextError, None]
     assert [type(answer) if isinstance(answer, Exception) else None for answer in answers] == kinds
-    assert_same_answers([answers[0], answers[6]], [model.predict("취소", "agent 1"), model.predict("취소", "agent 2")])
+    assert "agents[6] is not a string: None" in str(answers[6])
+    assert_same_answers([answers[0], answers[8]], [model.predict("취소", "agent 1"), model.predict("취소", "agent 2")])
 
 
 def test_all_rows_may_be_errors_and_none_hides_another(model):
@@ -423,6 +422,25 @@ def test_all_rows_may_be_errors_and_none_hides_another(model):
         model.predict("a", "agent 1", errors="return")
     with pytest.raises(ConfigError, match="errors"):
         model.predict(["a"], "agent 1", errors="ignore")
+
+
+def test_unusable_texts_can_count_as_out_of_scope(model):
+    texts = ["취소", "", None, 3, "cancel"]
+    answers = model.predict(texts, "agent 1", errors="reject")
+    assert_same_answers(
+        [answers[0], answers[4]], [model.predict("취소", "agent 1"), model.predict("cancel", "agent 1")]
+    )
+    nothing = Prediction("agent 1", "", 0.0, (), in_scope=False, scope_score=0.0)
+    assert answers[1:4] == [nothing] * 3 == model.predict(["", None, 3], "agent 1", errors="reject")
+    assert model.predict(" ", "agent 1", errors="reject") == nothing
+    for agent in ("nobody", None):
+        with pytest.raises(AgentError):
+            model.predict(["", "a"], ["agent 1", agent], errors="reject")
+
+
+def test_a_model_is_shown_in_one_line(base, model):
+    assert repr(model) == "IntentModel(base='tiny', agents=8)"
+    assert len(repr(IntentModel(base, name="/a/very/long/folder" * 20))) < 100
 
 
 def test_an_error_tells_of_other_agents_in_its_attribute_alone(model):

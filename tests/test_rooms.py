@@ -22,7 +22,17 @@ FLOORS = (
     {"artifacts"},
     {"bottleneck", "losses", "data"},
     {"adapter_config"},
-    {"after_import", "architectures", "environment", "extras", "forking", "inputs", "prediction", "surroundings"},
+    {
+        "after_import",
+        "architectures",
+        "environment",
+        "extras",
+        "forking",
+        "inputs",
+        "prediction",
+        "progress_bars",
+        "surroundings",
+    },
     {"choices", "errors"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

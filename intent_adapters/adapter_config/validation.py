@@ -45,6 +45,13 @@ def check_text(name: str, value: Any) -> str | None:
     return value
 
 
+def check_form(name: str, value: Any, pattern: str, form: str) -> str | None:
+    """None, or a `str` that a pattern describes and `form` shows."""
+    if value is not None and not (isinstance(value, str) and re.fullmatch(pattern, value, re.ASCII)):
+        raise ConfigError(f"{name} must be {form} or absent, got {shorten(value)}")
+    return value
+
+
 def check_labels(name: str, value: Any) -> list[str]:
     """A list of 1 to 100,000 distinct, non-empty strings without control characters."""
     if not isinstance(value, list | tuple):

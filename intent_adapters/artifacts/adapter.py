@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from safetensors.numpy import save, save_file
 
-from intent_adapters.adapter_config import AdapterConfig
+from intent_adapters.adapter_config import AdapterConfig, Provenance
 from intent_adapters.adapter_config.peft_type import INTENT_BOTTLENECK
 from intent_adapters.adapter_config.sites import SiteShape
 from intent_adapters.adapter_config.tensors import PREFIX, expected_shapes
@@ -23,9 +24,11 @@ from intent_adapters.artifacts.contents import (
     SAFETENSORS_WEIGHTS_NAME,
     check_adapter_target,
 )
-from intent_adapters.artifacts.folders import read_whole, replaced_folder
+from intent_adapters.artifacts.folders import read_whole, replaced_folder, sole_writer
+from intent_adapters.artifacts.version_folders import BASE_FOLDER, KEPT, has_own_base, keep_former
 from intent_adapters.artifacts.weights_file import WeightsFile, check_file, read_weights
-from intent_adapters.errors import AdapterError, ConfigError
+from intent_adapters.errors import AdapterError, ConfigError, IntentAdaptersWarning
+from intent_adapters.inputs import check_range
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -82,6 +85,14 @@ class Adapter:
         """The same weights with some settings of the config changed."""
         return Adapter(replace(self.config, **settings), self.arrays)
 
+    def with_threshold(self, threshold: float | None) -> Adapter:
+        """The same agent with another threshold.
+
+        Raises:
+            ConfigError: It is out of range.
+        """
+        return self.with_config(calibration=replace(self.config.calibration, threshold=threshold))
+
     def check_fits(self, sites: Mapping[str, SiteShape], embedding_dim: int) -> None:
         """Compare names and shapes of all tensors with what the config asks for.
 
@@ -135,26 +146,39 @@ class Adapter:
             raise AdapterError(f"The adapter in {str(folder)!r} makes no sense: {error}. Get it again.") from error
         return cls(config, {name.removeprefix(PREFIX): array for name, array in arrays.items()})
 
-    def write(self, folder: str | Path) -> None:
+    def write(
+        self, folder: str | Path, *, versions: int = KEPT, beside: Callable[[Path], object] | None = None
+    ) -> None:
         """Write the adapter folder, atomically: a killed process leaves the old adapter or this one.
 
         Tensors whose values float16 holds exactly are written in it, which takes half the space and loses nothing.
+        An adapter that is there already becomes a version of this one, unless only its threshold is set or it is
+        trained again to the same weights and settings; see `intent_adapters.artifacts.versions`.
 
         Args:
             folder: Created, or replaced if it already holds an adapter; other files in it (README.md) are kept.
+            versions: How many former versions to keep, at most.
+            beside: Writes what else is to be in the folder, into one that already has the adapter and will take its
+                place.
 
         Raises:
             AdapterError: `folder` is a file, or a folder with other things than an adapter in it.
+            ConfigError: `versions` is below 0.
+
+        Warns:
+            IntentAdaptersWarning: A version is not kept any more.
         """
         folder = Path(folder)
         check_adapter_target(folder)
-        stored = self._stored()
-        digest = _digest(self.config, _as_file(stored))
-        with replaced_folder(folder) as staging:
-            # One entry alone: safetensors writes several in random order, and the same adapter would be other bytes.
-            save_file(stored, staging / SAFETENSORS_WEIGHTS_NAME, {DIGEST_KEY: digest})
-            text = json.dumps(asdict(self.config), indent=2, sort_keys=True)  # as PEFT writes it
-            (staging / CONFIG_NAME).write_text(text, encoding="utf-8")
+        check_range("versions", versions, 0)
+        with sole_writer(folder):
+            gone = self._replace(folder, versions, beside)
+        if gone:
+            warnings.warn(
+                f"{str(folder)!r} keeps {versions} former version(s): version {', '.join(map(str, gone))} is gone",
+                IntentAdaptersWarning,
+                stacklevel=2,
+            )
 
     @property
     def digest(self) -> str:
@@ -163,6 +187,40 @@ class Adapter:
         The threshold and the temperature are left out: they may be set by hand.
         """
         return _digest(self.config, _as_file(self._stored()))
+
+    def _replace(self, folder: Path, versions: int, beside: Callable[[Path], object] | None) -> list[int]:
+        """Writes the folder; gives the numbers of the versions that are not kept any more."""
+        stored = self._stored()
+        digest = _digest(self.config, _as_file(stored))
+        keeps = (folder / CONFIG_NAME).exists() and not self._is_version_in(folder)
+        gone: list[int] = []
+        with replaced_folder(folder, without=[BASE_FOLDER] if keeps and has_own_base(folder) else ()) as staging:
+            # One entry alone: safetensors writes several in random order, and the same adapter would be other bytes.
+            save_file(stored, staging / SAFETENSORS_WEIGHTS_NAME, {DIGEST_KEY: digest})
+            text = json.dumps(asdict(self.config), indent=2, sort_keys=True)  # as PEFT writes it
+            (staging / CONFIG_NAME).write_text(text, encoding="utf-8")
+            if keeps:
+                gone = keep_former(folder, staging, versions)
+            if beside:
+                beside(staging)
+        return gone
+
+    def _is_version_in(self, folder: Path) -> bool:
+        """Whether a folder holds this version already: trained again to the same end, or with another threshold."""
+        try:
+            former = Adapter.read(folder)
+        except AdapterError:
+            return False
+        same_training = former.config.provenance == self.config.provenance
+
+        def decisive(config: AdapterConfig) -> dict[str, Any]:
+            if same_training:
+                config = replace(config, calibration=replace(config.calibration, threshold=None))
+            else:
+                config = replace(config, provenance=Provenance(config.provenance.base_fingerprint))
+            return {**vars(config), "peft_version": None}
+
+        return former.digest == self.digest and decisive(former.config) == decisive(self.config)
 
     def _stored(self) -> dict[str, NDArray[Any]]:
         return {PREFIX + name: _smallest(array) for name, array in self.arrays.items()}

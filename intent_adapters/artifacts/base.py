@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import get_args
 
 import torch
+from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars
 from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
+from transformers.utils import logging
 
 from intent_adapters.artifacts.base_weights import check_weights, read_shapes
-from intent_adapters.artifacts.contents import CONFIG_NAME
+from intent_adapters.artifacts.contents import CONFIG_NAME, IS_EXPORTED, is_exported
 from intent_adapters.artifacts.encoder import encoder_of
 from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.artifacts.folders import check_target, read_whole, replaced_folder
 from intent_adapters.choices import StoredDtype
 from intent_adapters.errors import BaseError, ConfigError
 from intent_adapters.inputs import check_choice
+from intent_adapters.progress_bars import no_bars_in_logs
 from intent_adapters.surroundings import own_settings
 
 SAFE_MODULES = frozenset({"Transformer", "Pooling", "Normalize", "Dense"})
@@ -45,9 +49,11 @@ def read_base(
 
 def _read(folder: Path, name: str, device: str | torch.device | None) -> SentenceTransformer:
     _refuse_foreign_modules(folder, name)
+    if is_exported(folder):
+        raise BaseError(f"{name!r} {IS_EXPORTED}")
     shapes = read_shapes(folder, name)
     try:
-        with own_settings(gradients=True):  # an encoder made in inference mode cannot be trained on
+        with _no_bars(), own_settings(gradients=True):  # an encoder made in inference mode cannot be trained on
             model = SentenceTransformer(
                 str(folder),
                 device=None if device is None else str(device),
@@ -66,6 +72,17 @@ def _read(folder: Path, name: str, device: str | torch.device | None) -> Sentenc
         ) from error
     check_weights(model, shapes, name)
     return model.eval().requires_grad_(False)
+
+
+def _no_bars() -> AbstractContextManager[None]:
+    of_hub = are_progress_bars_disabled()
+
+    def enable() -> None:
+        logging.enable_progress_bar()  # which also shows the bars of the Hub's client
+        if of_hub:
+            disable_progress_bars()
+
+    return no_bars_in_logs(logging.disable_progress_bar, enable, shown=logging.is_progress_bar_enabled())
 
 
 def _refuse_foreign_modules(folder: Path, base: str) -> None:
@@ -122,7 +139,8 @@ def save_base(model: SentenceTransformer, folder: str | Path, *, dtype: StoredDt
     check_base_folder(folder)
     expected = fingerprint(model)
     with replaced_folder(folder) as staging:
-        model.save_pretrained(str(staging), create_model_card=False, safe_serialization=True)
+        with _no_bars():
+            model.save_pretrained(str(staging), create_model_card=False, safe_serialization=True)
         if dtype != "float32":
             _halve(staging, strict=dtype == "float16")
         found = fingerprint(read_base(staging, device="cpu"))

@@ -77,6 +77,8 @@ class Files:
                 f"The {self.what} {where} has its weights as a pickle, {pickle}, which can run code when it is opened "
                 "and is never read. Ask its makers for safetensors."
             )
+        if _any(_EXPORTED, names):
+            raise self.error(f"{where} {IS_EXPORTED}")
         raise self.error(f"The {self.what} {where} has no weights of a kind that is read ({self.main}).")
 
 
@@ -92,7 +94,7 @@ ADAPTER = Files(
     required=(re.escape(CONFIG_NAME), CONFIG_NAME),
     main=re.escape(SAFETENSORS_WEIGHTS_NAME),
     pickles=r"adapter_model\.(bin|pt|pth|pkl)",
-    mistaken=(r"modules\.json|config\.json", "It looks like a base: pass it as the first argument."),
+    mistaken=(r"modules\.json|config\.json", "It looks like a base: pass it as `base=`."),
 )
 # Old sentence-transformers models keep the encoder in a folder 0_Transformer.
 _MODULE = r"(\d+_\w+/)?"
@@ -112,7 +114,17 @@ BASE = Files(
     pickles=r"(0_\w+/)?pytorch_model.*\.bin",
     mistaken=(re.escape(CONFIG_NAME), "It is an adapter: pass it as `adapter=`, and its base is found by itself."),
 )
+_EXPORTED = r"onnx/encoder_\w+\.onnx"
+IS_EXPORTED = (
+    'is a base in ONNX alone: load it with backend="onnx". To train, give the base that it was exported from.'
+)
 ONNX_BASE = replace(BASE, weights={r"onnx/\w+\.onnx(_data)?": MAX_BASE_BYTES}, main=r"onnx/\w+\.onnx")
+
+
+def is_exported(folder: Path) -> bool:
+    """Whether a folder holds a base that was exported to ONNX, and no weights for PyTorch."""
+    names = [path.relative_to(folder).as_posix() for pattern in ("*", "*/*") for path in folder.glob(pattern)]
+    return bool(_any(_EXPORTED, names)) and not _any(BASE.main, names)
 
 
 def check_adapter_target(folder: Path) -> None:

@@ -13,8 +13,8 @@ import shutil
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,13 +31,14 @@ _RENAME_EXCHANGE = 2
 
 
 @contextmanager
-def replaced_folder(target: Path) -> Iterator[Path]:
+def replaced_folder(target: Path, *, without: Collection[str] = ()) -> Iterator[Path]:
     """Yield an empty folder beside `target`; on success it takes the place of `target`, on an error it is removed.
 
     Files of an existing `target` that the block did not write (a README that a person wrote) are carried over.
 
     Args:
         target: The folder to create or to replace.
+        without: Names in an existing `target` that are not carried over.
     """
     target = target.absolute()
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -46,11 +47,35 @@ def replaced_folder(target: Path) -> Iterator[Path]:
     try:
         yield staging
         if target.is_dir():
-            _carry_over(target, staging)
+            _carry_over(target, staging, without)
         _flush(staging)
         _swap_in(staging, target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextmanager
+def sole_writer(folder: Path) -> Iterator[None]:
+    """Let others that write from what they found in a folder, in threads or processes, wait until the block is done.
+
+    The lock is on the parent folder and leaves no file. Windows and some network file systems have none.
+    """
+    folder.absolute().parent.mkdir(parents=True, exist_ok=True)
+    try:
+        import fcntl
+
+        parent = os.open(folder.absolute().parent, os.O_RDONLY)
+    except (ImportError, OSError):
+        yield
+        return
+    try:
+        with suppress(OSError):
+            fcntl.flock(parent, fcntl.LOCK_EX)
+        yield
+    finally:
+        with suppress(OSError):
+            fcntl.flock(parent, fcntl.LOCK_UN)  # for forked processes too, which hold what is only closed here
+        os.close(parent)
 
 
 def read_whole(folder: Path, read: Callable[[], Read]) -> Read:
@@ -121,10 +146,29 @@ def check_target(folder: Path, purpose: str, error: type[IntentAdaptersError], i
         raise error(f"{problem} the folder holds other things. Name a new folder.")
 
 
-def _carry_over(old: Path, new: Path) -> None:
+def link_or_copy(source: str | Path, target: str | Path) -> None:
+    """Give a file of a folder that is about to go a second name, where the file system can; else copy it.
+
+    What a link leads to is copied: it may be a file of somebody else.
+    """
+    if not os.path.islink(source):
+        try:
+            os.link(source, target)
+        except OSError:
+            pass
+        else:
+            return
+    shutil.copy2(source, target)
+
+
+def _carry_over(old: Path, new: Path, without: Collection[str]) -> None:
     for path in old.iterdir():
-        if not (new / path.name).exists():
-            (shutil.copytree if path.is_dir() else shutil.copy2)(path, new / path.name)
+        if path.name in without or (new / path.name).exists():
+            continue
+        if path.is_dir():
+            shutil.copytree(path, new / path.name, copy_function=link_or_copy)
+        else:
+            link_or_copy(path, new / path.name)
 
 
 def _flush(folder: Path) -> None:

@@ -14,7 +14,7 @@ import typer
 
 from intent_adapters.choices import Precision
 from intent_adapters.cli.console import examples, facts_table, out, print_json, working
-from intent_adapters.cli.loading import check_folders, name_and_source
+from intent_adapters.cli.loading import backend_for, check_folders, name_and_source
 from intent_adapters.cli.options import Backend, Device, Json, RequiredBase
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def benchmark_command(
     base: RequiredBase,
     adapter: Adapters = None,
     adapter_dir: AdapterFolder = None,
-    backend: Backend = "torch",
+    backend: Backend = None,
     precision: PrecisionOption = None,
     threads: Threads = None,
     device: Device = None,
@@ -93,6 +93,7 @@ def benchmark_command(
     rows = list(TEXTS) if texts is None else read_texts(texts)
     from intent_adapters.model import IntentModel
 
+    backend = backend_for(base, backend)
     of_onnx: dict[str, Any] = {}
     if backend == "onnx":
         threads = threads or default_threads()
@@ -121,8 +122,7 @@ def benchmark_command(
     if json:
         print_json(facts)
     else:
-        shown = {name: f"{value:,.2f}" if isinstance(value, float) else value for name, value in facts.items()}
-        out.print(facts_table(shown, title=f"{base}, this machine"))
+        out.print(facts_table(facts, title=f"{base}, this machine"))
 
 
 def _loading(model: IntentModel, sources: list[tuple[str | None, str]]) -> float:

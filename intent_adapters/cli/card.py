@@ -58,6 +58,7 @@ def card_command(
     with working("looking at the files"):
         from intent_adapters.artifacts.fingerprint import fingerprint
         from intent_adapters.hub import adapter_card, base_card
+        from intent_adapters.hub.cards.saving import existing_card
         from intent_adapters.loading import load_base
 
         existing = existing_card(folder)
@@ -71,12 +72,6 @@ def card_command(
         return
     card.save(folder / CARD_NAME)
     err.print(f"wrote {folder / CARD_NAME}", markup=False, soft_wrap=True)
-
-
-def existing_card(folder: Path) -> str | None:
-    """The text of the card in a folder."""
-    path = folder / CARD_NAME
-    return path.read_bytes().decode("utf-8-sig") if path.is_file() else None
 
 
 def card_facts(

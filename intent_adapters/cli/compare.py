@@ -8,9 +8,19 @@ from typing import TYPE_CHECKING, Annotated, get_args
 import typer
 
 from intent_adapters.choices import SystemName
-from intent_adapters.cli.console import add_row, err, examples, new_table, out, percent, print_json
+from intent_adapters.cli.console import add_row, err, examples, new_table, out, percent, print_json, renamed
 from intent_adapters.cli.loading import open_model
-from intent_adapters.cli.options import Data, Device, Encoding, Json, LabelColumn, RequiredBase, TextColumn
+from intent_adapters.cli.options import (
+    Data,
+    Device,
+    Encoding,
+    Json,
+    LabelColumn,
+    RequiredBase,
+    Split,
+    TestSplit,
+    TextColumn,
+)
 
 if TYPE_CHECKING:
     from intent_adapters.evaluation import ComparedSystem
@@ -27,6 +37,7 @@ ALL_SYSTEMS = ",".join(get_args(SystemName))
 EXAMPLES = examples(
     "intent-adapters compare train.csv test.csv --base sentence-transformers/all-MiniLM-L6-v2",
     "intent-adapters compare train.csv test.csv -b BASE --systems probe,adapter --seeds 0 --json",
+    "intent-adapters compare data/ data/ --split train --test-split test -b BASE",
 )
 
 
@@ -36,6 +47,8 @@ def compare_command(
     base: RequiredBase,
     systems: Systems = ALL_SYSTEMS,
     seeds: Seeds = "0,1,2",
+    split: Split = None,
+    test_split: TestSplit = None,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
     encoding: Encoding = None,
@@ -55,7 +68,9 @@ def compare_command(
     from intent_adapters.data import read_intents
 
     read = partial(read_intents, text_column=text_column, label_column=label_column, encoding=encoding)
-    rows, test_rows = read(data), read(test, purpose="evaluation")
+    rows = read(data, split=split)
+    with renamed(split="test_split"):
+        test_rows = read(test, split=test_split, purpose="evaluation")
     from intent_adapters.evaluation import compare
 
     compared = compare(
@@ -77,16 +92,18 @@ def compare_command(
         out.print(table)
 
 
-_COLUMNS = ("system", "accuracy", "training", "an agent on disk")
+_COLUMNS = ("system", "accuracy ± over seeds", "95 % interval by the sample", "training", "an agent on disk")
 
 
 def _cells(system: ComparedSystem) -> tuple[str, ...]:
     spread = f" ± {100 * system.spread:.2f}" if len(system.accuracies) > 1 else ""
     seconds = sum(system.seconds) / len(system.seconds)
     probes = system.kept.count("probe") if system.name != "probe" else 0
+    low, high = (f"{100 * end:.1f}" for end in system.interval)
     return (
         system.title + (f"; {probes} of {len(system.kept)}: the regression, which did better" if probes else ""),
         f"{100 * system.mean:.2f}{spread}",
+        f"{low} to {high}",
         f"{seconds:.1f} s",
         f"{system.agent_bytes / 1e6:.2f} MB",
     )

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
-from intent_adapters.errors import AgentError, IntentAdaptersError, IntentAdaptersWarning
+from intent_adapters.errors import AgentError, DataError, IntentAdaptersError, IntentAdaptersWarning
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -40,26 +41,69 @@ class ErrorGroup(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Runs the command."""
+
+        def parameters() -> list[Any]:
+            command = self.commands.get(ctx.invoked_subcommand)
+            return command.params if command else []
+
+        def say(message: object) -> str:
+            return in_options(str(message), parameters())
+
         try:
-            with _plain_warnings():
+            with _plain_warnings(say):
                 return super().invoke(ctx)
         except IntentAdaptersError as error:
-            there = f" There are: {', '.join(error.names)}." if isinstance(error, AgentError) and error.names else ""
-            err.print(Text(f"Error: {error}{there}", style="red"), soft_wrap=True)
+            there = ""
+            if isinstance(error, AgentError) and error.names:
+                choose = "; choose with --agent" if any("--agent" in option.opts for option in parameters()) else ""
+                there = f" There are: {', '.join(error.names)}{choose}."
+            err.print(Text(f"Error: {say(error)}{there}", style="red"), soft_wrap=True)
             raise typer.Exit(1) from error
 
 
+def in_options(message: str, parameters: Iterable[Any]) -> str:
+    """A message of the library, in which the arguments that are options of a command are written as such.
+
+    Our messages write arguments as in Python: `split=`, `encoding='cp949'`, `calibrate=False`. The parameters of a
+    command are called as the arguments that they are handed on as.
+    """
+    options = {parameter.name: parameter for parameter in parameters if parameter.param_type_name == "option"}
+
+    def option(found: re.Match[str]) -> Any:
+        parameter = options[found["name"]]
+        if found["off"]:
+            return parameter.secondary_opts[0] if parameter.secondary_opts else found[0]
+        name = max(parameter.opts, key=len)
+        return f"{name} {found['value']}" if found["value"] else name
+
+    names = "|".join(map(re.escape, options))
+    argument = (
+        rf"""`?\b(?P<name>{names})=(?:(?P<quote>['"])(?P<value>[^'"]+)(?P=quote)|(?P<off>False)|True|(?!\w))`?"""
+    )
+    return re.sub(argument, option, message) if options else message
+
+
 @contextmanager
-def _plain_warnings() -> Iterator[None]:
+def renamed(**arguments: str) -> Iterator[None]:
+    """Has errors speak of the parameters of a command that are handed on as other arguments: `split="test_split"`."""
+    try:
+        yield
+    except DataError as error:
+        message = re.sub(rf"\b({'|'.join(arguments)})=", lambda found: f"{arguments[found[1]]}=", str(error))
+        raise DataError(message) from error
+
+
+@contextmanager
+def _plain_warnings(say: Callable[[object], str]) -> Iterator[None]:
     """Shows each different warning of this package once, as one line, and those of others as ever."""
     said: set[str] = set()
 
     def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
         if not issubclass(category, IntentAdaptersWarning):
             others(message, category, *place, **more)
-        elif str(message) not in said:
-            said.add(str(message))
-            err.print(Text(f"Warning: {message}", style="yellow"), soft_wrap=True)
+        elif (shown := say(message)) not in said:
+            said.add(shown)
+            err.print(Text(f"Warning: {shown}", style="yellow"), soft_wrap=True)
 
     with warnings.catch_warnings():
         others = warnings.showwarning
@@ -113,6 +157,11 @@ def facts_table(facts: dict[str, object], title: str) -> Table:
     table.show_header = False
     for name, value in facts.items():
         if value is not None:
-            shown = f"{value:,}" if isinstance(value, int) else value
+            shown = f"{value:,}" if isinstance(value, int) else _rounded(value) if isinstance(value, float) else value
             add_row(table, name.replace("_", " "), shown)
     return table
+
+
+def _rounded(value: float) -> str:
+    """A number to four digits, or to the whole number that it is near."""
+    return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"

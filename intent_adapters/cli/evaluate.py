@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
@@ -21,7 +22,6 @@ from intent_adapters.cli.console import (
 )
 from intent_adapters.cli.loading import open_model
 from intent_adapters.cli.options import (
-    Adapters,
     Agent,
     Backend,
     Base,
@@ -31,43 +31,68 @@ from intent_adapters.cli.options import (
     Encoding,
     Json,
     LabelColumn,
+    OptionalAdapters,
+    OutOfScope,
     Split,
     TextColumn,
     Threshold,
 )
 
 if TYPE_CHECKING:
-    from intent_adapters.evaluation import Answers, ClassificationScores, Evaluation
+    from intent_adapters.evaluation import ClassificationScores, Evaluation, Mistake
 
-OutOfScope = Annotated[
-    str | None,
-    typer.Option(
-        "--out-of-scope",
-        metavar="FILE",
-        help="Utterances that the agent should reject: a file as DATA, labels or not, or .txt with one a line.",
-        show_default=False,
-    ),
-]
 Plots = Annotated[
     Path | None,
     typer.Option("--plots", metavar="DIR", help="Draw pictures of it all into this folder.", show_default=False),
 ]
 Worst = Annotated[int, typer.Option("--worst", min=0, help="How many intents, confused pairs and utterances to list.")]
 
+Errors = Annotated[
+    Path | None,
+    typer.Option("--errors", metavar="FILE", help="Write every mistake to a .csv or .jsonl file.", show_default=False),
+]
+Train = Annotated[
+    str | None,
+    typer.Option(
+        "--train",
+        metavar="DATA",
+        help="What the agent was trained on, to say how many of the utterances are in it.",
+        show_default=False,
+    ),
+]
+CrossValidate = Annotated[
+    bool,
+    typer.Option(
+        "--cross-validate",
+        help="Where there is no test file: DATA are training data; train on all parts of them but one and ask about "
+        "that one, in turn.",
+    ),
+]
+Folds = Annotated[int, typer.Option("--folds", min=2, help="Parts of --cross-validate.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Of the parts and the trainings of --cross-validate.")]
+# Fewer rows say little about probabilities.
+ENOUGH_TO_CALIBRATE = 100
+
 EXAMPLES = examples(
-    "intent-adapters evaluate test.csv --adapter agents/clinic",
+    "intent-adapters evaluate test.csv --adapter agents/clinic --errors errors.csv",
     "intent-adapters evaluate test.csv --adapter agents/clinic --out-of-scope chatter.txt --plots pictures",
     "intent-adapters evaluate data/ --split test --adapter agents/clinic --json > scores.json",
+    "intent-adapters evaluate clinic.csv --cross-validate --base BASE",
 )
 
 
 def evaluate_command(
     data: Data,
-    adapter: Adapters,
+    adapter: OptionalAdapters = None,
     base: Base = None,
     agent: Agent = None,
     out_of_scope: OutOfScope = None,
     threshold: Threshold = None,
+    errors: Errors = None,
+    train: Train = None,
+    cross_validate: CrossValidate = False,
+    folds: Folds = 5,
+    seed: Seed = 0,
     plots: Plots = None,
     split: Split = None,
     text_column: TextColumn = None,
@@ -76,50 +101,100 @@ def evaluate_command(
     worst: Worst = 10,
     batch_size: BatchSize = 64,
     device: Device = None,
-    backend: Backend = "torch",
+    backend: Backend = None,
     json: Json = False,
 ) -> None:
     """Measure an agent on labelled utterances, and on ones that it should not answer.
 
     Shows accuracy, macro F1, the intents with the lowest F1 and the pairs that are confused most often; how far its
-    probabilities can be trusted, and what its threshold lets through. With --json, all intents, pairs and curves.
+    probabilities can be trusted, and what its threshold lets through; and the utterances that it got wrong. With
+    --json, all of them.
     """
     if plots is not None and plots.exists() and not plots.is_dir():
         raise typer.BadParameter(f"{str(plots)!r} is a file; name a folder", param_hint="--plots")
+    if cross_validate:
+        _check_cross_validation(adapter, base, threshold, train, plots, backend)
+    elif not adapter:
+        raise typer.BadParameter("name an agent to measure, or give --cross-validate", param_hint="--adapter")
     from intent_adapters.data import read_intents, read_texts
+    from intent_adapters.data.reading import read_rows
+    from intent_adapters.data.row_files import check_row_file
+    from intent_adapters.data.validation import dataset_of
 
-    rows = read_intents(
-        data,
-        text_column=text_column,
-        label_column=label_column,
-        split=split,
-        encoding=encoding,
-        purpose="evaluation",
-    )
+    if errors is not None:
+        check_row_file(errors)
+    columns: dict[str, Any] = {"text_column": text_column, "label_column": label_column, "encoding": encoding}
+    rows = read_rows(data, split=split, purpose="training" if cross_validate else "evaluation", **columns)
     others = read_texts(out_of_scope, encoding=encoding) if out_of_scope else None
+    trained_on = read_intents(train, **columns) if train else None
     if plots is not None:  # before anything is computed, so that a missing extra shows at once
         from intent_adapters.evaluation.plots import save_plots
-    model = open_model(base, adapter, device, backend)
+    model = open_model(base, adapter or [], device, backend)
+    facts: dict[str, Any] = {}
     with working("evaluating"):
-        from intent_adapters.evaluation import evaluate
+        from intent_adapters import evaluation
 
-        scores = evaluate(model, rows, agent, out_of_scope=others, threshold=threshold, batch_size=batch_size)
+        if cross_validate:
+            validated = evaluation.cross_validate(
+                model,
+                dataset_of(rows),
+                folds=folds,
+                seed=seed,
+                out_of_scope=others,
+                on_fold=lambda fold, accuracy: err.print(f"part {fold} of {folds}: {percent(accuracy)}"),
+            )
+            scores = validated.evaluation
+            facts = {"accuracies": list(validated.accuracies), "never_held_out": validated.never_held_out}
+        else:
+            scores = evaluation.evaluate(
+                model,
+                dataset_of(rows),
+                agent,
+                out_of_scope=others,
+                train=trained_on,
+                threshold=threshold,
+                batch_size=batch_size,
+            )
+    places = [row.place for row in rows]
     if json:
-        print_json(scores.to_dict())
+        print_json({**scores.to_dict(), **facts})
     else:
-        print_scores(scores, worst)
-        _print_trust(scores, worst)
+        print_scores(scores, scores.interval, worst)
+        _print_trust(scores)
+        print_mistakes(scores.mistakes, worst, places)
+    if errors is not None:
+        evaluation.write_mistakes(errors, scores.mistakes, places)
+        err.print(Text(f"wrote {len(scores.mistakes):,} mistakes to {errors}"), soft_wrap=True)
     if plots is not None:
         with working("drawing"):
             files = save_plots(model, scores, plots)
         err.print(Text(f"pictures: {', '.join(map(str, files))}"), soft_wrap=True)
 
 
-def print_scores(scores: ClassificationScores, worst: int) -> None:
-    """Prints accuracy and macro F1, and what went wrong."""
+def _check_cross_validation(
+    adapter: list[str] | None,
+    base: str | None,
+    threshold: float | None,
+    train: str | None,
+    plots: Path | None,
+    backend: str | None,
+) -> None:
+    """Refuses options that --cross-validate has no use for, rather than to ignore them."""
+    if base is None or backend not in (None, "torch"):
+        raise typer.BadParameter("--cross-validate trains: name a base in PyTorch", param_hint="--base")
+    given = {"--adapter": adapter, "--threshold": threshold, "--train": train, "--plots": plots}
+    for option, value in given.items():
+        if value:
+            raise typer.BadParameter("--cross-validate trains agents of its own: leave it out", param_hint=option)
+
+
+def print_scores(scores: ClassificationScores, interval: tuple[float, float], worst: int) -> None:
+    """Prints accuracy and macro F1, and which intents are weak or confused."""
+    low, high = (f"{100 * end:.1f}" for end in interval)
     out.print(
-        f"accuracy {percent(scores.accuracy)}, macro F1 {percent(scores.macro_f1)} on {scores.rows} utterances "
-        f"of {sum(intent.support > 0 for intent in scores.intents)} intents"
+        f"accuracy {percent(scores.accuracy)} (95 % interval {low} to {high} %), macro F1 {percent(scores.macro_f1)} "
+        f"on {scores.rows} utterances of {sum(intent.support > 0 for intent in scores.intents)} intents",
+        soft_wrap=True,
     )
     weak = [intent for intent in scores.intents if intent.f1 < 1][:worst]
     if weak:
@@ -136,40 +211,54 @@ def print_scores(scores: ClassificationScores, worst: int) -> None:
         out.print(table)
 
 
-def _print_trust(scores: Evaluation, worst: int) -> None:
-    """Prints how sure the agent is, what its threshold does, and what slipped through."""
+def _print_trust(scores: Evaluation) -> None:
+    """Prints how sure the agent is, and what its threshold does."""
     calibration, rejection, others = scores.calibration, scores.rejection, scores.out_of_scope
+    error = f"{calibration.expected_calibration_error:.3f}; chance alone gives up to {calibration.error_by_chance:.3f}"
     facts: dict[str, object] = {
-        "expected calibration error": f"{calibration.expected_calibration_error:.3f}",
+        "also in the training data": scores.trained_on or None,
+        "expected calibration error": error
+        if scores.rows >= ENOUGH_TO_CALIBRATE
+        else f"{scores.rows} utterances are too few to tell",
         "mean probability of its answers": percent(calibration.confidence),
         "area under risk and coverage": f"{scores.selective.area:.3f}",
         "threshold": "none: it answers everything" if scores.threshold is None else f"{scores.threshold:.3g}",
     }
     if scores.threshold is not None:
         accepted = rejection.accepted_accuracy
-        facts["rejected though in scope"] = percent(rejection.false_rejection_rate)
+        facts["rejected though in scope (false rejections)"] = percent(rejection.false_rejection_rate)
         facts["right among the accepted"] = None if accepted is None else percent(accepted)
     if others is not None:
         facts |= {
             "out-of-scope utterances": others.rows,
             "AUROC, in scope or not": f"{others.auroc:.4f}",
             "accepted if 95 % in scope are": percent(others.fpr95),
-            "rejected as they should be": percent(others.recall),
-            "out of scope among the rejected": percent(others.precision),
+            "rejected as they should be (recall)": percent(others.recall),
+            "out of scope among the rejected (precision)": percent(others.precision),
         }
     out.print(facts_table(facts, title="how far to trust it"))
-    if scores.out_of_scope_answers is not None:
-        _print_slipped_through(scores.out_of_scope_answers, worst)
 
 
-def _print_slipped_through(answers: Answers, worst: int) -> None:
-    import numpy as np
+def print_mistakes(mistakes: Sequence[Mistake], worst: int, places: Sequence[str] = ()) -> None:
+    """Prints the first mistakes of each kind, and how many there are."""
+    from intent_adapters.evaluation.mistakes import KINDS, place_of
 
-    accepted = np.flatnonzero(answers.accepted)
-    shown = accepted[np.argsort(-answers.scores[accepted], kind="stable")][:worst]
-    if not len(shown):
-        return
-    table = new_table("out of scope but answered", "as", "scope score", numbers=("scope score",))
-    for row in shown:
-        add_row(table, answers.texts[row], answers.labels[row], f"{answers.scores[row]:.3f}")
-    out.print(table)
+    for kind in KINDS:
+        found = [mistake for mistake in mistakes if mistake.kind == kind]
+        if not found[:worst]:
+            continue
+        title = f"{kind}: {len(found):,}" + (f", the first {worst}" if len(found) > worst else "")
+        scored = found[0].scope_score is not None
+        numbers = ("probability", "scope score")[: 1 + scored]
+        table = new_table("utterance", "meant", "said", *numbers, numbers=numbers, title=title)
+        for mistake in found[:worst]:
+            place = place_of(mistake, places)
+            cells = [
+                mistake.text + (f" ({Path(place).name})" if place else ""),
+                mistake.meant or "out of scope",
+                mistake.said,
+                percent(mistake.probability),
+                "" if mistake.scope_score is None else f"{mistake.scope_score:.3f}",
+            ]
+            add_row(table, *cells[: 4 + scored])
+        out.print(table)

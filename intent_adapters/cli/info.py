@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from intent_adapters.artifacts.contents import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
-from intent_adapters.cli.console import add_row, examples, facts_table, new_table, out, print_json, working
+from intent_adapters.cli.console import add_row, examples, facts_table, new_table, out, percent, print_json, working
 from intent_adapters.cli.loading import check_folders
 from intent_adapters.cli.options import Json
 
@@ -80,6 +80,11 @@ def _show_files(source: str, json: bool) -> None:
         print_json({"kind": "adapter" if is_adapter else "base", **facts})
         return
     labels, catch_all = facts.pop("labels", None), facts.pop("catch_all", None)
+    for name in ("training", "libraries"):
+        if name in facts:
+            facts[name] = ", ".join(f"{key} {value}" for key, value in facts[name].items()) or None
+    if facts.get("accuracy") is not None:
+        facts["accuracy"] = percent(facts["accuracy"])
     if catch_all:
         facts["catch_all"] = ", ".join(catch_all)
     out.print(facts_table(facts, title=f"{'adapter' if is_adapter else 'base'} {source}"))
@@ -94,11 +99,11 @@ def _adapter_facts(folder: Path) -> dict[str, Any]:
     from intent_adapters.artifacts.adapter import Adapter
 
     adapter = Adapter.read(folder)
-    config = adapter.config
+    config, trained = adapter.config, adapter.config.provenance
     return {
         "base": config.base_model_name_or_path,
         "base_revision": config.revision,
-        "base_fingerprint": config.provenance.base_fingerprint,
+        "base_fingerprint": trained.base_fingerprint,
         "sites": config.sites,
         "bottleneck_size": config.bottleneck_size,
         "reduction_factor": config.reduction_factor,
@@ -110,6 +115,13 @@ def _adapter_facts(folder: Path) -> dict[str, Any]:
         "threshold": config.calibration.threshold,
         "temperature": config.calibration.temperature,
         "prompt": config.prompt,
+        "trained": trained.date,
+        "utterances": trained.rows,
+        "data_digest": trained.data_digest,
+        "accuracy": trained.accuracy,
+        "accuracy_source": trained.accuracy_source,
+        "training": trained.training,
+        "libraries": trained.versions,
         "parameters": adapter.num_parameters,
         "bytes": sum((folder / name).stat().st_size for name in (CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME)),
         "labels": adapter.labels,

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
+from intent_adapters.artifacts.contents import is_exported
 from intent_adapters.choices import Backend
 from intent_adapters.cli.console import working
 from intent_adapters.errors import IntentAdaptersError
@@ -14,23 +17,37 @@ if TYPE_CHECKING:
     from intent_adapters.model import IntentModel
 
 
-def open_model(base: str | None, adapters: list[str], device: str | None, backend: Backend = "torch") -> IntentModel:
+def open_model(
+    base: str | None, adapters: list[str], device: str | None, backend: Backend | None = "torch"
+) -> IntentModel:
     """Loads the base and every adapter; without a base, the one that the first adapter names.
 
     Raises:
         IntentAdaptersError: as `IntentModel.from_pretrained` and `IntentModel.load_adapter`.
+        BadParameter: Two agents would have the same name.
     """
     named = [name_and_source(adapter) for adapter in adapters]
     first = {name: source for name, source in named[:1] if name}
     with working("loading"):
+        from intent_adapters.hub.naming import folder_name
         from intent_adapters.model import IntentModel
 
         model = IntentModel.from_pretrained(
-            base, adapter=first or (named[0][1] if named else None), device=device, backend=backend
+            base, adapter=first or (named[0][1] if named else None), device=device, backend=backend_for(base, backend)
         )
         for name, source in named[1:]:
+            if (called := name or folder_name(source)) in model.agents:
+                raise typer.BadParameter(
+                    f"two agents would be called {called!r}: give {source} another name, NAME={source}",
+                    param_hint="--adapter",
+                )
             model.load_adapter(source, name=name)
     return model
+
+
+def backend_for(base: str | None, backend: Backend | None) -> Backend:
+    """The backend that was asked for, or else the one that a local base is made for."""
+    return backend or ("onnx" if base and is_exported(Path(base)) else "torch")
 
 
 def check_folders(value: Any) -> Any:

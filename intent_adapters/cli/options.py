@@ -31,18 +31,17 @@ Base = Annotated[
 RequiredBase = Annotated[
     str, typer.Option("--base", "-b", help="Encoder: Hub id or folder.", callback=check_folders, show_default=False)
 ]
-Adapters = Annotated[
-    list[str],
-    typer.Option(
-        "--adapter",
-        "-a",
-        metavar="[NAME=]ADAPTER",
-        help="Hub id or folder of an adapter; may be given several times. The agent is called NAME, else like the "
-        "last part of the id or folder.",
-        callback=check_folders,
-        show_default=False,
-    ),
-]
+_ADAPTERS = typer.Option(
+    "--adapter",
+    "-a",
+    metavar="[NAME=]ADAPTER",
+    help="Hub id or folder of an adapter; may be given several times. The agent is called NAME, else like the last "
+    "part of the id or folder.",
+    callback=check_folders,
+    show_default=False,
+)
+Adapters = Annotated[list[str], _ADAPTERS]
+OptionalAdapters = Annotated[list[str] | None, _ADAPTERS]
 Agent = Annotated[
     str | None,
     typer.Option("--agent", help="The agent to ask.", show_default="the only one"),
@@ -50,6 +49,9 @@ Agent = Annotated[
 Split = Annotated[
     str | None,
     typer.Option("--split", help="Part of the data: train, test, ...", show_default="the only one"),
+]
+TestSplit = Annotated[
+    str | None, typer.Option("--test-split", help="As --split, for the test data.", show_default="the only one")
 ]
 TextColumn = Annotated[
     str | None, typer.Option("--text-column", help="Column of the utterances.", show_default="found by its name")
@@ -64,8 +66,12 @@ Device = Annotated[
     str | None, typer.Option("--device", help="cpu, cuda, cuda:1, mps.", show_default="the best there is")
 ]
 Backend = Annotated[
-    BackendName,
-    typer.Option("--backend", help="onnx runs a base that intent-adapters export made, on the CPU."),
+    BackendName | None,
+    typer.Option(
+        "--backend",
+        help="onnx runs a base that intent-adapters export made, on the CPU.",
+        show_default="onnx for the folder of such a base, else torch",
+    ),
 ]
 Threshold = Annotated[
     float | None,
@@ -78,7 +84,17 @@ Threshold = Annotated[
         show_default="the agent's",
     ),
 ]
+TopK = Annotated[int, typer.Option("--top-k", "-k", min=1, help="How many intents to show for each text.")]
 BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Texts in one pass of the encoder.")]
+OutOfScope = Annotated[
+    str | None,
+    typer.Option(
+        "--out-of-scope",
+        metavar="FILE",
+        help="Utterances that the agent should reject: a file as DATA, labels or not, or .txt with one a line.",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON instead of tables.")]
 
 # Of the commands that go to the Hub, and of those that write cards.

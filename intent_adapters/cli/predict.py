@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
-from intent_adapters.cli.console import add_row, examples, new_table, out, percent, print_json, working
+from intent_adapters.cli.console import add_row, err, examples, new_table, out, percent, print_json
+from intent_adapters.cli.input_lines import Line, checked, in_batches, input_lines
 from intent_adapters.cli.loading import open_model
-from intent_adapters.cli.options import Adapters, Backend, Base, BatchSize, Device, Json, Threshold
-from intent_adapters.errors import TextError
-from intent_adapters.prediction import Prediction
+from intent_adapters.cli.options import Adapters, Backend, Base, BatchSize, Device, Encoding, Json, Threshold, TopK
+
+if TYPE_CHECKING:
+    from intent_adapters.prediction import Prediction
 
 Texts = Annotated[
     list[str] | None,
@@ -19,15 +22,18 @@ Texts = Annotated[
 ]
 Agents = Annotated[
     list[str] | None,
-    typer.Option("--agent", help="The agent to ask; given several times, one for each text.", show_default=False),
+    typer.Option("--agent", help="The agent to ask; given several times, one for each TEXT.", show_default=False),
 ]
-TopK = Annotated[int, typer.Option("--top-k", "-k", min=1, help="How many intents to show for each text.")]
+# How many batches of waiting lines are answered together: texts of like length share a pass of the encoder.
+PASSES = 16
+SHOWN = 10
 
 EXAMPLES = examples(
     'intent-adapters predict "I need to cancel my appointment" --adapter agents/clinic',
     'intent-adapters predict -a clinic -a it "예약을 취소하고 싶어요" "my laptop is dead" --agent clinic --agent it',
     'intent-adapters predict "where can I park?" -a agents/clinic --base base-int8 --backend onnx',
     "cat messages.txt | intent-adapters predict --adapter agents/clinic --json > intents.jsonl",
+    "tail -f messages.log | intent-adapters predict --adapter agents/clinic",
 )
 
 
@@ -39,54 +45,69 @@ def predict_command(
     top_k: TopK = 3,
     threshold: Threshold = None,
     batch_size: BatchSize = 64,
+    encoding: Encoding = None,
     device: Device = None,
-    backend: Backend = "torch",
+    backend: Backend = None,
     json: Json = False,
 ) -> None:
     """Tell the intent of utterances.
 
-    With --json, one object a line. Empty lines of standard input are skipped.
+    Each line of standard input is answered at once, by one line: text, agent, intent and probability with tabs
+    between, or with --json an object. A blank line is answered by a blank one, or by an object with an error. What
+    cannot be answered keeps nothing else from being answered; the exit code is 1 then.
     """
-    texts = _texts(texts or ["-"])
-    if not texts:
-        raise typer.BadParameter("give a TEXT, or pipe lines into standard input", param_hint="TEXT")
-    model = open_model(base, adapter, device, backend)
-    agents = agent[0] if agent and len(agent) == 1 else agent or None
-    with working("predicting"):
-        predictions = model.predict(texts, agents, top_k=top_k, threshold=threshold, batch_size=batch_size)
-    if json:
-        for text, prediction in zip(texts, predictions, strict=True):
-            print_json({"text": text, **prediction.to_dict()})
+    piped = texts in (None, [], ["-"])
+    agents = agent or []
+    if piped:
+        if not texts and sys.stdin.isatty():
+            raise typer.BadParameter(
+                "give a TEXT, or pipe lines into standard input; to talk to agents, there is `chat`", param_hint="TEXT"
+            )
+        if len(agents) > 1:
+            raise typer.BadParameter("lines of standard input all go to one agent", param_hint="--agent")
+        batches = in_batches(input_lines(encoding), PASSES * batch_size)
     else:
-        _print_table(texts, predictions)
+        if len(agents) not in (0, 1, len(texts or ())):
+            raise typer.BadParameter("give one agent, or one for each TEXT", param_hint="--agent")
+        batches = iter([[checked(text, f"TEXT {number}") for number, text in enumerate(texts or (), 1)]])
+    model = open_model(base, adapter, device, backend)
+    failed = []
+    for batch in batches:
+        rows = [row for row, line in enumerate(batch) if not line.error]
+        asked = [agents[row] for row in rows] if len(agents) > 1 else agents[0] if agents else None
+        found = model.predict(
+            [batch[row].text for row in rows], asked, top_k=top_k, threshold=threshold, batch_size=batch_size
+        )
+        answers = dict(zip(rows, found, strict=True))
+        failed += [line.error for line in batch if line.error and (line.text or not piped)]
+        if json or piped:
+            for row, line in enumerate(batch):
+                _print_line(line, answers.get(row), json)
+        elif answers:
+            _print_table([(batch[row].text, answer) for row, answer in answers.items()])
+    if failed:
+        more = f", and {len(failed) - SHOWN} more" if len(failed) > SHOWN else ""
+        err.print(Text(f"Error: {'; '.join(failed[:SHOWN])}{more}", style="red"), soft_wrap=True)
+        raise typer.Exit(1)
 
 
-def _print_table(texts: list[str], predictions: list[Prediction]) -> None:
+def _print_line(line: Line, answer: Prediction | None, json: bool) -> None:
+    if json:
+        print_json({"text": line.text, **(answer.to_dict() if answer else {"error": line.error})})
+    elif answer:
+        typer.echo("\t".join([line.text.replace("\t", " "), answer.agent, said(answer), percent(answer.score)]))
+    else:
+        typer.echo(f"{line.text}\t\t{line.error}\t" if line.text else "")
+
+
+def _print_table(answers: list[tuple[str, Prediction]]) -> None:
     table = new_table("text", "agent", "intent", "score", "next", numbers=("score",))
-    for text, prediction in zip(texts, predictions, strict=True):
-        others = "\n".join(f"{label} {percent(score)}" for label, score in prediction.top_k[1:])
-        label = prediction.label if prediction.in_scope else f"out of scope ({prediction.label}?)"
-        add_row(table, text, prediction.agent, label, percent(prediction.score), others)
+    for text, answer in answers:
+        others = "\n".join(f"{label} {percent(score)}" for label, score in answer.top_k[1:])
+        add_row(table, text, answer.agent, said(answer), percent(answer.score), others)
     out.print(table)
 
 
-def _texts(arguments: list[str]) -> list[str]:
-    if "-" in arguments and sys.stdin.isatty():
-        return [text for text in arguments if text != "-"]
-    # Bytes of the command line that are no UTF-8 arrive as lone surrogates, which could not be written out again.
-    given = [text.encode("utf-8", "replace").decode("utf-8") for text in arguments]
-    return [line for text in given for line in (_lines_of_stdin() if text == "-" else [text])]
-
-
-def _lines_of_stdin() -> list[str]:
-    lines = []
-    for number, line in enumerate(sys.stdin.buffer, start=1):
-        try:
-            text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
-        except UnicodeDecodeError as error:
-            raise TextError(
-                f"Line {number} of standard input is not UTF-8 ({error}); convert it with iconv."
-            ) from error
-        if text:
-            lines.append(text)
-    return lines
+def said(answer: Prediction) -> str:
+    """The intent, or that the text is out of scope."""
+    return answer.label if answer.in_scope else f"out of scope ({answer.label}?)"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from intent_adapters.artifacts.contents import CONFIG_NAME
-from intent_adapters.cli.card import Folder, card_facts, existing_card
+from intent_adapters.cli.card import Folder, card_facts
 from intent_adapters.cli.console import examples, facts_table, out, print_json, working
 from intent_adapters.cli.options import Facts, Json, Language, License, Scores, ScoresName, Token, TrainingData
 
@@ -77,13 +77,14 @@ def push_command(
         "create_pr": create_pr,
         "tag": tag,
     }
-    readme = existing_card(folder)
     with working("pushing"):
         from intent_adapters.artifacts.adapter import Adapter
         from intent_adapters.artifacts.fingerprint import fingerprint
         from intent_adapters.hub import publish_adapter, publish_base
+        from intent_adapters.hub.cards.saving import existing_card
         from intent_adapters.loading import load_base
 
+        readme = existing_card(folder)
         if (folder / CONFIG_NAME).is_file():
             adapter = Adapter.read(folder)
             published = publish_adapter(adapter, repo_id, base=base, facts=known, readme=readme, **options)

@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.text import Text
 
 from intent_adapters.artifacts.contents import check_adapter_target
+from intent_adapters.artifacts.version_folders import KEPT, VERSIONS_FOLDER, numbers
 from intent_adapters.choices import Effort, Method
-from intent_adapters.cli.console import err, examples, facts_table, out, percent, print_json, working
-from intent_adapters.cli.evaluate import print_scores
+from intent_adapters.cli.console import err, examples, facts_table, out, percent, print_json, renamed, working
+from intent_adapters.cli.evaluate import print_mistakes, print_scores
 from intent_adapters.cli.loading import open_model
-from intent_adapters.cli.options import Data, Device, Encoding, Json, LabelColumn, RequiredBase, Split, TextColumn
+from intent_adapters.cli.options import (
+    Data,
+    Device,
+    Encoding,
+    Json,
+    LabelColumn,
+    RequiredBase,
+    Split,
+    TestSplit,
+    TextColumn,
+)
 from intent_adapters.errors import AdapterError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+    from intent_adapters.data.check import DataReport
+    from intent_adapters.evaluation import Evaluation, HeldOutScores
+    from intent_adapters.training import TrainingResult
 
 Output = Annotated[
     Path,
     typer.Option(
-        "--output", "-o", help="Folder for the adapter; one that is there already is replaced.", show_default=False
+        "--output",
+        "-o",
+        help="Folder for the adapter; one that is there already is kept as a former version.",
+        show_default=False,
     ),
 ]
 Name = Annotated[str | None, typer.Option("--name", help="The agent's name.", show_default="that of the folder")]
@@ -60,9 +82,6 @@ CatchAll = Annotated[
 Test = Annotated[
     str | None, typer.Option("--test", help="Utterances to measure the trained agent on, as DATA.", show_default=False)
 ]
-TestSplit = Annotated[
-    str | None, typer.Option("--test-split", help="As --split, for --test.", show_default="the only one")
-]
 OutOfScope = Annotated[
     str | None,
     typer.Option(
@@ -92,12 +111,26 @@ Unlabelled = Annotated[
         show_default=False,
     ),
 ]
+Versions = Annotated[
+    int, typer.Option("--versions", min=0, help="How many former versions the folder of the adapter keeps, at most.")
+]
 Calibrate = Annotated[
     bool,
     typer.Option(
         "--calibrate/--no-calibrate",
         help="Compare the adapter with the probe, and learn how sure the agent may be and what it should reject, from "
         "two short trainings more.",
+    ),
+]
+
+Add = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--add",
+        metavar="FILE",
+        help="More utterances, such as a file of `review` that was labelled: rows without a label are left out. May "
+        "be given several times.",
+        show_default=False,
     ),
 ]
 
@@ -126,7 +159,9 @@ def train_command(
     out_of_scope: OutOfScope = None,
     false_rejection_rate: FalseRejectionRate = 0.05,
     unlabelled: Unlabelled = None,
+    versions: Versions = KEPT,
     test: Test = None,
+    add: Add = None,
     split: Split = None,
     test_split: TestSplit = None,
     text_column: TextColumn = None,
@@ -141,19 +176,28 @@ def train_command(
     except AdapterError as error:
         raise typer.BadParameter(str(error), param_hint="--output") from error
     from intent_adapters.data import label_counts, read_descriptions, read_intents, read_texts
+    from intent_adapters.data.reading import read_rows
+    from intent_adapters.data.validation import dataset_of
 
-    read = partial(read_intents, text_column=text_column, label_column=label_column, encoding=encoding)
-    rows = read(data, split=split)
-    test_rows = read(test, split=test_split, purpose="evaluation") if test else None
+    columns: dict[str, Any] = {"text_column": text_column, "label_column": label_column, "encoding": encoding}
+    placed = read_rows(data, split=split, add=add or (), **columns)
+    rows = dataset_of(placed)
+    with renamed(split="test_split"):
+        test_rows = read_intents(test, split=test_split, purpose="evaluation", **columns) if test else None
     foreign = read_texts(out_of_scope, encoding=encoding) if out_of_scope else None
     described = read_descriptions(descriptions, encoding=encoding) if descriptions else None
     log = read_texts(unlabelled, encoding=encoding) if unlabelled else None
-    from intent_adapters.evaluation import evaluate
+    from intent_adapters.data.check import check_rows
+    from intent_adapters.evaluation import score_held_out
+    from intent_adapters.evaluation.agent import check_known_labels
     from intent_adapters.hub.naming import folder_name
     from intent_adapters.training import train_agent
 
     agent = name or folder_name(output)
+    if test_rows is not None:
+        check_known_labels(test_rows["label"], rows["label"], str(data), str(test))
     model = open_model(base, [], device)
+    _warn_of_problems(check_rows(placed, model))
     result = train_agent(
         model,
         agent,
@@ -170,12 +214,11 @@ def train_command(
         unlabelled=log,
         progress=err.is_terminal,
     )
-    result.save(output)
+    result.save(output, versions=versions)
     facts: dict[str, Any] = {
         "agent": agent,
         "folder": str(output),
-        "method": method,
-        "kept": result.method,
+        "method": result.method,
         "accuracies": result.accuracies,
         "utterances": len(rows),
         "intents": len(label_counts(rows)),
@@ -183,20 +226,64 @@ def train_command(
         "threshold": result.config.calibration.threshold,
         "temperature": round(result.config.calibration.temperature, 4),
         "parameters": result.model.adapter(agent).num_parameters,
-        "bytes": sum(path.stat().st_size for path in output.rglob("*") if path.is_file()),
+        "bytes": sum(
+            path.stat().st_size
+            for path in output.rglob("*")
+            if path.is_file() and path.relative_to(output).parts[0] != VERSIONS_FOLDER
+        ),
+        "version": numbers(output)[-1],
         "seconds": round(result.seconds, 1),
     }
     if result.unlabelled:
         facts["unlabelled"] = result.unlabelled.given
         facts["learned_from"] = result.unlabelled.used if result.unlabelled.kept else 0
-    scores = None
-    if test_rows is not None:
-        with working("evaluating"):
-            scores = evaluate(result.model, test_rows, agent)
+    scores = None if test_rows is None else _measured(result, test_rows, rows, output)
+    held_out = score_held_out(result.held_out) if result.held_out else None
     if json:
-        print_json({**facts, "test": scores.to_dict() if scores else None})
+        of_test, of_held_out = (some.to_dict() if some else None for some in (scores, held_out))
+        print_json({**facts, "test": of_test, "held_out": of_held_out})
         return
     compared = ", ".join(f"{method} {percent(accuracy)}" for method, accuracy in result.accuracies.items())
+    if result.method != method:
+        facts["method"] = f"{result.method}, kept because {method} is no better"
     out.print(facts_table({**facts, "accuracies": compared or None}, title=f"trained {agent}"))
+    _print_results(scores, held_out)
+
+
+def _measured(result: TrainingResult, test_rows: Dataset, rows: Dataset, output: Path) -> Evaluation:
+    from intent_adapters.evaluation import evaluate
+
+    try:
+        with working("evaluating"):
+            return evaluate(result.model, test_rows, result.agent, train=rows)
+    except BaseException:
+        err.print(Text(f"{result.agent} is trained and saved in {output}; measuring it failed."), soft_wrap=True)
+        raise
+
+
+def _print_results(scores: Evaluation | None, held_out: HeldOutScores | None) -> None:
     if scores:
-        print_scores(scores, worst=5)
+        print_scores(scores, scores.interval, worst=5)
+        if scores.trained_on:
+            out.print(f"{scores.trained_on} of the test utterances were trained on, which flatters these figures")
+        print_mistakes(scores.mistakes, worst=5)
+    elif held_out:
+        out.print("on utterances held out from agents that were trained in short, which err more often than this one:")
+        print_scores(held_out, held_out.interval, worst=5)
+        print_mistakes(held_out.mistakes, worst=5)
+
+
+def _warn_of_problems(report: DataReport) -> None:
+    """Says what is most likely wrong with the data, in short."""
+    problems = report.problems
+    if problems:
+        counts = Counter(problem.kind for problem in problems)
+        places = ", ".join(Path(place).name for problem in problems[:3] for place in problem.places[:1])
+        more = " and others" * (len(problems) > 3)
+        found = ", ".join(f"{count} x {kind}" for kind, count in counts.items())
+        err.print(
+            Text(
+                f"The data may have mistakes ({found}; at {places}{more}). See: intent-adapters check", style="yellow"
+            ),
+            soft_wrap=True,
+        )

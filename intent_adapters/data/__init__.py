@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from intent_adapters.data.descriptions import read_descriptions
+from intent_adapters.data.digest import data_digest
 from intent_adapters.data.few_shot import few_shot_split, label_counts
 from intent_adapters.data.pairs import PairSource, read_pairs
 from intent_adapters.data.reading import read_intents
@@ -11,6 +12,7 @@ from intent_adapters.data.validation import validate_rows
 
 __all__ = [
     "PairSource",
+    "data_digest",
     "few_shot_split",
     "label_counts",
     "read_descriptions",

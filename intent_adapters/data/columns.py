@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from intent_adapters.data.problems import data_error
+from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.table import Example, Record, Table
 from intent_adapters.errors import shorten
 
@@ -24,6 +24,12 @@ TEXT_NAMES = (
     "텍스트",
 )
 LABEL_NAMES = ("label", "intent", "category", "class", "target", "의도", "라벨", "레이블")
+# Of words that can mean other things too, where there is none of those above.
+VAGUE_TEXT_NAMES = (
+    *("content", "phrase", "texts", "utterances", "sentences", "queries", "questions", "examples", "messages"),
+    *("내용", "문의", "문의내용", "질의", "메시지", "예문", "본문"),
+)
+VAGUE_LABEL_NAMES = ("topic", "tag", "labels", "intents", "분류", "카테고리", "유형", "주제", "토픽", "인텐트")
 # Data sets that number their classes often carry the names in a column beside the numbers.
 SPELT_LABEL_NAMES = ("label_text", "label_name", "intent_name", "intent_text", "category_name", "class_name")
 # Some files hold all splits, and a column that says which one a row belongs to.
@@ -38,7 +44,7 @@ def are_column_names(fields: Sequence[str], columns: Sequence[str]) -> bool:
     names, own = _folded(fields), _folded(columns)
     if sorted(names) == sorted(own):
         return True
-    texts, labels = {*TEXT_NAMES}, {*LABEL_NAMES, *SPELT_LABEL_NAMES}
+    texts, labels = {*TEXT_NAMES, *VAGUE_TEXT_NAMES}, {*LABEL_NAMES, *SPELT_LABEL_NAMES, *VAGUE_LABEL_NAMES}
     usual = texts.union(labels, own)
     return usual.issuperset(names) and not texts.isdisjoint(names) and not labels.isdisjoint(names)
 
@@ -49,13 +55,16 @@ def find_columns(
     """Finds the text column and the label column.
 
     A column that the caller names is taken as it is. Otherwise names are compared without case and surrounding
-    spaces: `text` and `label` win, then the one column whose name is usual for its role.
+    spaces: `text` and `label` win, then the one column whose name is usual for its role, then the one whose name can
+    mean it.
 
     Raises:
         DataError: A named column is not there, or none or several columns could be meant.
     """
     text = find_text_column(origin, columns, text_column)
-    label = _find(origin, columns, "label", label_column, [SPELT_LABEL_NAMES, ("label",), LABEL_NAMES])
+    label = _find(
+        origin, columns, "label", label_column, [SPELT_LABEL_NAMES, ("label",), LABEL_NAMES, VAGUE_LABEL_NAMES]
+    )
     if text == label:
         raise data_error(origin, f"text and label would both be the column {text!r}", "name two different columns")
     return text, label
@@ -67,11 +76,15 @@ def find_text_column(origin: str, columns: list[str], text_column: str | None = 
     Raises:
         DataError: As `find_columns`.
     """
-    return _find(origin, columns, "text", text_column, [("text",), TEXT_NAMES])
+    return _find(origin, columns, "text", text_column, [("text",), TEXT_NAMES, VAGUE_TEXT_NAMES])
 
 
-def pick_examples(table: Table, text_column: str | None = None, label_column: str | None = None) -> list[Example]:
+def pick_examples(
+    table: Table, problems: Problems, text_column: str | None = None, label_column: str | None = None
+) -> list[Example]:
     """Reduces a table to text and label; a row without one of the columns gets None there.
+
+    A line inside a quoted field that has the label of a row where rows have it is a problem.
 
     Raises:
         DataError: As `find_columns`; or rows of several splits are among them.
@@ -81,6 +94,14 @@ def pick_examples(table: Table, text_column: str | None = None, label_column: st
     if len(splits) > 1:
         cure = "choose one with split= when you read the file, or keep the rows of one"
         raise data_error(table.origin, f"the rows belong to several splits: {', '.join(splits)}", cure)
+    labels = {row.values.get(label) for row in table.records} - {"", None} if table.quoted else ()
+    for line in table.quoted:
+        if line.values[label] in labels:
+            what = f"this line looks like a row, but stands in quotation marks: {shorten(list(line.values.values()))}"
+            cure = (
+                "delete or close the quotation mark before it; in a text of several lines, write a space after a comma"
+            )
+            problems.add(line.place, what, cure)
     return [Example(row.place, row.values.get(text), row.values.get(label)) for row in table.records]
 
 

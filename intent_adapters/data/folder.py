@@ -9,7 +9,7 @@ from pathlib import Path
 
 from intent_adapters.data.columns import SPLIT_NAMES
 from intent_adapters.data.problems import Problems, data_error
-from intent_adapters.data.readers import READERS, format_of, is_data_file, reader_for, stem_of
+from intent_adapters.data.readers import READABLE, TEXT_READERS, WORKBOOK, format_of, is_data_file, read_file, stem_of
 from intent_adapters.data.readers.rasa import has_nlu_section
 from intent_adapters.data.readers.text_file import read_lines
 from intent_adapters.data.table import Record, Table
@@ -26,6 +26,8 @@ _NOTES = ("readme", "license", "licence", "sources")
 def read_folder(folder: Path, split: str | None, problems: Problems, encoding: str | None = None) -> list[Table]:
     """Reads the files of a folder, in the order of their names; of subfolders, as Rasa does, the YAML files alone.
 
+    Of a Rasa project (`domain.yml` or `config.yml` beside a folder `data` with training data) it reads `data`.
+
     With a split: the file of that name (`test.jsonl`), or else the subfolder of that name, or else the files with that
     word in their names (`clinic_test.csv`). Without: all files, unless the names of some say that they are splits. A
     folder of .txt files only holds one intent a file, named after the file, one utterance a line. Data files that are
@@ -34,6 +36,7 @@ def read_folder(folder: Path, split: str | None, problems: Problems, encoding: s
     Raises:
         DataError: Nothing usable is there, the split is not there, or there are splits and none was asked for.
     """
+    folder = _data_of_project(folder, problems, encoding)
     entries = _entries(folder)
     subfolders = [path for path in entries if path.is_dir() and _holds_data(path)]
     files = _data_files(folder, entries, problems, encoding)
@@ -54,12 +57,25 @@ def read_folder(folder: Path, split: str | None, problems: Problems, encoding: s
         return _read_files(files, problems, encoding)
     if texts:
         return [Table(str(folder), ["text", "label"], _read_intent_files(texts, encoding))]
-    what, cure = "the folder holds no usable file", f"it should hold {', '.join(READERS)} files, or a .txt an intent"
+    what, cure = "the folder holds no usable file", f"it should hold {', '.join(READABLE)} files, or a .txt an intent"
     if any(format_of(path) in _YAML for path in entries):
         what, cure = "no YAML file has an `nlu` section", "point to the folder of nlu.yml"
     elif subfolders:
         cure = f"read one of its subfolders: {', '.join(path.name for path in subfolders)}"
     raise data_error(str(folder), what, cure)
+
+
+def _data_of_project(folder: Path, problems: Problems, encoding: str | None) -> Path:
+    """Of a Rasa project its folder of training data, else the folder itself."""
+    data = folder / "data"
+    is_project = any((folder / name).is_file() for name in ("domain.yml", "config.yml"))
+    files = [path for path in _files_below(data) if format_of(path) in _YAML] if is_project else []
+    if not any(has_nlu_section(path, encoding) for path in files):
+        return folder
+    for path in _entries(folder):
+        if path != data:
+            problems.leave_out("what a Rasa project has beside its `data`", str(path))
+    return data
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -71,7 +87,9 @@ def _entries(folder: Path) -> list[Path]:
 
 def _data_files(folder: Path, entries: list[Path], problems: Problems, encoding: str | None) -> dict[Path, str]:
     """The files to read, each with the name by which it can be chosen: its path below the folder without suffix."""
-    found = [path for path in entries if path.is_file() and format_of(path) in READERS]
+    found = [path for path in entries if path.is_file() and format_of(path) in READABLE]
+    # A workbook beside other files is mostly what they were exported from.
+    found = [path for path in found if format_of(path) != WORKBOOK] or found
     below = [path for entry in entries if entry.is_dir() for path in _files_below(entry)]
     files = {}
     for path in found + [path for path in below if format_of(path) in _YAML]:
@@ -148,7 +166,7 @@ def _read_split(
 
 
 def _read_files(files: Iterable[Path], problems: Problems, encoding: str | None) -> list[Table]:
-    return [reader_for(path)(path, problems, None if path.suffix == ".parquet" else encoding) for path in files]
+    return [read_file(path, problems, encoding if format_of(path) in TEXT_READERS else None) for path in files]
 
 
 def _read_intent_files(paths: list[Path], encoding: str | None) -> list[Record]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from intent_adapters.data.problems import data_error
 from intent_adapters.data.readers import is_data_file
 from intent_adapters.inputs import is_path
+from intent_adapters.progress_bars import no_bars_in_logs
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
@@ -28,13 +29,18 @@ def load_hub(
     """
     if is_path(name) or is_data_file(Path(name)):
         raise data_error(name, "there is no such file or folder", "check the path and the working directory")
-    from datasets import load_dataset
+    import datasets
 
     try:
-        return load_dataset(name, subset, revision=revision, token=token, cache_dir=cache_dir)
+        with no_bars_in_logs(
+            datasets.disable_progress_bars,
+            datasets.enable_progress_bars,
+            shown=not datasets.are_progress_bars_disabled(),
+        ):
+            return datasets.load_dataset(name, subset, revision=revision, token=token, cache_dir=cache_dir)
     # The Hub, its client and every format that it stores raise errors of their own.
     except Exception as error:
-        cure = "check the name (ORG/NAME), subset=, token= and the network; for a file, check its path"
+        cure = "check the name (ORG/NAME), its subset, your token and the network; for a file, check its path"
         what = f"no such file, and the Hub data set cannot be loaded ({_reason(error)})"
         raise data_error(name, what, cure) from error
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from intent_adapters.data.hub import load_hub
 from intent_adapters.data.objects import choose_split
 from intent_adapters.data.problems import Problems, data_error
-from intent_adapters.data.readers import reader_for
+from intent_adapters.data.readers import read_file
 from intent_adapters.errors import ConfigError, shorten
 from intent_adapters.inputs import check_number
 
@@ -166,7 +166,7 @@ def _rows_of(source: PairSource, problems: Problems) -> Iterable[tuple[str, Mapp
     if isinstance(rows, str | os.PathLike):
         path = Path(rows)
         if path.is_file():
-            table = reader_for(path)(path, problems, None)
+            table = read_file(path, problems, split=source.split)
             _check_columns(table.origin, table.columns, source)
             yield from ((record.place, record.values) for record in table.records)
             return

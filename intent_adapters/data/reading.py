@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,9 +13,9 @@ from intent_adapters.data.folder import read_folder
 from intent_adapters.data.hub import is_saved_dataset, load_hub, load_saved
 from intent_adapters.data.objects import choose_split, table_of_object
 from intent_adapters.data.problems import Problems, data_error
-from intent_adapters.data.readers import reader_for
-from intent_adapters.data.table import Example, Table
-from intent_adapters.data.validation import Purpose, check_examples
+from intent_adapters.data.readers import read_file
+from intent_adapters.data.table import Example, Row, Table
+from intent_adapters.data.validation import Purpose, check_examples, dataset_of, is_empty
 from intent_adapters.errors import DataError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def read_intents(
     text_column: str | None = None,
     label_column: str | None = None,
     split: str | None = None,
+    add: Sequence[str | os.PathLike[str]] = (),
     purpose: Purpose = "training",
     encoding: str | None = None,
     subset: str | None = None,
@@ -40,12 +42,14 @@ def read_intents(
 
     Args:
         source: A `datasets.Dataset` or `DatasetDict`, a list of dicts, the path of a file (csv, tsv, jsonl, json,
-            parquet, Rasa nlu.yml; all but parquet also with .gz) or of a folder (see `read_folder`; also one that
-            `save_to_disk` wrote), or the name of a data set on the Hub. A path that exists wins over a Hub name.
+            xlsx, parquet, Rasa nlu.yml; those of text also with .gz) or of a folder (see `read_folder`; also one
+            that `save_to_disk` wrote), or the name of a data set on the Hub. A path that exists wins over a Hub name.
         text_column: The column of the utterances; found by its name if None.
         label_column: The column of the intents; found by its name if None. ClassLabel numbers become their names.
-        split: Which part of a folder, `DatasetDict` or Hub data set to read, or of a file with a column `split` or
-            `partition`; may be None if there is only one.
+        split: Which part of a folder, `DatasetDict` or Hub data set to read, which sheet of a workbook, or which rows
+            of a file with a column `split` or `partition`; may be None if there is only one.
+        add: Files with more rows. Those without a label are left out: `intent_adapters.evaluation.review` writes files
+            that somebody labels in part.
         purpose: "training" (at least two intents, no text with two of them, repeated rows dropped) or "evaluation"
             (rows as they are); see `validate_rows`.
         encoding: Encoding of text files; UTF-8 if None.
@@ -59,10 +63,46 @@ def read_intents(
 
     Raises:
         DataError: Up to ten problems, each with file, line and cure; see `validate_rows` for what is checked.
+        MissingExtraError: For xlsx without openpyxl.
 
     Warns:
         DataWarning: What was left out, how much and where: blank rows, repeated rows, other sections of Rasa files,
-            other files of a folder; and labels that look alike.
+            other files of a folder, rows of `add` without a label; and labels that look alike.
+    """
+    rows = read_rows(
+        source,
+        text_column=text_column,
+        label_column=label_column,
+        split=split,
+        add=add,
+        purpose=purpose,
+        encoding=encoding,
+        subset=subset,
+        revision=revision,
+        token=token,
+        cache_dir=cache_dir,
+    )
+    return dataset_of(rows)
+
+
+def read_rows(
+    source: Source,
+    *,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    split: str | None = None,
+    add: Sequence[str | os.PathLike[str]] = (),
+    purpose: Purpose = "training",
+    encoding: str | None = None,
+    subset: str | None = None,
+    revision: str | None = None,
+    token: str | bool | None = None,
+    cache_dir: str | None = None,
+) -> list[Row]:
+    """As `read_intents`, but each row still knows where it was written.
+
+    Raises:
+        DataError: As `read_intents`.
     """
     problems = Problems()
     columns = (text_column, label_column)
@@ -83,6 +123,12 @@ def read_intents(
         else:
             tables = [_read_file(path, split, problems, encoding)]
     examples = _pick(tables, *columns, problems)
+    for more in add:
+        for example in _pick([_read_file(Path(more), None, problems, encoding)], *columns, problems):
+            if is_empty(example.label):
+                problems.leave_out("rows without a label", example.place)
+            else:
+                examples.append(example)
     return check_examples(tables[0].origin if len(tables) == 1 else origin, examples, problems, purpose)
 
 
@@ -102,18 +148,18 @@ def _table_of_rows(
 def _read_file(path: Path, split: str | None, problems: Problems, encoding: str | None) -> Table:
     if not path.is_file():
         raise data_error(str(path), "this is neither a file nor a folder", "copy its content into a file")
-    table = reader_for(path)(path, problems, encoding)
-    if split is None:
+    table = read_file(path, problems, encoding, split)
+    if split is None or split == table.part:
         return table
     splits = rows_by_split(table)
     if not splits:
         raise data_error(str(path), f"one file has no split {split!r}", "leave split= out, or give its folder")
-    return Table(table.origin, table.columns, splits[choose_split(str(path), list(splits), split)])
+    return dataclasses.replace(table, records=splits[choose_split(str(path), list(splits), split)])
 
 
 def _pick(tables: list[Table], text_column: str | None, label_column: str | None, problems: Problems) -> list[Example]:
     try:
-        return [example for table in tables for example in pick_examples(table, text_column, label_column)]
+        return [example for table in tables for example in pick_examples(table, problems, text_column, label_column)]
     except DataError:
         # A file so broken that its columns were not found is described better by its broken lines.
         problems.report()

@@ -27,6 +27,15 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """One row that was checked: its place, and text and label as training takes them."""
+
+    place: str
+    text: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """The rows of one source.
 
@@ -34,11 +43,16 @@ class Table:
         origin: The file, Hub name or argument that error messages name.
         columns: Column names in the order of the source.
         records: The rows.
+        quoted: Lines inside quoted fields that have as many fields as a row: they are rows if a quotation mark is
+            wrong.
+        part: Which part of the source this is, where it has parts, such as sheets.
     """
 
     origin: str
     columns: list[str]
     records: list[Record] = field(default_factory=list)
+    quoted: list[Record] = field(default_factory=list)
+    part: str | None = None
 
     @classmethod
     def of_records(cls, origin: str, records: list[Record]) -> Table:

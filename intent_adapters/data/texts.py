@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from intent_adapters.data.columns import find_text_column
 from intent_adapters.data.problems import Problems, data_error
-from intent_adapters.data.readers import reader_for
+from intent_adapters.data.readers import read_file
 from intent_adapters.data.readers.text_file import read_lines
 from intent_adapters.data.reading import read_intents
-from intent_adapters.data.validation import check_text
+from intent_adapters.data.validation import check_text, is_empty
 from intent_adapters.errors import DataError, shorten
 
 if TYPE_CHECKING:
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 Texts: TypeAlias = "Sequence[str | Mapping[str, object]] | Dataset"
 
 
-def read_texts(source: str | Path, *, text_column: str | None = None, encoding: str | None = None) -> list[str]:
+def read_texts(
+    source: str | Path, *, text_column: str | None = None, encoding: str | None = None, leave_out_empty: bool = False
+) -> list[str]:
     """Reads utterances whose labels play no part.
 
     Args:
@@ -29,12 +31,16 @@ def read_texts(source: str | Path, *, text_column: str | None = None, encoding: 
             `read_intents` reads them.
         text_column: The column of the utterances; found by its name if None.
         encoding: Encoding of text files; UTF-8 if None.
+        leave_out_empty: Leave out rows of a file that have no text, as a log has them, instead of refusing them.
 
     Returns:
         The utterances in their order, at least one.
 
     Raises:
         DataError: Up to ten problems, each with file, line and cure; as `read_intents`.
+
+    Warns:
+        DataWarning: What was left out, how much and where.
     """
     path = Path(source)
     if not path.is_file():
@@ -43,13 +49,20 @@ def read_texts(source: str | Path, *, text_column: str | None = None, encoding: 
     problems = Problems()
     if path.suffix.lower() == ".txt":
         return _checked(str(source), list(read_lines(path, encoding)), problems)
-    table = reader_for(path)(path, problems, encoding)
+    table = read_file(path, problems, encoding)
     try:
         column = find_text_column(table.origin, table.columns, text_column)
     except DataError:
         problems.report()
         raise
-    return _checked(str(source), [(row.place, row.values.get(column)) for row in table.records], problems)
+    values = []
+    for row in table.records:
+        text = row.values.get(column)
+        if leave_out_empty and is_empty(text):
+            problems.leave_out("rows without a text", row.place)
+        else:
+            values.append((row.place, text))
+    return _checked(str(source), values, problems)
 
 
 def texts_of(rows: Texts, origin: str = "rows") -> list[str]:

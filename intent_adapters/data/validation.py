@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, get_args
 
 from intent_adapters.data.columns import pick_examples
+from intent_adapters.data.labels import look_alikes, visible
 from intent_adapters.data.objects import table_of_object
 from intent_adapters.data.problems import Problems, data_error
-from intent_adapters.data.table import Example
+from intent_adapters.data.table import Example, Row
 from intent_adapters.errors import DataWarning, shorten
 from intent_adapters.inputs import check_choice
 
@@ -27,8 +28,6 @@ Purpose = Literal["training", "evaluation"]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-# What Unicode calls default ignorable, beyond the category Cf: fillers and variation selectors.
-_IGNORABLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 
 
 def validate_rows(
@@ -66,33 +65,44 @@ def validate_rows(
         DataWarning: How many rows were repeated; and labels that differ only in case, width, white space or characters
             that do not show.
     """
-    table = table_of_object(rows, origin, text_column=text_column, label_column=label_column)
-    return check_examples(table.origin, pick_examples(table, text_column, label_column), Problems(), purpose)
+    table, problems = table_of_object(rows, origin, text_column=text_column, label_column=label_column), Problems()
+    examples = pick_examples(table, problems, text_column, label_column)
+    return dataset_of(check_examples(table.origin, examples, problems, purpose))
 
 
-def check_examples(origin: str, examples: list[Example], problems: Problems, purpose: Purpose) -> Dataset:
+def check_examples(origin: str, examples: list[Example], problems: Problems, purpose: Purpose) -> list[Row]:
     """Checks examples that know their places; problems found while reading are raised together with those here.
 
     Raises:
         DataError: As `validate_rows`.
     """
     check_choice("purpose", purpose, get_args(Purpose))
-    checked: list[tuple[str, str, str]] = []
+    checked: list[Row] = []
     for example in examples:
         text = check_text(example.place, example.text, problems)
         label = check_label(example.place, example.label, problems)
         if text is not None and label is not None:
-            checked.append((example.place, text, label))
+            checked.append(Row(example.place, text, label))
     if purpose == "training":
         checked = _without_repetitions(checked, problems)
     problems.report()
-    labels = {label for _, _, label in checked}
+    labels = {row.label for row in checked}
     _check_amount(origin, labels, purpose)
     _warn_of_look_alikes(labels)
+    return checked
+
+
+def dataset_of(rows: Sequence[Row]) -> Dataset:
+    """Rows without their places, as training takes them."""
     from datasets import Dataset, Features, Value
 
-    columns = {"text": [text for _, text, _ in checked], "label": [label for _, _, label in checked]}
+    columns = {"text": [row.text for row in rows], "label": [row.label for row in rows]}
     return Dataset.from_dict(columns, features=Features({"text": Value("string"), "label": Value("string")}))
+
+
+def is_empty(value: object) -> bool:
+    """Whether nothing stands in the place of a text or a label, or nothing that shows."""
+    return _is_missing(value) or (isinstance(value, str) and not visible(value))
 
 
 def reduced(text: str) -> str:
@@ -158,29 +168,28 @@ def _fault(role: str, value: object, write: tuple[str, str], limit: int, too_lon
     if not isinstance(value, str):
         what = f"the {role} is not a string but {type(value).__name__} {shown}"
         return what, f"write {write[1]}, or name another column with {role}_column="
-    if not _visible(value):
+    if not visible(value):
         return f"the {role} is empty: {shown}", f"write {write[0]} or delete the row"
     if len(value) > limit:
         return f"the {role} has {len(value):,} characters, over {limit:,}: {shown}", too_long
     return None
 
 
-def _without_repetitions(rows: list[tuple[str, str, str]], problems: Problems) -> list[tuple[str, str, str]]:
-    first: dict[str, tuple[str, str]] = {}
-    kept: list[tuple[str, str, str]] = []
-    for place, text, label in rows:
-        key = reduced(text)
-        earlier_place, earlier_label = first.setdefault(key, (place, label))
-        if earlier_place == place:
-            kept.append((place, text, label))
-        elif earlier_label == label:
-            problems.leave_out("rows that repeat another", f"{place} as {earlier_place}")
+def _without_repetitions(rows: list[Row], problems: Problems) -> list[Row]:
+    first: dict[str, Row] = {}
+    kept: list[Row] = []
+    for row in rows:
+        earlier = first.setdefault(reduced(row.text), row)
+        if earlier is row:
+            kept.append(row)
+        elif earlier.label == row.label:
+            problems.leave_out("rows that repeat another", f"{row.place} as {earlier.place}")
         else:
             what = (
-                f"the text {shorten(text)} has the label {shorten(label)} here "
-                f"and {shorten(earlier_label)} at {earlier_place}"
+                f"the text {shorten(row.text)} has the label {shorten(row.label)} here "
+                f"and {shorten(earlier.label)} at {earlier.place}"
             )
-            problems.add(place, what, "keep one of the two rows")
+            problems.add(row.place, what, "keep one of the two rows")
     return kept
 
 
@@ -194,10 +203,7 @@ def _check_amount(origin: str, labels: set[str], purpose: Purpose) -> None:
 
 
 def _warn_of_look_alikes(labels: Iterable[str]) -> None:
-    alike: dict[str, list[str]] = {}
-    for label in sorted(labels):
-        alike.setdefault(_visible(unicodedata.normalize("NFKC", label).casefold()), []).append(label)
-    pairs = [" and ".join(map(shorten, group)) for group in alike.values() if len(group) > 1]
+    pairs = [" and ".join(map(shorten, group)) for group in look_alikes(labels)]
     if pairs:
         warnings.warn(
             f"labels that differ only in case, width, white space or characters that do not show: "
@@ -210,9 +216,3 @@ def _warn_of_look_alikes(labels: Iterable[str]) -> None:
 
 def _is_missing(value: object) -> bool:
     return value is None or (isinstance(value, numbers.Real) and value != value)
-
-
-def _visible(text: str) -> str:
-    """What of the text shows: not white space, control characters, zero-width joiners, fillers."""
-    shown = (c for c in text if unicodedata.category(c) not in ("Cc", "Cf", "Zs", "Zl", "Zp"))
-    return _IGNORABLE.sub("", "".join(shown))

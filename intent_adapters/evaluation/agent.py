@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 from datasets import Dataset
@@ -11,42 +12,54 @@ from numpy.typing import NDArray
 
 from intent_adapters.data import texts_of, validate_rows
 from intent_adapters.data.texts import Texts
+from intent_adapters.data.validation import reduced
 from intent_adapters.errors import DataError
 from intent_adapters.evaluation.answers import Answers, ask
 from intent_adapters.evaluation.calibration import CalibrationScores, score_calibration
 from intent_adapters.evaluation.classification import ClassificationScores, score_labels
+from intent_adapters.evaluation.mistakes import Mistake, find_mistakes
 from intent_adapters.evaluation.out_of_scope import (
     OutOfScopeScores,
     RejectionScores,
     score_out_of_scope,
     score_rejection,
 )
+from intent_adapters.evaluation.sampling import share_interval
 from intent_adapters.evaluation.selective import RiskCoverage, risk_coverage
 from intent_adapters.model import IntentModel
+
+Rows: TypeAlias = Dataset | Sequence[Mapping[str, object]]
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation(ClassificationScores):
-    """The classification scores of an agent, and how far it can be trusted.
+    """The classification scores of an agent, how far it can be trusted, and each utterance that it got wrong.
 
     Attributes:
+        interval: 95 % interval of the accuracy, from the number of rows alone.
         agent: The agent's name.
         threshold: The threshold that it was asked with; None if neither it nor the call has one.
         calibration: Of its probabilities, on the labelled rows.
-        rejection: What its threshold does to the labelled rows.
+        rejection: What its threshold does to the labelled rows, without those of a catch-all intent.
         selective: Risk against coverage on the labelled rows, by the probability of the answer.
         out_of_scope: How well it keeps out-of-scope rows out; None where none were given.
+        trained_on: How many of the labelled rows are training rows too, which flatters all figures; None where the
+            training rows were not given.
+        mistakes: What it got wrong; see `Mistake`.
         labels: The true labels of the labelled rows.
         answers: What it said to the labelled rows.
         out_of_scope_answers: What it said to the out-of-scope rows, if any.
     """
 
+    interval: tuple[float, float]
     agent: str
     threshold: float | None
     calibration: CalibrationScores
     rejection: RejectionScores
     selective: RiskCoverage
     out_of_scope: OutOfScopeScores | None
+    trained_on: int | None
+    mistakes: tuple[Mistake, ...]
     labels: tuple[str, ...] = field(compare=False, repr=False)
     answers: Answers = field(compare=False, repr=False)
     out_of_scope_answers: Answers | None = field(compare=False, repr=False)
@@ -59,10 +72,11 @@ class Evaluation(ClassificationScores):
 
 def evaluate(
     model: IntentModel,
-    rows: Dataset | Sequence[Mapping[str, object]],
+    rows: Rows,
     agent: str | None = None,
     *,
     out_of_scope: Texts | None = None,
+    train: Rows | None = None,
     threshold: float | None = None,
     batch_size: int = 64,
 ) -> Evaluation:
@@ -75,6 +89,7 @@ def evaluate(
         rows: `text` and `label`; see `intent_adapters.data.validate_rows`.
         agent: The agent's name; may be left out if the model has just one.
         out_of_scope: Utterances that it should reject: texts, or rows whose labels play no part.
+        train: The rows that the agent was trained on, to count which of `rows` are among them.
         threshold: As in `IntentModel.predict`; None takes the agent's own.
         batch_size: Texts in one pass of the encoder, at most.
 
@@ -88,34 +103,95 @@ def evaluate(
     """
     rows = validate_rows(rows, purpose="evaluation")
     agent = model.sole_agent() if agent is None else agent
-    labels: list[str] = rows["label"][:]
-    unknown = sorted(set(labels) - set(model.labels(agent)))
+    check_known_labels(rows["label"][:], model.labels(agent), f"agent {agent!r}")
+    others = None if out_of_scope is None else texts_of(out_of_scope, "out_of_scope")
+    config = model.adapter(agent).config
+    return score_answers(
+        ask(model, rows["text"][:], agent, threshold=threshold, batch_size=batch_size),
+        rows["label"][:],
+        None if others is None else ask(model, others, agent, threshold=threshold, batch_size=batch_size),
+        agent=agent,
+        threshold=config.calibration.threshold if threshold is None else threshold,
+        catch_all=config.catch_all or (),
+        trained_on=None if train is None else count_repeated(rows, train),
+    )
+
+
+def check_known_labels(labels: Iterable[str], intents: Iterable[str], whose: str, rows: str = "the rows") -> None:
+    """Let labels pass that an agent knows, or will know.
+
+    Args:
+        labels: Of rows that it is to be measured on.
+        intents: The agent's.
+        whose: What an error calls the owner of the intents.
+        rows: What it calls the rows.
+
+    Raises:
+        DataError: It does not know all of them.
+    """
+    unknown = sorted(set(labels) - set(intents))
     if unknown:
         raise DataError(
-            f"{len(unknown)} labels of the rows are not intents of agent {agent!r}, such as {unknown[0]!r}; "
-            "correct them, leave these rows out, or evaluate the agent that they belong to"
+            f"{len(unknown)} labels of {rows} are not intents of {whose}, such as {unknown[0]!r}; correct them, leave "
+            "these rows out, or take the rows that belong to these intents"
         )
-    others = None if out_of_scope is None else texts_of(out_of_scope, "out_of_scope")
-    answers = ask(model, rows["text"][:], agent, threshold=threshold, batch_size=batch_size)
-    foreign = None if others is None else ask(model, others, agent, threshold=threshold, batch_size=batch_size)
+
+
+def count_repeated(rows: Dataset, train: Rows) -> int:
+    """How many of some rows have a text that a training row has, whatever its white space."""
+    trained = set(map(reduced, texts_of(train, "train")))
+    return sum(reduced(text) in trained for text in rows["text"][:])
+
+
+def score_answers(
+    answers: Answers,
+    labels: Sequence[str],
+    out_of_scope: Answers | None = None,
+    *,
+    agent: str,
+    threshold: float | None,
+    catch_all: Collection[str] = (),
+    trained_on: int | None = None,
+) -> Evaluation:
+    """Scores what was said to labelled rows, and perhaps to rows that have no intent.
+
+    Args:
+        answers: To the labelled rows.
+        labels: Their intents, each one of the agent's.
+        out_of_scope: Answers to utterances that should be rejected.
+        agent: What the evaluation calls the agent.
+        threshold: What decided on acceptance.
+        catch_all: The intents that stand for what has no intent: their rows are to be rejected.
+        trained_on: How many of the rows are training rows too, if that is known.
+
+    Returns:
+        Classification scores with all others beside them.
+    """
     classification = score_labels(labels, answers.labels)
     numbers = np.array([answers.intents.index(label) for label in labels])
     correct = answers.predicted == numbers
+    own = np.array([label not in catch_all for label in labels])
+    own = own if own.any() else ~own
     return Evaluation(
         rows=classification.rows,
         accuracy=classification.accuracy,
         macro_f1=classification.macro_f1,
         intents=classification.intents,
         confusions=classification.confusions,
+        interval=share_interval(classification.accuracy, classification.rows),
         agent=agent,
-        threshold=model.adapter(agent).config.calibration.threshold if threshold is None else threshold,
+        threshold=threshold,
         calibration=score_calibration(answers.probabilities, numbers),
-        rejection=score_rejection(answers.accepted, correct),
+        rejection=score_rejection(answers.accepted[own], correct[own]),
         selective=risk_coverage(answers.confidence, correct),
         out_of_scope=None
-        if foreign is None
-        else score_out_of_scope(answers.scores, foreign.scores, answers.accepted, foreign.accepted),
+        if out_of_scope is None
+        else score_out_of_scope(
+            answers.scores[own], out_of_scope.scores, answers.accepted[own], out_of_scope.accepted
+        ),
+        trained_on=trained_on,
+        mistakes=find_mistakes(answers, labels, out_of_scope, catch_all),
         labels=tuple(labels),
         answers=answers,
-        out_of_scope_answers=foreign,
+        out_of_scope_answers=out_of_scope,
     )

@@ -12,7 +12,9 @@ from intent_adapters.errors import DataError
 from intent_adapters.evaluation.arrays import Figures, Flags, Numbers, flags, mean_over_ties, numbers
 from intent_adapters.inputs import check_range
 
-BINS = 15
+MOST_BINS = 15
+ROWS_PER_BIN = 20
+SIMULATIONS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class CalibrationScores(Figures):
     Attributes:
         expected_calibration_error: Mean over the rows of the gap between confidence and accuracy in their bin, between
             0 (calibrated) and 1.
+        error_by_chance: What an agent with the same confidences shows on as many rows though it is calibrated: the
+            error that 95 % of such samples stay below. An error no larger says nothing against the agent.
         confidence: Mean confidence of all rows; above `accuracy` the agent is overconfident.
         accuracy: Share of all rows that were right.
         log_loss: Mean negative logarithm (nats) of the probability of the true intent; 0 is best.
@@ -47,6 +51,7 @@ class CalibrationScores(Figures):
     """
 
     expected_calibration_error: float
+    error_by_chance: float
     confidence: float
     accuracy: float
     log_loss: float
@@ -54,7 +59,7 @@ class CalibrationScores(Figures):
     bins: tuple[ReliabilityBin, ...]
 
 
-def reliability_bins(confidence: Numbers, correct: Flags, bins: int = BINS) -> tuple[ReliabilityBin, ...]:
+def reliability_bins(confidence: Numbers, correct: Flags, bins: int | None = None) -> tuple[ReliabilityBin, ...]:
     """Sort rows by confidence into bins of equally many rows (Nguyen and O'Connor, 2015).
 
     Bins of equal mass are never nearly empty. Those of equal width often are, where most confidences are near 1.
@@ -62,7 +67,8 @@ def reliability_bins(confidence: Numbers, correct: Flags, bins: int = BINS) -> t
     Args:
         confidence: (rows,) the probability of the predicted intent.
         correct: (rows,) whether it was right.
-        bins: How many bins; with fewer rows, one for each row. Sizes differ by one row at most.
+        bins: How many bins; with fewer rows, one for each row. Sizes differ by one row at most. None: one for every
+            20 rows, up to 15.
 
     Returns:
         The bins, least confident first. The order of the rows plays no part.
@@ -73,6 +79,8 @@ def reliability_bins(confidence: Numbers, correct: Flags, bins: int = BINS) -> t
     """
     confidences = numbers("confidence", confidence)
     right = flags("correct", correct, len(confidences)).astype(np.float64)
+    if bins is None:
+        bins = min(max(len(confidences) // ROWS_PER_BIN, 1), MOST_BINS)
     check_range("bins", bins, 1)
     accuracies = mean_over_ties(confidences, right)
     parts = np.array_split(np.argsort(confidences, kind="stable"), min(bins, len(confidences)))
@@ -81,7 +89,7 @@ def reliability_bins(confidence: Numbers, correct: Flags, bins: int = BINS) -> t
     )
 
 
-def expected_calibration_error(confidence: Numbers, correct: Flags, bins: int = BINS) -> float:
+def expected_calibration_error(confidence: Numbers, correct: Flags, bins: int | None = None) -> float:
     """Mean gap between confidence and accuracy (Naeini et al., 2015; Guo et al., 2017), here in bins of equal mass.
 
     Args:
@@ -91,8 +99,7 @@ def expected_calibration_error(confidence: Numbers, correct: Flags, bins: int = 
 
     Returns:
         Sum over the bins of (rows in the bin / all rows) · |accuracy − confidence|, between 0 and 1. Sampling noise
-        alone makes it positive: for a calibrated agent that is right in 80 % of the rows about 0.07 with 250 of them,
-        0.03 with 1,000 and 0.02 with 4,500.
+        alone makes it positive: see `calibration_error_by_chance`.
 
     Raises:
         DataError: As `reliability_bins`.
@@ -101,10 +108,30 @@ def expected_calibration_error(confidence: Numbers, correct: Flags, bins: int = 
     return _gap(reliability_bins(confidence, correct, bins))
 
 
+def calibration_error_by_chance(confidence: Numbers, bins: int | None = None) -> float:
+    """How large the expected calibration error of a calibrated agent may be on so few rows.
+
+    Args:
+        confidence: (rows,) the probability of the predicted intent.
+        bins: As `reliability_bins`.
+
+    Returns:
+        The error that 95 % of 200 samples stay below, in which each answer is right with just its probability. The
+        same confidences give the same number.
+
+    Raises:
+        DataError: As `reliability_bins`.
+        ConfigError: As `reliability_bins`.
+    """
+    confidences = np.clip(numbers("confidence", confidence), 0, 1)
+    drawn = np.random.default_rng(0).random((SIMULATIONS, len(confidences))) < confidences
+    return float(np.quantile([expected_calibration_error(confidences, right, bins) for right in drawn], 0.95))
+
+
 def score_calibration(
     probabilities: Sequence[Sequence[float]] | NDArray[np.floating],
     labels: Sequence[int] | NDArray[np.integer],
-    bins: int = BINS,
+    bins: int | None = None,
 ) -> CalibrationScores:
     """Compare probabilities with what was true.
 
@@ -136,6 +163,7 @@ def score_calibration(
     parts = reliability_bins(confidence, correct, bins)
     return CalibrationScores(
         expected_calibration_error=_gap(parts),
+        error_by_chance=calibration_error_by_chance(confidence, bins),
         confidence=float(confidence.mean()),
         accuracy=float(correct.mean()),
         # A softmax in float32 may give a flat 0 to the true intent.

@@ -21,6 +21,7 @@ from intent_adapters.artifacts.folders import is_there
 from intent_adapters.errors import AdapterError, BaseError, IntentAdaptersError
 from intent_adapters.hub.naming import check_repo_id
 from intent_adapters.hub.problems import HUB_PROBLEMS, clean_token, hub_errors, is_unreachable, with_retries
+from intent_adapters.progress_bars import on_terminal
 
 logger = logging.getLogger(__name__)
 
@@ -164,12 +165,12 @@ def _download(repo: str, files: Files, subfolder: str, options: dict[str, Any]) 
         sizes = {file.rfilename: file.size for file in info.siblings or ()}
         small, weights = _plan(repo, sizes, files, subfolder)
         # By the name that was asked for, so that the cache knows which commit it stands for when it is offline.
-        folder = _snapshot(repo, small, options, tqdm_class=Silent)
+        folder = _snapshot(repo, small, options, bars=False)
         if folder.name == info.sha:
             at_commit = {**options, "revision": info.sha}
             _verify(repo, small, info, folder, files, at_commit)
             if not all((folder / name).is_file() for name in weights):
-                _snapshot(repo, weights, at_commit)
+                _snapshot(repo, weights, at_commit, bars=on_terminal())
             _verify(repo, small + weights, info, folder, files, at_commit)
             return Fetched(_inside(folder, subfolder, repo, files), info.sha)
     raise files.error(f"{repo!r} changed again and again while it was being fetched. Try again, or name a commit.")
@@ -194,15 +195,16 @@ def _plan(repo: str, sizes: Mapping[str, int | None], files: Files, subfolder: s
 
 
 class Silent(tqdm):
-    """No progress bar, for what is there in a moment."""
+    """No progress bar."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{**options, "disable": True})
 
 
-def _snapshot(repo: str, names: list[str], options: dict[str, Any], **client: Any) -> Path:
+def _snapshot(repo: str, names: list[str], options: dict[str, Any], *, bars: bool) -> Path:
     patterns = [glob.escape(name) for name in names]
-    return Path(with_retries(lambda: snapshot_download(repo, allow_patterns=patterns, **options, **client)))
+    shown = None if bars else Silent
+    return Path(with_retries(lambda: snapshot_download(repo, allow_patterns=patterns, tqdm_class=shown, **options)))
 
 
 def _verify(

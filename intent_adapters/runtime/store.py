@@ -62,7 +62,7 @@ class AdapterStore:
         names = self.names
         if len(names) != 1:
             have = f"has {len(names)} agents" if names else "has no agent yet"
-            raise AgentError(f"The model {have}: name the agent to ask with `agents=`.", names)
+            raise AgentError(f"The model {have}: name the agent to ask.", names)
         return names[0]
 
     def find(self, names: Iterable[str], failed: dict[str, IntentAdaptersError] | None = None) -> dict[str, Agent]:
@@ -82,7 +82,7 @@ class AdapterStore:
                 if agent is not None:
                     found[name] = agent
                     continue
-                error = AgentError(f"There is no agent {name!r}. Load it with load_adapter.", self._agents)
+                error = AgentError(f"There is no agent {name!r}: load it, or train it.", self._agents)
                 if failed is None:
                     raise error
                 failed[name] = error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from intent_adapters.choices import Method
 from intent_adapters.training.agent.calibration import CalibrationResult
+from intent_adapters.training.agent.held_out import HeldOut
 from intent_adapters.training.agent.recipe import Recipe
 from intent_adapters.training.agent.sampler import IntentBatchSampler
 from intent_adapters.training.agent.self_training import UnlabelledResult
@@ -13,6 +14,7 @@ from intent_adapters.training.base.encoder import train_encoder
 
 __all__ = [
     "CalibrationResult",
+    "HeldOut",
     "IntentBatchSampler",
     "Method",
     "Recipe",

@@ -298,7 +298,7 @@ def test_saving_again_keeps_the_readme_and_replaces_the_rest(base, folder):
     random_adapter(base, labels=7, seed=5).write(folder)
     assert (folder / "README.md").read_text().endswith("Written by a person.\n")
     assert len(Adapter.read(folder).labels) == 7
-    assert sorted(path.name for path in folder.iterdir()) == ["README.md", CONFIG, WEIGHTS]
+    assert sorted(path.name for path in folder.iterdir()) == ["README.md", CONFIG, WEIGHTS, "versions"]
 
 
 def test_mismatch_is_an_adapter_error():

@@ -6,7 +6,9 @@ import shutil
 
 import pytest
 import torch
+from huggingface_hub.utils.tqdm import are_progress_bars_disabled
 from sentence_transformers import SentenceTransformer
+from transformers.utils import logging
 
 from intent_adapters.artifacts.base import read_base, save_base
 from intent_adapters.artifacts.encoder import encoder_of, structural_copy
@@ -208,6 +210,15 @@ def test_a_base_folder_is_kept_whole(saved, tmp_path):
     save_base(base, tmp_path / "ours")
     assert (tmp_path / "ours" / "README.md").read_text() == "# By hand"
     assert not [path for path in (tmp_path / "ours").rglob("*") if str(tmp_path).encode() in _bytes(path)]
+
+
+def test_nothing_is_written_into_logs(saved, tmp_path, capfd):
+    base, _ = saved
+    save_base(base, tmp_path / "base")
+    read_base(tmp_path / "base", device="cpu")
+    assert capfd.readouterr() == ("", "")
+    assert logging.is_progress_bar_enabled()
+    assert not are_progress_bars_disabled()
 
 
 def _bytes(path) -> bytes:

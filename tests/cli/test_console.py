@@ -9,7 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
+from intent_adapters.cli import app
+from intent_adapters.cli.console import in_options
 from tests.cli.conftest import Agents, run
 
 ENCODINGS = ["cp949", "cp1252", "ascii"]
@@ -91,3 +94,28 @@ def test_what_is_left_out_is_said_once_on_standard_error(agents: Agents, data: P
     assert f"blank rows (1: {data}:8); rows that repeat another (1: {data}:9 as {data}:3)" in said[0]
     assert "differ only in case" in said[1]
     assert "DataWarning" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("choose one with split=", "choose one with --split"),
+        ("give encoding='cp949', or encoding=", "give --encoding cp949, or --encoding"),
+        ('load it with backend="onnx".', 'load it with backend="onnx".'),
+        ("leave out unlabelled, or calibrate=False", "leave out unlabelled, or --no-calibrate"),
+        ("name it with text_column=, or call it 'text'", "name it with --text-column, or call it 'text'"),
+        ("the text 'resplit=1 split=2' is odd", "the text 'resplit=1 split=2' is odd"),
+        ("see `split=`", "see --split"),
+    ],
+)
+def test_arguments_are_written_as_the_options_of_the_command(message: str, expected: str):
+    parameters = typer.main.get_command(app).commands["train"].params
+    assert in_options(message, parameters) == expected
+
+
+def test_errors_and_warnings_speak_of_options(agents: Agents, tmp_path: Path):
+    path = tmp_path / "a.csv"
+    path.write_bytes("text,label\n예약,a\n취소해 주세요,b\n".encode("cp949"))
+    result = run("train", path, "-b", agents.base, "-o", tmp_path / "x")
+    assert result.exit_code == 1
+    assert "or give --encoding cp949" in result.stderr

@@ -96,7 +96,7 @@ def test_tables_show_how_far_to_trust_the_agent_and_what_slipped_through(
     monkeypatch.setenv("COLUMNS", "200")
     result = run("evaluate", data, "-a", agents.it, "--out-of-scope", chatter, "--threshold", 0)
     assert result.exit_code == 0
-    for expected in ("expected calibration error", "AUROC", "out of scope but answered", "주세요 0", "is it"):
+    for expected in ("expected calibration error", "AUROC", "wrongly accepted", "주세요 0", "is it"):
         assert expected in result.stdout
     result = run("evaluate", data, "-a", agents.it)
     assert "it answers everything" in result.stdout
@@ -132,3 +132,43 @@ def test_bad_out_of_scope_files_and_plot_folders(agents: Agents, data: Path, tmp
     assert run("evaluate", data, "-a", agents.it, "--out-of-scope", tmp_path / "no.csv").exit_code == 1
     assert run("evaluate", data, "-a", agents.it, "--plots", data).exit_code == 2
     assert run("evaluate", data, "-a", agents.it, "--threshold", 2).exit_code == 2
+
+
+def test_every_mistake_is_named_and_written_with_its_line(agents: Agents, data: Path, tmp_path: Path):
+    path = tmp_path / "errors.jsonl"
+    result = run("evaluate", data, "-a", agents.it, "--errors", path)
+    assert result.exit_code == 0, result.stderr
+    assert "wrong: 1" in result.stdout
+    [mistake] = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert (mistake["kind"], mistake["text"], mistake["place"]) == ("wrong", TEXTS[0], f"{data}:2")
+    assert f"wrote 1 mistakes to {path}" in result.stderr
+    everything = run("evaluate", data, "-a", agents.it, "--threshold", 1, "--errors", tmp_path / "e.csv", "--worst", 3)
+    assert "falsely rejected: 10, the first 3" in everything.stdout
+    assert len((tmp_path / "e.csv").read_text(encoding="utf-8-sig").splitlines()) == 11
+    refused = run("evaluate", data, "-a", agents.it, "--errors", tmp_path / "e.txt")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+
+
+def test_few_rows_say_so(agents: Agents, data: Path):
+    shown = run("evaluate", data, "-a", agents.it, "--train", data).stdout
+    assert "95 % interval 59.6 to 98.2 %" in shown
+    assert "10 utterances are too few to tell" in " ".join(shown.split())
+    assert "also in the training data" in shown
+
+
+def test_cross_validation_needs_no_test_file(agents: Agents, tmp_path: Path):
+    path = tmp_path / "train.csv"
+    rows = [
+        (f"{verb} {thing}", verb) for verb in ("book", "cancel", "price") for thing in ("room", "table", "seat", "bed")
+    ]
+    path.write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in rows), encoding="utf-8")
+    arguments = ("evaluate", path, "--cross-validate", "--folds", 2, "-b", agents.base)
+    result = run(*arguments, "--json")
+    assert result.exit_code == 0, result.stderr
+    scores = json.loads(result.stdout)
+    assert (scores["rows"], len(scores["accuracies"]), scores["never_held_out"]) == (12, 2, 0)
+    assert "part 1 of 2" in result.stderr
+    for option in (("-a", agents.it), ("--threshold", 0.1), ("--train", path), ("--plots", tmp_path / "p")):
+        assert run(*arguments, *option).exit_code == 2
+    assert run("evaluate", path, "--cross-validate").exit_code == 2
+    assert run("evaluate", path).exit_code == 2

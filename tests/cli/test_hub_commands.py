@@ -67,6 +67,15 @@ def test_push_writes_the_card_from_facts_rows_and_scores(published, agents: Agen
     assert "- en" not in card
 
 
+def test_former_versions_are_not_pushed(published, agents: Agents, tmp_path: Path):
+    for source in (agents.hr, agents.it):
+        Adapter.read(source).write(tmp_path / "it")
+    assert (tmp_path / "it" / "versions" / "1").is_dir()
+    before = set(published.files("org/it", "main"))
+    ok("push", tmp_path / "it", "org/again", "--base", "org/base")
+    assert set(published.files("org/again", "main")) == before
+
+
 def test_push_of_something_that_nobody_could_use_is_an_error(published, agents: Agents, tmp_path: Path):
     result = run("push", agents.hr, "org/hr")
     assert (result.exit_code, result.stdout) == (1, "")

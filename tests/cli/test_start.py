@@ -47,6 +47,8 @@ def run_process(folder: Path, *arguments: str) -> tuple[int, str, str, set[str]]
         ("predict hello --adapter org/agent --adapter it=../nowhere", 1, "../nowhere"),
         ("predict hello --adapter org/agent --base ./nowhere", 1, "./nowhere"),
         ("info ./nowhere", 1, "./nowhere"),
+        ("diff ./nowhere org/agent --on rows.csv", 1, "./nowhere"),
+        ("versions nowhere", 2, "nowhere"),
     ],
 )
 def test_help_and_what_is_wrong_come_before_heavy_imports(tmp_path: Path, arguments: str, code: int, message: str):

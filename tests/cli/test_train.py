@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+from intent_adapters.errors import DataError
 from intent_adapters.training.agent.recipe import recipe_for
 from tests.cli.conftest import Agents, run
 
@@ -69,7 +70,7 @@ def test_other_methods_give_agents_that_answer_too(agents: Agents, data: Path, t
     assert result.exit_code == 0, result.stderr
     trained = json.loads(result.stdout)
     assert trained["method"] == method
-    result = run("evaluate", data, "-a", output, "--json")
+    result = run("evaluate", data, "-a", output, "--train", data, "--json")
     assert result.exit_code == 0, result.stderr
     assert json.loads(result.stdout) == trained["test"]
 
@@ -123,16 +124,15 @@ def test_what_was_compared_and_kept_is_told(
     result = run("train", data, "-b", agents.base, "-o", tmp_path / "x", "--epochs", 1, "--json")
     assert result.exit_code == 0, result.stderr
     facts = json.loads(result.stdout)
-    assert facts["method"] == "adapter"
     assert facts["accuracies"].keys() == {"adapter", "probe"}
-    assert facts["kept"] in facts["accuracies"]
+    assert facts["method"] in facts["accuracies"]
     shown = run("train", data, "-b", agents.base, "-o", tmp_path / "x", "--epochs", 1).stdout
-    assert facts["kept"] in next(line for line in shown.splitlines() if "kept" in line)
+    assert facts["method"] in next(line for line in shown.splitlines() if "method" in line)
     for method, accuracy in facts["accuracies"].items():
         assert f"{method} {100 * accuracy:.1f} %" in next(line for line in shown.splitlines() if "accuracies" in line)
     alone = run("train", data, "-b", agents.base, "-o", tmp_path / "p", "--method", "probe", "--json")
     facts = json.loads(alone.stdout)
-    assert (facts["method"], facts["kept"], facts["accuracies"]) == ("probe", "probe", {})
+    assert (facts["method"], facts["accuracies"]) == ("probe", {})
 
 
 def test_descriptions_and_catch_all_intents_are_trained_on_and_shown(
@@ -188,3 +188,65 @@ def test_rates_out_of_range_are_refused(agents: Agents, data: Path, tmp_path: Pa
     result = run("train", data, "-b", agents.base, "-o", tmp_path / "x", "--false-rejection-rate", rate)
     assert result.exit_code != 0
     assert not (tmp_path / "x").exists()
+
+
+def test_training_into_the_folder_again_keeps_the_former_adapter(agents: Agents, data: Path, tmp_path: Path):
+    output = tmp_path / "clinic"
+
+    def train(*options: object) -> dict[str, object]:
+        result = run("train", data, "-b", agents.base, "-o", output, "--method", "probe", "--json", *options)
+        assert result.exit_code == 0, result.stderr
+        return json.loads(result.stdout)
+
+    first = train()
+    (output / "README.md").write_text("<!-- intent-adapters: skip usage -->\nBy a person.\n", encoding="utf-8")
+    rows = data.read_text(encoding="utf-8")
+    data.write_text(f"{rows}\nwhat does it cost,price\n", encoding="utf-8")
+    second = train()
+    assert (first["version"], second["version"]) == (1, 2)
+    sizes = [path.stat().st_size for path in output.iterdir() if path.is_file()]
+    assert second["bytes"] == sum(sizes)
+    former = json.loads(run("versions", output, "--json").stdout)[0]
+    assert (former["rows"], former["training"]["method"]) == (len(ROWS), "probe")
+    card = (output / "README.md").read_text(encoding="utf-8")
+    assert "By a person." in card
+    assert "Trained on 7 utterances of 2 intents." in card
+    data.write_text(f"{rows}\nthe price of it,price\n", encoding="utf-8")
+    result = run("train", data, "-b", agents.base, "-o", output, "--method", "probe", "--versions", 1)
+    assert result.exit_code == 0, result.stderr
+    assert "version 1 is gone" in result.stderr.replace("\n", " ")
+
+
+def test_a_test_file_of_other_intents_is_refused_before_training(agents: Agents, data: Path, tmp_path: Path):
+    others = tmp_path / "others.csv"
+    others.write_text("text,label\nhi,greet\n", encoding="utf-8")
+    result = run("train", data, "-b", agents.base, "-o", tmp_path / "x", "--test", others)
+    assert result.exit_code == 1
+    assert f"1 labels of {others} are not intents of {data}, such as 'greet'" in result.stderr
+    assert not (tmp_path / "x").exists()
+    result = run("compare", data, others, "-b", agents.base)
+    assert (result.exit_code, "such as 'greet'" in result.stderr) == (1, True)
+
+
+def test_what_fails_after_training_leaves_the_agent_saved(
+    agents: Agents, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*arguments: object, **settings: object) -> None:
+        raise DataError("no luck")
+
+    monkeypatch.setattr("intent_adapters.evaluation.evaluate", fail)
+    arguments = ("-b", agents.base, "-o", tmp_path / "x", "--method", "probe", "--no-calibrate", "--test", data)
+    result = run("train", data, *arguments)
+    assert result.exit_code == 1
+    assert "no luck" in result.stderr
+    assert f"x is trained and saved in {tmp_path / 'x'}" in result.stderr
+    assert run("predict", "hi", "-a", tmp_path / "x").exit_code == 0
+
+
+def test_the_split_of_the_test_data_is_asked_for_by_its_option(agents: Agents, data: Path, tmp_path: Path):
+    for split in ("train", "test"):
+        (tmp_path / f"{split}.csv").write_bytes(data.read_bytes())
+    result = run("train", data, "-b", agents.base, "-o", tmp_path / "x", "--test", tmp_path)
+    assert "choose one with --test-split" in result.stderr
+    result = run("compare", tmp_path, data, "-b", agents.base)
+    assert "choose one with --split" in result.stderr

@@ -71,6 +71,11 @@ BAD_FILES: dict[str, tuple[str, bytes, list[str]]] = {
         b"text,intent,category\nhello,greet,x\n",
         ["several columns could be the label: 'intent', 'category'", "label_column="],
     ),
+    "several columns of vague names": (
+        "a.csv",
+        "내용,분류,유형\n안녕,인사,x\n".encode(),
+        ["several columns could be the label: '분류', '유형'", "label_column="],
+    ),
     "the column names again": (
         "a.csv",
         HEAD + b" Label,text\nhi,greet\n",
@@ -95,6 +100,16 @@ BAD_FILES: dict[str, tuple[str, bytes, list[str]]] = {
     "too few fields": ("a.tsv", b"text\tlabel\nhello greet\n", [":2: fields: 1, column names: 2"]),
     "open quotation mark": ("a.csv", HEAD + b'"why,greet\nhi,greet\n', [":4: the quotation marks", "close every"]),
     "text after a quotation": ("a.csv", HEAD + b'"why" so,greet\n', [":4: the quotation marks", "twice"]),
+    "quotation marks around rows": (
+        "a.csv",
+        HEAD + b'"why,greet\nhi,greet\nso",leave\n',
+        [":4: this line looks like a row, but stands in quotation marks: ['why', 'greet']", ":5: this line"],
+    ),
+    "quotation marks around rows with the label first": (
+        "a.csv",
+        b'label,text\r\ngreet,hello\r\nleave,"bye now\r\ngreet,hi\r\nleave,bye"\r\n',
+        [":4: this line looks like a row", ":5: this line", "close the quotation mark"],
+    ),
     "open quotation mark, large": (
         "a.csv",
         HEAD + b'"why,greet\n' + b"hi there,greet\n" * 10_000,
@@ -160,7 +175,8 @@ BAD_FILES: dict[str, tuple[str, bytes, list[str]]] = {
     "gzip without suffix": ("a.csv", gzip.compress(HEAD), [":1: this is compressed with gzip", "end in .gz"]),
     "pickle": ("a.pkl", pickle.dumps([1]), ["pickled data is never read", "save it as csv, jsonl or parquet"]),
     "torch file": ("a.pt", b"x", ["pickled data is never read"]),
-    "workbook": ("a.xlsx", b"x", ["workbooks (.xlsx) are not read", "export the sheet"]),
+    "workbook that is none": ("a.xlsx", HEAD, ["not a readable workbook", "save it as .xlsx again"]),
+    "workbook of another program": ("a.ods", b"x", ["workbooks (.ods) are not read", "save it as .xlsx"]),
     "unknown suffix": ("a.docx", b"x", ["suffix '.docx' are not read", "use one of .csv"]),
     "no suffix": ("a", b"x", ["suffix '' are not read"]),
     "one text file": ("greet.txt", b"hello\n", ["suffix '.txt' are not read"]),

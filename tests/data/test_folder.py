@@ -168,6 +168,17 @@ def test_rasa_files_of_subfolders_are_read_as_rasa_does(tmp_path: Path):
     assert sorted(read_intents(tmp_path)["label"]) == ["ask", "book", "cancel"]
 
 
+def test_of_a_rasa_project_the_data_is_read(tmp_path: Path):
+    nlu = "nlu:\n- intent: a\n  examples: |\n    - hi\n- intent: b\n  examples: |\n    - bye\n"
+    files = {"data/nlu.yml": nlu, "data/rules.yml": "rules: []\n", "config.yml": "language: ko\n"}
+    others = {"package.json": '{"name": "bot"}', "chart.yaml": "a: {{ .Values.b }}\n", "old/nlu.yml": nlu}
+    fill(tmp_path, {**files, **others})
+    with pytest.warns(
+        DataWarning, match=r"beside its `data` \(4: [^,]*chart\.yaml, [^,]*config\.yml, [^,]*old, \.\.\."
+    ):
+        assert read_intents(tmp_path)["text"][:] == ["hi", "bye"]
+
+
 def test_other_yaml_of_a_project_may_be_any_yaml(tmp_path: Path):
     fill(
         tmp_path,

@@ -56,6 +56,13 @@ def write_rasa(path: Path, rows: list[tuple[str | None, str | None]]) -> None:
     path.write_text("nlu:\n" + ("".join(entries) or "  []\n"), encoding="utf-8")
 
 
+def write_workbook(path: Path, rows: list[tuple[str | None, str | None]]) -> None:
+    book = pytest.importorskip("openpyxl").Workbook()
+    for row in [("text", "label"), *rows]:
+        book.active.append([value or " " for value in row])  # an empty cell is none
+    book.save(path)
+
+
 def write_saved(path: Path, rows: list[tuple[str | None, str | None]]) -> None:
     columns = {"text": [a for a, _ in rows], "label": [b for _, b in rows]}
     DatasetDict({"train": Dataset.from_dict(columns)}).save_to_disk(path)
@@ -68,6 +75,7 @@ WRITERS: dict[str, Callable[[Path, list[tuple[str | None, str | None]]], None]] 
     "a.json": write_array,
     "a.parquet": write_parquet,
     "a.yml": write_rasa,
+    "a.xlsx": write_workbook,
     "saved": write_saved,
 }
 

@@ -115,6 +115,12 @@ def test_a_row_after_a_text_of_two_lines_knows_its_line(tmp_path: Path):
         read_intents(path)
 
 
+def test_texts_of_several_lines_with_commas_are_texts(tmp_path: Path):
+    path = tmp_path / "a.csv"
+    path.write_text('text,label\n"well, hello\nyes, greet, bye",greet\n"no, leave\nplease",leave\n', encoding="utf-8")
+    assert read_intents(path)["text"][:] == ["well, hello\nyes, greet, bye", "no, leave\nplease"]
+
+
 @pytest.mark.parametrize(
     ("header", "expected"),
     [
@@ -123,11 +129,15 @@ def test_a_row_after_a_text_of_two_lines_knows_its_line(tmp_path: Path):
         ("발화,의도", "greet"),
         ("query,class", "greet"),
         ("sentence,label", "greet"),
+        ("내용,분류", "greet"),
+        ("content,topic", "greet"),
+        ("질문,의도,내용,분류", "greet"),
     ],
 )
 def test_usual_column_names_are_found(tmp_path: Path, header: str, expected: str):
     path = tmp_path / "a.csv"
-    path.write_text(f"{header}\nhi,greet\nbye,leave\n", encoding="utf-8")
+    more = ",x" * (header.count(",") - 1)
+    path.write_text(f"{header}\nhi,greet{more}\nbye,leave{more}\n", encoding="utf-8")
     assert read_intents(path)["label"][0] == expected
 
 

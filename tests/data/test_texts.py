@@ -43,7 +43,7 @@ def test_a_folder_is_read_as_labelled_rows(tmp_path: Path):
         ("a.csv", "text\nhi\n\u200b\n", r"a\.csv:3: the text is empty"),
         ("a.csv", "label\noos\n", "no column looks like the text"),
         ("a.jsonl", '{"text": 5}\n', r"a\.jsonl:1: the text is not a string"),
-        ("a.xlsx", "x", "export the sheet as CSV"),
+        ("a.ods", "x", "export the sheet as CSV"),
     ],
 )
 def test_bad_files(tmp_path: Path, name: str, content: str, message: str):

@@ -34,6 +34,7 @@ class LengthModel:
     def __init__(self, *agents: str, threshold: float | None = None) -> None:
         self.agents = agents
         self.threshold = threshold
+        self.catch_all: list[str] | None = None
         self.asked: list[tuple[str, int]] = []
 
     def sole_agent(self) -> str:
@@ -44,7 +45,8 @@ class LengthModel:
         return LABELS
 
     def adapter(self, agent: str) -> SimpleNamespace:
-        return SimpleNamespace(config=SimpleNamespace(calibration=Calibration(threshold=self.threshold)))
+        calibration = Calibration(threshold=self.threshold)
+        return SimpleNamespace(config=SimpleNamespace(calibration=calibration, catch_all=self.catch_all))
 
     def predict(
         self, texts: Sequence[str], agents: str, *, top_k: int, threshold: float | None, batch_size: int
@@ -122,6 +124,32 @@ def test_json_holds_everything_but_the_single_answers():
     assert found["selective"]["area"] == scores.selective.area
     assert "answers" not in found
     assert json.loads(json.dumps(evaluate(model("it"), ROWS).to_dict()))["out_of_scope"] is None
+
+
+def test_each_mistake_has_its_row_and_the_accuracy_its_interval():
+    scores = evaluate(model("it"), ROWS, out_of_scope=["e", "b"], threshold=0.38)
+    assert [(one.kind, one.text, one.row) for one in scores.mistakes] == [
+        ("wrongly accepted", "b", 1),
+        ("falsely rejected", "c", 2),
+        ("falsely rejected", "ddd", 3),
+    ]
+    assert scores.interval == pytest.approx((0.30, 0.95), abs=0.01)
+    assert json.loads(json.dumps(scores.to_dict()))["mistakes"][0]["text"] == "b"
+
+
+def test_rows_of_a_catch_all_are_no_false_rejections():
+    it = LengthModel("it", threshold=0.38)
+    assert evaluate(cast(IntentModel, it), ROWS).rejection.false_rejection_rate == 0.5
+    it.catch_all = ["2"]  # of "bb", which is accepted, and "ddd", which is not
+    scores = evaluate(cast(IntentModel, it), ROWS)
+    assert scores.rejection.false_rejection_rate == 0.5
+    assert [(one.kind, one.text) for one in scores.mistakes] == [("wrongly accepted", "bb"), ("falsely rejected", "c")]
+
+
+def test_rows_that_were_trained_on_are_counted():
+    train = [{"text": " c ", "label": "1"}, {"text": "other", "label": "2"}, {"text": "ddd", "label": "3"}]
+    assert evaluate(model("it"), ROWS, train=train).trained_on == 2
+    assert evaluate(model("it"), ROWS).trained_on is None
 
 
 def test_many_intents_are_asked_in_parts_and_put_together_in_order(monkeypatch: pytest.MonkeyPatch):

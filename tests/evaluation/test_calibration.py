@@ -10,7 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from intent_adapters.errors import ConfigError, DataError
-from intent_adapters.evaluation import expected_calibration_error, reliability_bins, score_calibration
+from intent_adapters.evaluation import (
+    calibration_error_by_chance,
+    expected_calibration_error,
+    reliability_bins,
+    score_calibration,
+)
 
 # Few distinct values, so that many rows tie.
 COARSE = st.integers(0, 8).map(lambda eighth: eighth / 8)
@@ -94,7 +99,7 @@ def test_proper_scores_against_loops():
             [max(row) for row, _ in rows], [row.index(max(row)) == label for row, label in rows]
         )
     )
-    assert len(json.loads(json.dumps(scores.to_dict()))["bins"]) == 15
+    assert len(json.loads(json.dumps(scores.to_dict()))["bins"]) == len(scores.bins)
 
 
 def test_a_probability_of_nothing_for_the_truth_is_finite():
@@ -134,3 +139,19 @@ def test_probabilities_that_do_not_fit(table, labels, message):
 def test_no_bins():
     with pytest.raises(ConfigError, match="at least 1, not 0"):
         reliability_bins([0.5], [True], bins=0)
+
+
+def test_the_error_by_chance_is_that_of_calibrated_agents():
+    random = np.random.default_rng(3)
+    confidence = random.uniform(0.5, 1, 250)
+    limit = calibration_error_by_chance(confidence)
+    errors = [expected_calibration_error(confidence, random.random(250) < confidence) for _ in range(200)]
+    assert np.mean(np.array(errors) < limit) == pytest.approx(0.95, abs=0.05)
+    assert calibration_error_by_chance(np.tile(confidence, 20)) < limit / 3
+    assert calibration_error_by_chance([1.0] * 30) == 0
+
+
+def test_bins_follow_the_rows_unless_they_are_chosen():
+    confidence = np.linspace(0.5, 1, 400)
+    for rows, bins in ((5, 1), (39, 1), (40, 2), (250, 12), (300, 15), (400, 15)):
+        assert len(reliability_bins(confidence[:rows], [True] * rows)) == bins

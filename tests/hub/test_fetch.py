@@ -41,7 +41,9 @@ def add_files(hub: LoopbackHub, repo: str, **files: bytes) -> None:
 
 def test_only_what_is_read_is_downloaded_and_only_once(published, base):
     hub = published
-    hub.put("org/clinic", {**hub.files("org/clinic", "main"), "notes.txt": b"x" * 999, "adapter_model.bin": b"evil"})
+    former = {f"versions/1/{name}": b"x" for name in ADAPTER_FILES}
+    others = {"notes.txt": b"x" * 999, "adapter_model.bin": b"evil", **former}
+    hub.put("org/clinic", {**hub.files("org/clinic", "main"), **others})
     hub.put("org/base", {**hub.files("org/base", "main"), "pytorch_model.bin": b"evil", "onnx/model.onnx": b"x" * 999})
     adapter = Adapter.read(adapter_folder("org/clinic"))
     assert adapter.digest == base.adapter().digest

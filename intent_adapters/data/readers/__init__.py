@@ -10,30 +10,31 @@ from intent_adapters.data.readers.delimited import read_delimited
 from intent_adapters.data.readers.json_rows import read_json
 from intent_adapters.data.readers.parquet import read_parquet
 from intent_adapters.data.readers.rasa import read_rasa
+from intent_adapters.data.readers.workbook import read_workbook
 from intent_adapters.data.table import Table
+from intent_adapters.errors import DataError
 
-Reader = Callable[[Path, Problems, str | None], Table]
-
-READERS: dict[str, Reader] = {
+# Of text files, which may also be compressed.
+TEXT_READERS: dict[str, Callable[[Path, Problems, str | None], Table]] = {
     ".csv": read_delimited,
     ".tsv": read_delimited,
     ".jsonl": read_json,
     ".ndjson": read_json,
     ".json": read_json,
-    ".parquet": read_parquet,
     ".yml": read_rasa,
     ".yaml": read_rasa,
 }
-COMPRESSIBLE = frozenset(READERS) - {".parquet"}
+WORKBOOK = ".xlsx"
+READABLE = (*TEXT_READERS, ".parquet", WORKBOOK)
 
 _PICKLES = frozenset({".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib", ".npy", ".npz"})
-_WORKBOOKS = frozenset({".xlsx", ".xls", ".ods", ".numbers"})
+_OTHER_WORKBOOKS = frozenset({".xls", ".ods", ".numbers"})
 
 
 def format_of(path: Path) -> str:
     """The suffix that decides the format: the last one, or the one before .gz."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes[-1:] == [".gz"] and suffixes[-2:-1] and suffixes[-2] in COMPRESSIBLE:
+    if suffixes[-1:] == [".gz"] and suffixes[-2:-1] and suffixes[-2] in TEXT_READERS:
         return suffixes[-2]
     return suffixes[-1] if suffixes else ""
 
@@ -45,26 +46,40 @@ def stem_of(path: Path) -> str:
 
 def is_data_file(path: Path) -> bool:
     """Whether the suffix is one that data files have, readable here or not."""
-    return format_of(path) in {*READERS, *_PICKLES, *_WORKBOOKS, ".gz", ".txt"}
+    return format_of(path) in {*READABLE, *_PICKLES, *_OTHER_WORKBOOKS, ".gz", ".txt"}
 
 
-def reader_for(path: Path) -> Reader:
-    """The reader for a file, by its suffix.
+def read_file(path: Path, problems: Problems, encoding: str | None = None, split: str | None = None) -> Table:
+    """Reads a file by its suffix.
+
+    Args:
+        path: The file.
+        problems: Takes what is wrong with single rows.
+        encoding: Of a text file; UTF-8 if None.
+        split: Of a workbook the sheet to read, if it has one of this name.
 
     Raises:
-        DataError: There is none.
+        DataError: Files with this suffix are not read, or this one cannot be.
+        MissingExtraError: The package is missing that reads them.
     """
     suffix = format_of(path)
-    reader = READERS.get(suffix)
-    if reader is not None:
-        return reader
+    if suffix in TEXT_READERS:
+        return TEXT_READERS[suffix](path, problems, encoding)
+    if suffix not in READABLE:
+        raise _unreadable(path, suffix)
+    if encoding is not None:
+        raise data_error(str(path), f"{suffix[1:]} files have no encoding to choose", "leave encoding= out")
+    return read_workbook(path, problems, split) if suffix == WORKBOOK else read_parquet(path)
+
+
+def _unreadable(path: Path, suffix: str) -> DataError:
     if suffix in _PICKLES:
         what, cure = "pickled data is never read, because opening it can run code", "save it as csv, jsonl or parquet"
-    elif suffix in _WORKBOOKS:
-        what, cure = f"workbooks ({suffix}) are not read", "export the sheet as CSV UTF-8"
+    elif suffix in _OTHER_WORKBOOKS:
+        what, cure = f"workbooks ({suffix}) are not read", "save it as .xlsx, or export the sheet as CSV UTF-8"
     elif suffix == ".gz":
         what, cure = "the name does not say what is compressed", "call it .csv.gz, .tsv.gz, .jsonl.gz or .json.gz"
     else:
         what = f"files with the suffix {suffix!r} are not read"
-        cure = f"use one of {', '.join(READERS)}, all but parquet also with .gz"
-    raise data_error(str(path), what, cure)
+        cure = f"use one of {', '.join(READABLE)}; those of text also with .gz"
+    return data_error(str(path), what, cure)

@@ -6,21 +6,19 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from intent_adapters.data.problems import Problems, data_error
+from intent_adapters.data.problems import data_error
 from intent_adapters.data.table import Record, Table, check_names, class_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def read_parquet(path: Path, problems: Problems, encoding: str | None = None) -> Table:
+def read_parquet(path: Path) -> Table:
     """Reads a parquet file; places are row numbers, counted from 1. ClassLabel numbers become their names.
 
     Raises:
-        DataError: It is not a parquet file or damaged, or an encoding is given.
+        DataError: It is not a parquet file or damaged.
     """
-    if encoding is not None:
-        raise data_error(str(path), "parquet files have no encoding to choose", "leave encoding= out")
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -14,7 +14,7 @@ from intent_adapters.errors import DataError
 MAX_BYTES = 2**30
 
 _SIGNATURES = (
-    (b"PK\x03\x04", "a zip archive or an Excel workbook", "export it as CSV UTF-8"),
+    (b"PK\x03\x04", "a zip archive or an Excel workbook", "name a workbook .xlsx, or export it as CSV UTF-8"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "export it as CSV UTF-8"),
     (b"PAR1", "a parquet file", "name it .parquet"),
     (b"\x1f\x8b", "compressed with gzip", "let its name end in .gz"),

@@ -15,6 +15,7 @@ from intent_adapters.errors import IntentAdaptersWarning
 # Comes with matplotlib, so it is everywhere.
 DEFAULT = "DejaVu Sans"
 REGULAR = 400
+_NO_CHARACTER = 0x10FFFF
 # Upright sans-serifs with Hangul, as Linux, macOS and Windows name them; any other font with the glyphs comes after.
 PREFERRED = (
     "Noto Sans KR",
@@ -87,11 +88,13 @@ def installed_fonts() -> dict[str, str]:
 
 @lru_cache(maxsize=1024)
 def characters_of(path: str) -> frozenset[str]:
-    """The characters that a font has; none if it cannot be read."""
+    """The characters that a font has; none if it cannot be read, or draws a placeholder for whatever there is."""
     try:
-        return frozenset(map(chr, FT2Font(path).get_charmap()))
+        characters = FT2Font(path).get_charmap()
     except (OSError, RuntimeError, ValueError):
         return frozenset()
+    # Fonts of last resort, of which matplotlib 3.11 brings one, draw boxes even for what will never be a character.
+    return frozenset(map(chr, characters)) if _NO_CHARACTER not in characters else frozenset()
 
 
 def _is_drawn(character: str) -> bool:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 from intent_adapters.evaluation.calibration import CalibrationScores
 from intent_adapters.evaluation.plots.canvas import BLUE, GREY, GRID, Picture, named_legend, new_picture, percent_axis
+from intent_adapters.evaluation.sampling import share_interval
 
 
 def plot_reliability(calibration: CalibrationScores) -> Picture:
@@ -21,7 +20,7 @@ def plot_reliability(calibration: CalibrationScores) -> Picture:
         The picture.
     """
     bins = calibration.bins
-    low, high = zip(*(_wilson(part.accuracy, part.rows) for part in bins), strict=True)
+    low, high = zip(*(share_interval(part.accuracy, part.rows) for part in bins), strict=True)
     confidence = [part.confidence for part in bins]
     with new_picture(5.6, 5.6) as picture:
         axes = picture.add_subplot()
@@ -43,10 +42,3 @@ def plot_reliability(calibration: CalibrationScores) -> Picture:
         names = [f"{len(bins)} bins of about {bins[0].rows} utterances", "calibrated"]
         named_legend(axes, [line, diagonal], names, loc="upper left")
     return picture
-
-
-def _wilson(share: float, rows: int, z: float = 1.96) -> tuple[float, float]:
-    """95 % interval of a share counted on some rows."""
-    middle = (share + z**2 / (2 * rows)) / (1 + z**2 / rows)
-    half = z * math.sqrt(share * (1 - share) / rows + z**2 / (4 * rows**2)) / (1 + z**2 / rows)
-    return middle - half, middle + half

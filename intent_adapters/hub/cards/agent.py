@@ -22,6 +22,7 @@ from intent_adapters.hub.naming import folder_name, is_hub_id, is_repo_id
 TAGS = ("intent-adapters", "intent-classification", "peft", "sentence-transformers", "few-shot")
 WITHOUT_THRESHOLD = "It has no out-of-scope threshold: every utterance is given one of them, however far off it is."
 WITH_THRESHOLD = "Utterances that score below its threshold are marked as out of scope; some slip through."
+ACCURACIES = {"cross-validation": "accuracy in cross-validation", "validation": "accuracy on validation rows"}
 OWNED = frozenset({"base_model", "base_model_relation", "library_name", "pipeline_tag", OWN_KEY})
 
 
@@ -57,10 +58,10 @@ def adapter_card(
     if unknown:
         raise ConfigError(f"The examples of the card name {unknown[0]!r}, which is no intent of the agent.")
     name = name or (repo_id or folder_name(folder)).rpartition("/")[2]
-    source = repo_id or name
+    source = repo_id or _former_repository(existing or "") or name
     base = config.base_model_name_or_path
     example = next((facts.examples[label] for label in adapter.labels if label in facts.examples), None)
-    text = example or _former_example(existing or "") or adapter.labels[0].replace("_", " ")
+    text = example or _former_argument(existing or "", r"model\.predict\(") or adapter.labels[0].replace("_", " ")
     arguments = (
         f"adapter={markdown.quoted(source)}"
         if config.revision
@@ -88,7 +89,7 @@ def adapter_card(
         "labels": _intents(adapter, facts),
         "results": markdown.results(facts.measurements, facts.latency),
         "data": check_prose("data", facts.data),
-        "texts": facts.texts,
+        "texts": config.provenance.rows or facts.texts,
         "settings": markdown.listed(_settings(config)),
         "parameters": f"{adapter.num_parameters:,}",
         "fingerprint": config.provenance.base_fingerprint,
@@ -101,7 +102,9 @@ def adapter_card(
         owned=OWNED | ({"license"} if facts.license else set()),
         title=markdown.plain(name),
         sections=markdown.render("agent.md", **values),
-        modest=frozenset() if facts.examples else frozenset({"intents"}),
+        modest=frozenset(
+            name for name, known in {"intents": facts.examples, "data": facts.data or facts.texts}.items() if not known
+        ),
     )
     return finished_card(draft, existing)
 
@@ -146,9 +149,16 @@ def _intents(adapter: Adapter, facts: CardFacts) -> str:
 def _settings(config: AdapterConfig) -> dict[str, object]:
     """The hyper-parameters that say something about this adapter."""
     has_sites = config.sites != "none"
-    calibration, training = config.calibration, config.provenance.training
+    calibration, provenance, training = config.calibration, config.provenance, config.provenance.training
     circle = ", ".join(f"{name} {_shown(training.get(f'circle_{name}'))}" for name in ("weight", "gamma", "margin"))
+    accuracy = None if provenance.accuracy is None else f"{100 * provenance.accuracy:.1f} %"
     return {
+        "trained": provenance.date,
+        "digest of the utterances": markdown.code(provenance.data_digest) if provenance.data_digest else None,
+        "seed": _shown(training.get("seed")),
+        ACCURACIES.get(str(provenance.accuracy_source), ""): accuracy,
+        "versions": ", ".join(f"{markdown.plain(name)} {_shown(said)}" for name, said in provenance.versions.items())
+        or None,
         "sites": config.sites if has_sites else "none: the head alone is trained",
         "bottleneck size": config.bottleneck_size if has_sites else None,
         "reduction factor": config.reduction_factor if has_sites else None,
@@ -169,9 +179,15 @@ def _shown(value: object) -> str | None:
     return f"{value:g}" if isinstance(value, int | float) else None if value is None else markdown.plain(str(value))
 
 
-def _former_example(existing: str) -> str | None:
-    """The utterance that an earlier card's usage asks about."""
-    found = re.search(r'model\.predict\(("(?:[^"\\\n]|\\.)*")\)', existing)
+def _former_repository(existing: str) -> str | None:
+    """Where an earlier card's usage loads the agent from, if that is a repository."""
+    source = _former_argument(existing, r"adapter=")
+    return source if source and "/" in source else None
+
+
+def _former_argument(existing: str, before: str) -> str | None:
+    """The string that stands in an earlier card's usage after a pattern."""
+    found = re.search(before + r'("(?:[^"\\\n]|\\.)*")\)', existing)
     try:
         return str(json.loads(found[1])) if found else None
     except ValueError:

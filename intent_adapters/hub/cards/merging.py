@@ -24,6 +24,8 @@ FIRST_LINE = (
     "<!-- The parts between `intent-adapters` markers are generated. Text outside of them is yours and is kept. -->"
 )
 UNITED = ("tags", "datasets", "language", "metrics")
+# What a person said there holds for what is trained in place of the former weights, too.
+PROSE = ("description", "limits", "more-limits")
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,11 @@ def handwritten_text(card: str) -> str:
     return "\n".join(line.rstrip() for line in kept.splitlines() if line.strip())
 
 
+def has_parts(card: str) -> bool:
+    """Whether something in a card was generated, rightly marked or not."""
+    return MARKER.search(card.replace("\r\n", "\n")) is not None
+
+
 def check_prose(name: str, text: str | None) -> str | None:
     """Text that somebody handed over for a generated part; it may not hold our markers.
 
@@ -111,7 +118,7 @@ def _body(text: str, draft: Draft, same: bool) -> str:
         if name in spans:
             start, inner_start, inner_end, end = spans[name]
             old = text[inner_start:inner_end].strip()
-            if same and old and (not content or name in draft.modest):
+            if old and (not content or name in draft.modest) and (same or name in PROSE):
                 content = old
             if content:
                 text = text[:start] + _block(name, content) + text[end:]

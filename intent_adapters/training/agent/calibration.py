@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from intent_adapters.bottleneck import Calibration, scope_scores
 from intent_adapters.errors import ConfigError
+from intent_adapters.training.agent.held_out import MIXTURES, Reader, Unseen, others_than, spread_parts
 from intent_adapters.training.agent.mixtures import mixtures
 from intent_adapters.training.agent.regression import logistic_regression
 from intent_adapters.training.agent.scope import (
@@ -24,15 +24,7 @@ from intent_adapters.training.agent.scope import (
 from intent_adapters.training.agent.task import Task
 
 Source = Literal["cross-validation", "validation", "mixtures"]
-Reader: TypeAlias = Callable[[Sequence[str]], Tensor]
-"""Computes the logits (texts, intents) of texts."""
 
-# The share of right answers is then known to about four points, and one held-out part will do.
-ENOUGH_HELD_OUT = 100
-# More than that need not be held out at once.
-LARGEST_PART = 400
-ENOUGH_VALIDATION = 100
-MIXTURES = 300
 FOLDS = 10
 # Regressions on so many texts times intents, all folds together, take seconds.
 REGRESSED = 1_500_000
@@ -58,33 +50,6 @@ class CalibrationResult:
     settings: Calibration
 
 
-@dataclass(frozen=True)
-class Unseen:
-    """What agents say to utterances that they were not trained on.
-
-    Attributes:
-        source: Where the utterances are from.
-        logits: Shape (texts, intents).
-        labels: Shape (texts,).
-        mixed: What the same agents say to mixtures of two utterances, shape (mixtures, intents).
-    """
-
-    source: Literal["cross-validation", "validation"]
-    logits: Tensor
-    labels: Tensor
-    mixed: Tensor | None = None
-
-    @property
-    def right(self) -> Tensor:
-        """Whether each answer is right, shape (texts,)."""
-        return self.logits.argmax(dim=-1) == self.labels
-
-    @property
-    def accuracy(self) -> float:
-        """The share of right answers."""
-        return float(self.right.double().mean())
-
-
 def check_rate(false_rejection_rate: float) -> None:
     """Raises ConfigError unless it is a number above 0 and below 0.5."""
     valid = isinstance(false_rejection_rate, (int, float)) and 0 < false_rejection_rate < 0.5
@@ -93,44 +58,6 @@ def check_rate(false_rejection_rate: float) -> None:
             f"false_rejection_rate must be above 0 and below 0.5, but it is {false_rejection_rate!r}: it is the share "
             "of the agent's own utterances that may be rejected; to reject none, set calibrate=False"
         )
-
-
-def read_unseen(task: Task, read: Reader, refit: Callable[[Task], Reader], seed: int) -> Unseen | None:
-    """What an agent says to utterances that it was not trained on.
-
-    Args:
-        task: The agent's.
-        read: Computes the trained agent's logits, which are taken if there are 100 validation rows.
-        refit: Trains another like it, in short, on a part of the task; it is asked for the rest of the utterances.
-        seed: Of the parts.
-
-    Returns:
-        None if there are hardly validation rows and no intent has two utterances.
-    """
-    if task.validation is not None and len(task.validation[0]) >= ENOUGH_VALIDATION:
-        texts, labels = task.validation
-        return Unseen("validation", read(texts), labels)
-    parts = held_out_parts(task, seed)
-    if not parts:
-        return None
-    logits, mixed = [], []
-    for part in parts:
-        rest = task.subset(_others(part, len(task.texts)))
-        texts = [task.texts[row] for row in part.tolist()]
-        together = refit(rest)(texts + mixtures(rest, MIXTURES // len(parts), seed))
-        logits.append(together[: len(texts)])
-        mixed.append(together[len(texts) :])
-    return Unseen("cross-validation", torch.cat(logits), task.labels[torch.cat(parts)], torch.cat(mixed))
-
-
-def is_better(one: Unseen, other: Unseen) -> bool:
-    """Whether the answers of one agent are better than those of another to the same utterances, beyond chance.
-
-    Of the utterances that only one of them answers right, it must have more by one standard error (McNemar, 1947).
-    """
-    won = int((one.right & ~other.right).sum())
-    lost = int((other.right & ~one.right).sum())
-    return won - lost > math.sqrt(won + lost)
 
 
 def calibrate_agent(
@@ -197,7 +124,7 @@ def _regressed_energies(task: Task, mixed: Tensor, seed: int) -> tuple[Tensor, T
     count = min(max(REGRESSED // (len(task.texts) * len(task.intents)), 2), FOLDS)
     logits, labels = [], []
     for part in spread_parts(task, count, seed):
-        rest = _others(part, len(task.texts))
+        rest = others_than(part, len(task.texts))
         weight, bias = logistic_regression(task.embeddings[rest], task.labels[rest], task.background_embeddings)
         logits.append(task.embeddings[part] @ weight.T + bias)
         labels.append(task.labels[part])
@@ -217,38 +144,3 @@ def _in_scope(task: Task, labels: Tensor) -> Tensor:
     """Which labels are no catch-all; all, if nothing else is there."""
     inside = ~torch.isin(labels, labels.new_tensor(task.catch_all))
     return inside if bool(inside.any()) else torch.ones_like(inside)
-
-
-def held_out_parts(task: Task, seed: int) -> list[Tensor]:
-    """Which texts to hold out together: both halves; of 200 utterances or more one half, of 1,200 or more less."""
-    labels = task.labels[: task.utterances]
-    repeated = int((torch.bincount(labels)[labels] > 1).sum())
-    parts = spread_parts(task, max(2, repeated // LARGEST_PART), seed)
-    return parts[:1] if parts and len(parts[0]) >= ENOUGH_HELD_OUT else parts
-
-
-def spread_parts(task: Task, count: int, seed: int) -> list[Tensor]:
-    """The utterances in parts, over which every intent's are spread evenly.
-
-    The readable name of an intent is in no part, nor an utterance that is the only one of its intent.
-
-    Args:
-        task: The agent's.
-        count: How many parts, at least two; fewer come back where there are fewer utterances.
-        seed: Of the draw.
-
-    Returns:
-        Disjoint, ascending numbers of texts; empty if no intent has two utterances.
-    """
-    labels = task.labels[: task.utterances]
-    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
-    order = order[labels[order].argsort(stable=True)]
-    order = order[torch.bincount(labels)[labels[order]] > 1]
-    return [order[first::count].sort().values for first in range(min(count, len(order)))]
-
-
-def _others(numbers: Tensor, count: int) -> Tensor:
-    """The numbers below `count` that are not among these, ascending."""
-    rest = torch.ones(count, dtype=torch.bool)
-    rest[numbers] = False
-    return torch.nonzero(rest)[:, 0]

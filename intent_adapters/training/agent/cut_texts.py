@@ -6,6 +6,7 @@ import warnings
 from collections import defaultdict
 
 from intent_adapters.errors import DataWarning, shorten
+from intent_adapters.runtime.token_counts import count_tokens
 from intent_adapters.training.agent.embedder import Embedder
 from intent_adapters.training.agent.task import Task
 
@@ -14,27 +15,23 @@ def warn_of_cut_texts(frozen: Embedder, task: Task) -> None:
     """Say how many training texts are cut, and how many of these no longer differ from a text of another intent.
 
     Args:
-        frozen: Of the bare base; its own tokenizer is used, so no other thread may.
+        frozen: Of the bare base.
         task: The agent's.
     """
-    limit = frozen.model.max_seq_length
-    if limit is None:
-        return
     texts = [task.prompt + text for text in task.texts]
-    tokens = frozen.tokenize(texts)
-    full = [number for number, length in enumerate(tokens.lengths) if length >= limit]
-    whole = frozen.model.tokenizer([texts[number] for number in full], truncation=False, verbose=False) if full else {}
-    cut = [number for number, ids in zip(full, whole.get("input_ids", []), strict=True) if len(ids) > limit]
+    cut = [number for number, count in enumerate(count_tokens(frozen.model, texts)) if count.cut]
     if not cut:
         return
     message = (
-        f"{len(cut)} of {len(texts)} training texts have more than the {limit} tokens that the base reads and are cut "
-        f"there, as they are when the agent is asked; the first is {shorten(task.texts[cut[0]])}. Put first what "
-        "tells the intents apart, or set model.base.max_seq_length before training, as high as the encoder goes."
+        f"{len(cut)} of {len(texts)} training texts have more than the {frozen.model.max_seq_length} tokens that the "
+        "base reads and are cut there, as they are when the agent is asked; the first is "
+        f"{shorten(task.texts[cut[0]])}. Put first what tells the intents apart, or set model.base.max_seq_length "
+        "before training, as high as the encoder goes."
     )
+    tokens = frozen.tokenize([texts[number] for number in cut])
     alike: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for number in cut:
-        alike[tuple(tokens.batch([number])["input_ids"][0].tolist())].append(number)
+    for row, number in enumerate(cut):
+        alike[tuple(tokens.batch([row])["input_ids"][0].tolist())].append(number)
     confused = [group for group in alike.values() if len(set(task.labels[group].tolist())) > 1]
     if confused:
         first, second = (task.intents[label] for label in sorted(set(task.labels[confused[0]].tolist()))[:2])

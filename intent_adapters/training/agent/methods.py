@@ -19,9 +19,9 @@ from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.encoder import encoder_of, structural_copy
 from intent_adapters.bottleneck import BottleneckConfig, CosineHead, find_head, linear_logits
 from intent_adapters.choices import Method
-from intent_adapters.training.agent.calibration import Reader
 from intent_adapters.training.agent.embedder import Embedder
 from intent_adapters.training.agent.fast_encoder import TrainingEmbedder
+from intent_adapters.training.agent.held_out import Reader
 from intent_adapters.training.agent.loop import Run, run_training
 from intent_adapters.training.agent.prototypes import class_means
 from intent_adapters.training.agent.recipe import Recipe

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
@@ -10,6 +9,8 @@ import torch
 from scipy.special import bdtrc
 from torch import Tensor
 from torch.nn import functional as F
+
+from intent_adapters.data.labels import readable
 
 SCALES = (5, 6, 8, 10, 12, 15, 18, 24, 30, 36, 45, 60, 75, 90, 120, 150)
 CHANCE_TO_ERR = 0.05
@@ -86,12 +87,6 @@ def cosines_without_itself(
         if len(rows):
             without_itself = F.normalize(sums[labels[rows]] - embeddings[rows], dim=-1)
             yield rows, embeddings[rows] @ means.T, (embeddings[rows] * without_itself).sum(dim=-1)
-
-
-def readable(label: str) -> str:
-    """A label as words: "card_arrival" and "CardArrival" become "card arrival"."""
-    split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", label)
-    return " ".join(re.sub(r"[\W_]+", " ", split).split()).lower()
 
 
 def names_are_telling(name_embeddings: Tensor, labels: Tensor, means: Tensor, uttered: int = 0) -> bool:

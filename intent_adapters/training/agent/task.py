@@ -12,6 +12,7 @@ from torch import Tensor
 
 from intent_adapters.adapter_config import AdapterConfig
 from intent_adapters.data import texts_of, validate_rows
+from intent_adapters.data.labels import is_catch_all
 from intent_adapters.data.problems import Problems
 from intent_adapters.data.texts import Texts
 from intent_adapters.data.validation import check_label, check_text, reduced
@@ -22,13 +23,7 @@ from intent_adapters.training.agent.prototypes import (
     class_means,
     names_are_telling,
     new_names,
-    readable,
     uttered_names,
-)
-
-CATCH_ALL_NAMES = (
-    *("none", "fallback", "nlu fallback", "default fallback intent", "out of scope", "oos", "unknown"),
-    *("other", "others", "기타", "없음", "그 외", "해당 없음"),
 )
 
 Rows: TypeAlias = Dataset | Sequence[Mapping[str, object]]
@@ -187,7 +182,7 @@ def _number_validation(rows: Rows, number: Mapping[str, int]) -> tuple[list[str]
 
 def _catch_all(intents: list[str], wanted: Sequence[str] | None) -> tuple[int, ...]:
     if wanted is None:
-        return tuple(number for number, intent in enumerate(intents) if readable(intent) in CATCH_ALL_NAMES)
+        return tuple(number for number, intent in enumerate(intents) if is_catch_all(intent))
     if not isinstance(wanted, (list, tuple)) or not all(intent in intents for intent in wanted):
         raise ConfigError(
             f"catch_all must be a list of intents of the rows, {_some(intents)}, but it is {shorten(wanted)}"

@@ -8,32 +8,28 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 from peft import TaskType
 
-from intent_adapters.adapter_config import AdapterConfig, Calibration, Provenance
+from intent_adapters.adapter_config import AdapterConfig, Calibration
 from intent_adapters.artifacts.encoder import structural_copy
+from intent_adapters.artifacts.version_folders import BASE_FOLDER, KEPT
 from intent_adapters.bottleneck import BottleneckConfig
 from intent_adapters.choices import Method
 from intent_adapters.data.texts import Texts
-from intent_adapters.errors import ConfigError
+from intent_adapters.errors import ConfigError, shorten
+from intent_adapters.hub.cards.saving import save_with_card
 from intent_adapters.model import IntentModel
 from intent_adapters.runtime.tokens import tokenizer_for
 from intent_adapters.surroundings import own_settings
-from intent_adapters.training.agent.calibration import (
-    CalibrationResult,
-    Reader,
-    Unseen,
-    calibrate_agent,
-    check_rate,
-    is_better,
-    read_unseen,
-)
+from intent_adapters.training.agent.calibration import CalibrationResult, calibrate_agent, check_rate
 from intent_adapters.training.agent.cut_texts import warn_of_cut_texts
 from intent_adapters.training.agent.embedder import Embedder
+from intent_adapters.training.agent.held_out import HeldOut, Reader, Unseen, is_better, read_unseen
 from intent_adapters.training.agent.methods import FITTERS, Fitted, has_regression
 from intent_adapters.training.agent.prototypes import fitting_scale
+from intent_adapters.training.agent.provenance import provenance_of, with_accuracy
 from intent_adapters.training.agent.recipe import Recipe, RecipeOptions, recipe_for
 from intent_adapters.training.agent.self_training import (
     Unlabelled,
@@ -45,7 +41,7 @@ from intent_adapters.training.agent.task import Rows, Task, prepare_out_of_scope
 from intent_adapters.training.randomness import check_seed
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class TrainingResult:
     """What `train_agent` did.
 
@@ -63,6 +59,8 @@ class TrainingResult:
         accuracies: What the adapter and the probe got right of utterances that they were not trained on, between 0 and
             1; empty where they were not compared. From cross-validation it is less than what they will reach, since
             these had fewer utterances, and the adapters a shorter training.
+        held_out: What was said to utterances that were not trained on, for a look at what is confused; see
+            `intent_adapters.evaluation.score_held_out`. None without calibration, or where nothing could be held out.
         calibration: What its probabilities, its scope score and its threshold rest on; None without calibration, or
             where no intent has two utterances and nothing is given that is out of scope.
         unlabelled: What came of the unlabelled utterances; None if there were none.
@@ -80,27 +78,37 @@ class TrainingResult:
     losses: dict[str, float]
     validation_accuracy: float | None
     accuracies: dict[Method, float]
+    held_out: HeldOut | None
     calibration: CalibrationResult | None
     unlabelled: UnlabelledResult | None
     seconds: float
 
-    def save(self, folder: str | Path) -> None:
-        """Write the agent as an adapter folder, atomically; a base of its own, after full fine-tuning, inside it.
+    def __repr__(self) -> str:
+        accuracy = self.accuracies.get(self.method, self.validation_accuracy)
+        measured = "" if accuracy is None else f", accuracy={accuracy:.3f}"
+        return (
+            f"TrainingResult(agent={shorten(self.agent)}, method={self.method!r}, texts={self.texts}{measured}, "
+            f"seconds={self.seconds:.1f})"
+        )
+
+    def save(self, folder: str | Path, *, versions: int = KEPT) -> None:
+        """Write the agent as `IntentModel.save_adapter` does; a base of its own, after full fine-tuning, inside it.
 
         Args:
-            folder: Created, or replaced if it holds an adapter already; a README.md in it is kept.
+            folder: Created, or replaced if it holds an adapter already, which is kept as a version of this one.
+            versions: How many former versions to keep, at most.
 
         Raises:
             AdapterError: The folder holds other things.
             AgentError: The model does not have the agent any more.
+            ConfigError: `versions` is below 0.
         """
-        adapter = self.model.adapter(self.agent)
         if not FITTERS[self.method].whole:
-            adapter.write(folder)
+            self.model.save_adapter(self.agent, folder, versions=versions)
             return
-        base = Path(folder).absolute() / "base"
-        adapter.with_config(base_model_name_or_path=str(base), revision=None).write(folder)
-        self.model.save_base(base)
+        base = Path(folder).absolute() / BASE_FOLDER
+        adapter = self.model.adapter(self.agent).with_config(base_model_name_or_path=str(base), revision=None)
+        save_with_card(adapter, folder, versions=versions, beside=lambda new: self.model.save_base(new / BASE_FOLDER))
 
 
 def train_agent(
@@ -211,7 +219,16 @@ def train_agent(
             task = with_background(frozen, task)
         whole = FITTERS[method].whole
         recipe = recipe_for(len(task.texts), len(task.intents), names=task.names, full=whole, **options)
-        config = _complete(config, task, model, recipe, seed)
+        settings = {
+            **dataclasses.asdict(recipe),
+            "seed": seed,
+            "label_names": task.label_names,
+            "calibrate": calibrate,
+            "false_rejection_rate": false_rejection_rate,
+            "out_of_scope": len(foreign or ()),
+            "unlabelled": log.given if log else 0,
+        }
+        config = _complete(config, task, model, settings)
         if log and method != "probe" and not has_regression(config, recipe):
             raise ConfigError(
                 "unlabelled utterances are for the regression in the head, which there is not with "
@@ -239,7 +256,8 @@ def train_agent(
                 provenance = dataclasses.replace(adapter.config.provenance, base_fingerprint=owner.fingerprint)
                 adapter = adapter.with_config(provenance=provenance)
             if calibration:
-                adapter = adapter.with_config(calibration=calibration.settings)
+                provenance = with_accuracy(adapter.config.provenance, calibration)
+                adapter = adapter.with_config(calibration=calibration.settings, provenance=provenance)
             owner.add_agent(name, adapter, replace=replace or answers)
     run = kept.fitted.run
     return TrainingResult(
@@ -254,6 +272,7 @@ def train_agent(
         losses=run.losses,
         validation_accuracy=run.validation_score,
         accuracies=accuracies,
+        held_out=unseen.answers(task) if unseen else None,
         calibration=calibration,
         unlabelled=learned,
         seconds=time.perf_counter() - started,
@@ -380,8 +399,7 @@ def _complete(
     config: AdapterConfig | None,
     task: Task,
     model: IntentModel,
-    recipe: Recipe,
-    seed: int,
+    settings: dict[str, Any],
 ) -> BottleneckConfig:
     """The config with labels, base and what fits the data filled in."""
     config = BottleneckConfig(labels=task.intents) if config is None else BottleneckConfig.of(config)
@@ -401,5 +419,5 @@ def _complete(
         base_model_name_or_path=model.base_name,
         revision=model.base_revision,
         calibration=Calibration(),
-        provenance=Provenance(model.fingerprint, dataclasses.asdict(recipe) | {"seed": seed}),
+        provenance=provenance_of(task, model.fingerprint, settings),
     )

@@ -35,6 +35,16 @@ def test_a_missing_font_is_said_once_with_the_package(only_the_default_font):
     assert "문" in message
 
 
+def test_a_font_that_draws_boxes_for_everything_counts_as_none(monkeypatch: pytest.MonkeyPatch):
+    boxes = [path for path in fonts.installed_fonts().values() if "LastResort" in path]
+    if not boxes:
+        pytest.skip("this matplotlib brings no font of last resort")
+    installed = {fonts.DEFAULT: fonts.installed_fonts()[fonts.DEFAULT], "Last Resort": boxes[0]}
+    monkeypatch.setattr(fonts, "installed_fonts", lambda: installed)
+    with pytest.warns(MissingFontWarning, match="drawn as boxes"):
+        assert fonts.families_for(KOREAN) == [fonts.DEFAULT]
+
+
 def test_other_scripts_ask_for_other_fonts(only_the_default_font):
     with pytest.warns(MissingFontWarning, match="apt-get install fonts-noto;"):
         assert fonts.families_for(["ᚠᛇᚻ ሰላም"]) == [fonts.DEFAULT]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections import Counter
 
 import numpy as np
 import pytest
@@ -17,14 +16,8 @@ from intent_adapters import IntentModel
 from intent_adapters.bottleneck import Calibration
 from intent_adapters.errors import ConfigError, DataError
 from intent_adapters.training import train_agent
-from intent_adapters.training.agent.calibration import (
-    Unseen,
-    calibrate_agent,
-    held_out_parts,
-    is_better,
-    read_unseen,
-    spread_parts,
-)
+from intent_adapters.training.agent.calibration import calibrate_agent
+from intent_adapters.training.agent.held_out import read_unseen
 from intent_adapters.training.agent.mixtures import halves, mixtures
 from intent_adapters.training.agent.scope import (
     carry_over,
@@ -33,7 +26,7 @@ from intent_adapters.training.agent.scope import (
     fit_temperature,
     separating_threshold,
 )
-from intent_adapters.training.agent.task import Task
+from tests.support.tasks import make_task
 from tests.support.tiny import tiny_base
 
 TEXTS = {
@@ -43,23 +36,6 @@ TEXTS = {
 }
 ROWS = [{"text": text, "label": label} for label, texts in TEXTS.items() for text in texts]
 CHATTER = ["will it rain", "tell me a joke", "who won the game"]
-
-
-def make_task(counts, names=0, seed=0, dim=6):
-    """A task with so many utterances of each intent and names of the first intents."""
-    draw = np.random.default_rng(seed)
-    labels = draw.permutation(np.repeat(np.arange(len(counts)), counts))
-    labels = torch.from_numpy(np.concatenate([labels, np.arange(names)]))
-    centers = draw.normal(size=(len(counts), dim))
-    embeddings = centers[labels.numpy()] + draw.normal(size=(len(labels), dim)) * 0.7
-    return Task(
-        texts=[f"words of text {number} here" for number in range(len(labels))],
-        labels=labels,
-        intents=[f"intent {number}" for number in range(len(counts))],
-        prompt="",
-        embeddings=torch.from_numpy(embeddings).float(),
-        names=names,
-    )
 
 
 def some_logits(rows=200, intents=6, seed=0, sharpness=1.0):
@@ -171,57 +147,6 @@ def test_repeated_and_single_samples_can_be_carried_over():
     ones = torch.ones(5, dtype=torch.float64)
     assert carry_over(ones * 3, ones, ones * 2).tolist() == pytest.approx([4.0] * 5)
     assert carry_over(ones, ones[:1], ones[:1] + 1).tolist() == pytest.approx([2.0] * 5)
-
-
-@given(st.lists(st.integers(1, 9), min_size=2, max_size=8), st.integers(0, 5), st.booleans())
-@settings(max_examples=60, deadline=None)
-def test_parts_spread_every_intent_and_never_take_all_of_it(counts, seed, named):
-    task = make_task(counts, names=len(counts) if named else 0)
-    folds = held_out_parts(task, seed)
-    held_out = torch.cat(folds).tolist() if folds else []
-    assert len(set(held_out)) == len(held_out)
-    assert all(number < task.utterances for number in held_out)
-    assert len(held_out) == sum(count for count in counts if count > 1)
-    for fold in folds:
-        assert len(fold)
-        taken = Counter(task.labels[fold].tolist())
-        assert all(
-            taken[intent] in (count // 2, count - count // 2) for intent, count in enumerate(counts) if count > 1
-        )
-
-
-@pytest.mark.parametrize(
-    ("utterances", "sizes"), [(198, [99, 99]), (200, [100]), (800, [400]), (998 * 2, [499]), (5000, [417])]
-)
-def test_with_many_utterances_one_part_of_400_or_so_is_held_out(utterances, sizes):
-    parts = held_out_parts(make_task([2] * (utterances // 2)), seed=0)
-    assert [len(part) for part in parts] == sizes
-
-
-@given(st.lists(st.integers(1, 25), min_size=2, max_size=8), st.integers(2, 12), st.integers(0, 5))
-@settings(max_examples=60, deadline=None)
-def test_no_part_takes_the_last_utterance_of_an_intent(counts, number, seed):
-    task = make_task(counts, names=len(counts))
-    for part in spread_parts(task, number, seed):
-        left = Counter(task.labels[: task.utterances].tolist()) - Counter(task.labels[part].tolist())
-        assert set(left) == set(range(len(counts)))
-
-
-def unseen(right):
-    """Answers of which these are right."""
-    labels = torch.zeros(len(right), dtype=torch.long)
-    return Unseen("validation", torch.tensor([[1.0, 0.0] if good else [0.0, 1.0] for good in right]), labels)
-
-
-@pytest.mark.parametrize(
-    ("won", "lost", "better"), [(0, 0, False), (1, 0, False), (2, 0, True), (5, 3, False), (30, 20, True)]
-)
-def test_one_agent_is_better_than_another_only_beyond_chance(won, lost, better):
-    both = [True] * 40 + [False] * 10
-    one = unseen(both + [True] * won + [False] * lost)
-    other = unseen(both + [False] * won + [True] * lost)
-    assert is_better(one, other) is better
-    assert not is_better(other, one)
 
 
 @pytest.mark.parametrize(

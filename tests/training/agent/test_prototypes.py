@@ -14,7 +14,6 @@ from intent_adapters.training.agent.prototypes import (
     fitting_scale,
     names_are_telling,
     new_names,
-    readable,
     uttered_names,
 )
 
@@ -81,22 +80,6 @@ def test_intents_with_one_text_do_not_spoil_the_scale_of_the_others():
     embeddings, labels = clusters(5, 4, 1.0)
     rows = torch.arange(17)  # the last intent keeps one text
     assert torch.isfinite(torch.tensor(fitting_scale(embeddings[rows], labels[rows], 5)))
-
-
-@pytest.mark.parametrize(
-    ("label", "words"),
-    [
-        ("card_arrival", "card arrival"),
-        ("CardArrival", "card arrival"),
-        ("Refund_not_showing_up", "refund not showing up"),
-        ("reverted_card_payment?", "reverted card payment"),
-        ("faq/opening-hours", "faq opening hours"),
-        ("예약_취소", "예약 취소"),
-        ("___", ""),
-    ],
-)
-def test_labels_become_words(label, words):
-    assert readable(label) == words
 
 
 def test_names_are_telling_if_more_lie_nearest_to_their_own_class_than_chance_gives():

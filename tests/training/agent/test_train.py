@@ -73,6 +73,12 @@ def test_the_adapter_says_what_it_was_trained_on_and_survives_saving(model, tmp_
     assert first.top_k == second.top_k
 
 
+def test_the_result_is_shown_in_one_line(model):
+    result = dataclasses.replace(train(model, method="probe"), accuracies={"probe": 0.87654}, seconds=1.234)
+    assert repr(result) == "TrainingResult(agent='bank', method='probe', texts=15, accuracy=0.877, seconds=1.2)"
+    assert "accuracy" not in repr(dataclasses.replace(result, accuracies={}))
+
+
 def test_training_moves_every_tensor(model):
     trained = train(model, epochs=3).model.adapter("bank").tensors
     assert len(trained) == 2 * 2 * 4 + 2  # layers, sites, tensors of a bottleneck; head
@@ -495,7 +501,8 @@ EASY = [
 DESTRUCTIVE = {"learning_rate": 0.5, "head_learning_rate": 0.9, "regression_weight": 0.0, "epochs": 10}
 
 
-def test_where_the_adapter_loses_the_probe_is_kept_and_said_so(model):
+def test_where_the_adapter_loses_the_probe_is_kept_and_said_so(model, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
     result = train(model, EASY, calibrate=True, **DESTRUCTIVE)
     assert result.method == "probe"
     assert result.accuracies.keys() == {"adapter", "probe"}

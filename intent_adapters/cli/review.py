@@ -1,0 +1,136 @@
+"""`intent-adapters review`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from intent_adapters.cli.console import (
+    add_row,
+    err,
+    examples,
+    facts_table,
+    new_table,
+    out,
+    percent,
+    print_json,
+    working,
+)
+from intent_adapters.cli.loading import open_model
+from intent_adapters.cli.options import (
+    Adapters,
+    Agent,
+    Backend,
+    Base,
+    BatchSize,
+    Device,
+    Encoding,
+    Json,
+    TextColumn,
+    Threshold,
+)
+
+if TYPE_CHECKING:
+    from intent_adapters.evaluation import Review
+
+Log = Annotated[
+    str,
+    typer.Argument(
+        metavar="LOG",
+        help="What users wrote: .txt with a message a line, or a table with a column of texts. Rows without a text "
+        "are left out.",
+        show_default=False,
+    ),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write the groups to a .csv or .jsonl file to be labelled, for `train --add`.",
+        show_default=False,
+    ),
+]
+Unsure = Annotated[
+    float, typer.Option("--unsure", min=0.0, max=1.0, help="Below which probability an answer counts as unsure.")
+]
+Groups = Annotated[int, typer.Option("--groups", min=0, help="How many groups to list.")]
+
+EXAMPLES = examples(
+    "intent-adapters review log.txt --adapter agents/clinic --output to_label.csv",
+    "intent-adapters train clinic.csv --add to_label.csv --base BASE --output agents/clinic",
+)
+
+
+def review_command(
+    log: Log,
+    adapter: Adapters,
+    output: Output = None,
+    base: Base = None,
+    agent: Agent = None,
+    unsure: Unsure = 0.5,
+    threshold: Threshold = None,
+    groups: Groups = 10,
+    text_column: TextColumn = None,
+    encoding: Encoding = None,
+    batch_size: BatchSize = 64,
+    device: Device = None,
+    backend: Backend = None,
+    json: Json = False,
+) -> None:
+    """Look through real traffic: what an agent rejects or is unsure of, grouped by meaning, the largest group first.
+
+    The file of --output has an empty column of labels. Fill in an intent, old or new, where a message has one, and
+    leave the others empty.
+    """
+    from intent_adapters.data import read_texts
+    from intent_adapters.data.row_files import check_row_file
+
+    if output is not None:
+        check_row_file(output)
+    texts = read_texts(log, text_column=text_column, encoding=encoding, leave_out_empty=True)
+    model = open_model(base, adapter, device, backend)
+    with working("looking through"):
+        from intent_adapters.evaluation import review
+
+        found = review(model, texts, agent, unsure=unsure, threshold=threshold, batch_size=batch_size)
+    if json:
+        print_json(found.to_dict())
+    else:
+        _print_review(found, groups)
+    if output is not None:
+        found.write(output)
+        count = sum(len(group.texts) for group in found.groups)
+        err.print(Text(f"wrote {count:,} messages to {output}"), soft_wrap=True)
+
+
+def _print_review(found: Review, groups: int) -> None:
+    drift = found.drift
+    facts: dict[str, object] = {
+        "messages": found.messages,
+        "different ones": found.distinct,
+        "rejected": percent(drift.rejected),
+        "rejected of messages like the examples": None if drift.expected is None else percent(drift.expected),
+        "answered, but unsure": percent(drift.unsure),
+        "median scope score (0.5 for messages like the examples)": None
+        if drift.scope_score is None
+        else f"{drift.scope_score:.2f}",
+        "drift (0: like the examples, 1: nothing like them)": None
+        if drift.distance is None
+        else f"{drift.distance:.2f}",
+    }
+    out.print(facts_table(facts, title=f"traffic of {found.agent}"))
+    if not found.groups[:groups]:
+        return
+    title = f"what to look at: {len(found.groups):,} groups" + (
+        f", the first {groups}" if len(found.groups) > groups else ""
+    )
+    table = new_table("messages", "for example", "nearest intent", "a name", numbers=("messages",), title=title)
+    for group in found.groups[:groups]:
+        texts = "\n".join(text.text for text in group.texts[:3])
+        add_row(table, group.count, texts, group.nearest, group.name)
+    out.print(table)

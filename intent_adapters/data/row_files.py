@@ -1,0 +1,48 @@
+"""Tables for the eye and for programs: csv that spreadsheets open, or a JSON object a line."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from intent_adapters.errors import ConfigError
+
+SUFFIXES = (".csv", ".jsonl")
+
+
+def check_row_file(path: str | Path) -> Path:
+    """The path of a file that `write_rows` can write.
+
+    Raises:
+        ConfigError: Its suffix is another, or its folder is not there.
+    """
+    path = Path(path)
+    if path.suffix not in SUFFIXES:
+        raise ConfigError(f"{str(path)!r} must end in {' or '.join(SUFFIXES)}: that decides how it is written")
+    if not path.parent.is_dir():
+        raise ConfigError(f"there is no folder {str(path.parent)!r} to write {path.name!r} into")
+    return path
+
+
+def write_rows(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+    """Writes rows, replacing what is there.
+
+    Args:
+        path: Ends in .csv or .jsonl.
+        columns: The first line of a csv file.
+        rows: Values by column.
+
+    Raises:
+        ConfigError: As `check_row_file`.
+    """
+    path = check_row_file(path)
+    # Excel takes a csv file for UTF-8 only by its mark.
+    with path.open("w", encoding="utf-8-sig" if path.suffix == ".csv" else "utf-8", newline="") as file:
+        if path.suffix == ".csv":
+            table = csv.DictWriter(file, columns)
+            table.writeheader()
+            table.writerows(rows)
+        else:
+            file.writelines(json.dumps(dict(row), ensure_ascii=False) + "\n" for row in rows)

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Agents, run
+
+ROWS = [("book", "i want a room"), ("book", "a room please"), ("price", "what is the price"), ("price", "how much")]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write(tmp_path / "shop.csv", ROWS)
+
+
+def write(path: Path, rows: list[tuple[str, str]]) -> Path:
+    path.write_text("label,text\n" + "".join(f'{label},"{text}"\n' for label, text in rows), encoding="utf-8")
+    return path
+
+
+def test_data_in_order_are_code_0_and_a_base_is_recommended(data: Path):
+    result = run("check", data)
+    assert result.exit_code == 0
+    assert "4 utterances of 2 intents; nothing to be said against them" in result.stdout
+    assert "add --base" in result.stderr
+
+
+def test_problems_are_code_1_with_line_reason_and_advice(data: Path, agents: Agents):
+    write(data, [*ROWS, ("price", "A room, please!"), ("prcie", "fee")])
+    result = run("check", data)
+    assert result.exit_code == 1
+    assert f"{data}:3, {data}:6: a room please | A room, please!" in result.stdout
+    assert "nearly the same text stands under 'book' and 'price'; keep it where it belongs" in result.stdout
+    found = json.loads(run("check", data, "--base", agents.base, "--json").stdout)
+    assert {"two intents", "few utterances"} <= {finding["kind"] for finding in found["findings"]}
+    assert "two intents" not in run("check", data, "--limit", 0).stdout.partition("\n")[2]
+
+
+def test_kinds_can_be_allowed_and_notes_can_be_made_to_fail(data: Path):
+    write(data, [*ROWS, ("price", "A room, please!"), ("hours", "when do you open")])
+    assert run("check", data).exit_code == 1
+    allowed = run("check", data, "--allow", "two intents")
+    assert allowed.exit_code == 0
+    assert "few utterances" in allowed.stdout
+    assert run("check", data, "--allow", "two intents", "--strict").exit_code == 1
+    assert run("check", data, "--allow", "two intents", "--allow", "few utterances", "--strict").exit_code == 0
+    wrong = run("check", data, "--allow", "typos")
+    assert wrong.exit_code == 2
+    assert "'typos' is no kind" in wrong.stderr
+
+
+def test_what_cannot_be_trained_on_is_an_error(tmp_path: Path):
+    path = write(tmp_path / "a.csv", [("book", "hi"), ("price", "hi")])
+    result = run("check", path)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "a.csv:3: the text 'hi' has the label 'price' here and 'book'" in result.stderr
