@@ -81,9 +81,7 @@ def check_command(
     else:
         print_report(report, limit)
         if model is None:
-            err.print(
-                "With the base that will be trained on, wrong labels and more are found: add --base.", soft_wrap=True
-            )
+            err.print("With the base that will be trained on, wrong labels are found too: add --base.", soft_wrap=True)
     if report.problems or (strict and report.findings):
         raise typer.Exit(1)
 

@@ -92,16 +92,18 @@ def compare_command(
         out.print(table)
 
 
-_COLUMNS = ("system", "accuracy", "training", "an agent on disk")
+_COLUMNS = ("system", "accuracy ± over seeds", "95 % interval by the sample", "training", "an agent on disk")
 
 
 def _cells(system: ComparedSystem) -> tuple[str, ...]:
     spread = f" ± {100 * system.spread:.2f}" if len(system.accuracies) > 1 else ""
     seconds = sum(system.seconds) / len(system.seconds)
     probes = system.kept.count("probe") if system.name != "probe" else 0
+    low, high = (f"{100 * end:.1f}" for end in system.interval)
     return (
         system.title + (f"; {probes} of {len(system.kept)}: the regression, which did better" if probes else ""),
         f"{100 * system.mean:.2f}{spread}",
+        f"{low} to {high}",
         f"{seconds:.1f} s",
         f"{system.agent_bytes / 1e6:.2f} MB",
     )

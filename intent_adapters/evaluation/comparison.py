@@ -14,6 +14,7 @@ from intent_adapters.choices import Method
 from intent_adapters.errors import ConfigError
 from intent_adapters.evaluation.agent import check_known_labels, evaluate
 from intent_adapters.evaluation.repetition import Repeated
+from intent_adapters.evaluation.sampling import share_interval
 from intent_adapters.model import IntentModel
 from intent_adapters.training import train_agent
 from intent_adapters.training.agent.methods import FITTERS
@@ -56,6 +57,7 @@ class ComparedSystem:
         seconds: Training time, one per seed.
         agent_bytes: What one agent takes on disk: the adapter, and for full fine-tuning the whole encoder too.
         kept: What `train_agent` kept, one per seed: of adapters the probe, where they were no better.
+        rows: How many test rows there were.
     """
 
     name: str
@@ -64,6 +66,12 @@ class ComparedSystem:
     seconds: tuple[float, ...]
     agent_bytes: int
     kept: tuple[Method, ...]
+    rows: int
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the mean accuracy, from the number of test rows alone: other seeds do not narrow it."""
+        return share_interval(self.mean, self.rows)
 
     @property
     def mean(self) -> float:
@@ -77,7 +85,7 @@ class ComparedSystem:
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as values that JSON can hold."""
-        return {**asdict(self), "mean": self.mean, "spread": self.spread}
+        return {**asdict(self), "mean": self.mean, "spread": self.spread, "interval": self.interval}
 
 
 def compare(
@@ -147,7 +155,7 @@ def _run(
         size = size or _agent_bytes(result.model, shared_base=not FITTERS[system.method].whole)
         if on_run is not None:
             on_run(name, seed, accuracies[-1])
-    return ComparedSystem(name, system.title, tuple(accuracies), tuple(seconds), size, tuple(kept))
+    return ComparedSystem(name, system.title, tuple(accuracies), tuple(seconds), size, tuple(kept), len(test))
 
 
 def _agent_bytes(model: IntentModel, *, shared_base: bool) -> int:

@@ -28,7 +28,7 @@ def test_json_has_every_run(agents: Agents, data: tuple[Path, Path]):
 def test_markdown_is_a_table(agents: Agents, data: tuple[Path, Path]):
     result = run("compare", *data, "-b", agents.base, "--systems", "probe", "--seeds", "0", "--markdown")
     lines = result.stdout.strip().splitlines()
-    assert lines[0] == "| system | accuracy | training | an agent on disk |"
+    assert lines[0] == "| system | accuracy ± over seeds | 95 % interval by the sample | training | an agent on disk |"
     assert lines[2].startswith("| logistic regression on the frozen encoder, with the names | ")
     assert {line.count("|") for line in lines} == {5}
 

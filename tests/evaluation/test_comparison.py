@@ -49,10 +49,11 @@ def test_every_system_runs_on_every_seed_and_leaves_the_model_alone(model):
 
 
 def test_mean_and_spread_are_those_of_the_seeds():
-    system = ComparedSystem("probe", "title", (0.5, 0.7, 0.9), (1.0, 1.0, 1.0), 10, ("probe",) * 3)
+    system = ComparedSystem("probe", "title", (0.5, 0.7, 0.9), (1.0, 1.0, 1.0), 10, ("probe",) * 3, 100)
     assert system.mean == pytest.approx(0.7)
     assert system.spread == pytest.approx(0.2)
-    assert ComparedSystem("probe", "title", (0.5,), (1.0,), 10, ("probe",)).spread == 0
+    assert system.interval == pytest.approx((0.604, 0.781), abs=0.001)
+    assert ComparedSystem("probe", "title", (0.5,), (1.0,), 10, ("probe",), 100).spread == 0
     assert system.to_dict()["mean"] == system.mean
 
 
