@@ -63,7 +63,7 @@ def main() -> None:
         model.save_adapter(name, OUTPUT / name)
         scores = evaluate(model, test, name, out_of_scope=foreign)
         assert scores.out_of_scope is not None
-        size = sum(path.stat().st_size for path in (OUTPUT / name).iterdir())
+        size = sum(path.stat().st_size for path in (OUTPUT / name).iterdir() if path.is_file())
         table.add_row(
             name,
             str(len(model.labels(name))),

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples.wrong_labels import flip
+from intent_adapters.data import read_intents
 from intent_adapters.data.check import DataReport, check
 from intent_adapters.data.reading import read_rows
 from intent_adapters.errors import DataError
@@ -175,15 +176,9 @@ def test_flipped_labels_of_the_example_agents_are_found(language: str):
     base = IntentModel.from_pretrained(ROOT / "model_cards" / f"intent-base-{language}", device="cpu")
     precisions = []
     for agent in ("clinic", "it_helpdesk", "public_office"):
-        path = ROOT / "examples/agents" / language[:2] / agent / "train.jsonl"
-        clean = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        labels = sorted({row["label"] for row in clean})
+        rows = [dict(row) for row in read_intents(ROOT / "examples/agents" / language[:2] / agent, split="train")]
         for seed in (0, 1, 2):
-            draw = random.Random(seed)
-            flipped = draw.sample(range(len(clean)), round(0.05 * len(clean)))
-            spoilt = [dict(row) for row in clean]
-            for row in flipped:
-                spoilt[row]["label"] = draw.choice([label for label in labels if label != clean[row]["label"]])
+            spoilt, flipped = flip(rows, 0.05, seed)
             suspects = [finding.places[0] for finding in check(spoilt, base).of_kind("wrong label")]
             right = {f"rows[{row}]" for row in flipped}.intersection(suspects[: len(flipped)])
             precisions.append(len(right) / len(flipped))
