@@ -44,9 +44,9 @@ def load_base_and_commit(
     base: str | Path, *, device: str | torch.device | None = None, **hub: Unpack[HubOptions]
 ) -> tuple[SentenceTransformer, str | None]:
     """As `load_base`, with the Hub commit that the base is from; `None` for a folder."""
-    from intent_adapters.artifacts.base import read_base
-
     fetched = fetch_base(base, **hub)
+    from intent_adapters.artifacts.base import read_base  # once it is there
+
     return read_base(fetched.folder, str(base), device=device), fetched.commit
 
 

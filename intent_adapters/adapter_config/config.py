@@ -44,6 +44,13 @@ class AdapterConfig:
     embedding. Every field is checked when the config is made, also when it is read from a file.
 
     Args:
+        task_type: A type of task that PEFT knows, such as `"SEQ_CLS"`.
+        peft_type: Always `"INTENT_BOTTLENECK"`.
+        auto_mapping: PEFT's note of the class of a model of one's own.
+        peft_version: Of the PEFT that it was made with, if any.
+        base_model_name_or_path: Hub id or folder of the base.
+        revision: Branch, tag or commit of the base on the Hub.
+        inference_mode: Whether PEFT loads it without training it.
         bottleneck_size: Rows of the down-projection, 1 to 4096. Default: 16, unless `reduction_factor` is given.
         reduction_factor: Hidden size divided by the bottleneck size, 1 to 4096; instead of `bottleneck_size`.
         sites: Where the adapters are. `"houlsby"`: after the attention and after the feed-forward sub-layer, before
@@ -77,7 +84,7 @@ class AdapterConfig:
         ConfigError: A field has a wrong type or a value out of its range, or fields contradict each other.
     """
 
-    # The names and meanings of these are PEFT's.
+    # The first seven are PEFT's.
     task_type: str | None = None
     peft_type: str = INTENT_BOTTLENECK
     auto_mapping: dict[str, Any] | None = None
@@ -174,6 +181,9 @@ class AdapterConfig:
 
         Args:
             attributes: The file's. Those that are not known are left out: a newer PEFT may have added them.
+
+        Returns:
+            The config.
 
         Raises:
             ConfigError: As the class.

@@ -10,11 +10,11 @@ from typing import NamedTuple
 from intent_adapters.adapter_config.sites import SiteKind, SiteShape, sites_among, tensor_prefix
 from intent_adapters.architectures import Architecture
 from intent_adapters.artifacts.adapter import Adapter
-from intent_adapters.errors import AdapterError
+from intent_adapters.errors import AdapterError, ConfigError
 
 
 class SiteInputs(NamedTuple):
-    """The names of a site's inputs, in the order of `bottlenecks.SiteTensors`."""
+    """The names of a site's inputs, in the order of `bottlenecks.numbers_of`."""
 
     down_weight: str
     down_bias: str
@@ -65,12 +65,15 @@ class GraphSites:
 
         Raises:
             AdapterError: The graph has not all the sites that the adapter needs, or another non-linearity.
+            ConfigError: The adapter's `target_modules` are nowhere.
         """
         config = adapter.config
         modules = self._modules
         if config.target_modules is not None:  # which may be modules that we have no name for, but then it has tensors
             modules = list(dict.fromkeys([*modules, *self._sites, *_sites_of_tensors(adapter)]))
         kinds = sites_among(modules, config, self._architecture)
+        if not kinds and config.sites != "none":
+            raise ConfigError(f"target_modules={config.target_modules!r} matches no module")
         missing = [path for path, kind in kinds.items() if self._kind_at(path) != kind]
         if missing or (kinds and config.non_linearity != non_linearity):
             what = f"bottlenecks at {missing[0]!r}" if missing else f"the non-linearity {config.non_linearity!r}"

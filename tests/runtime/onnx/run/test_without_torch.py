@@ -91,3 +91,6 @@ def test_the_commands_that_answer(exports: Exports, agents: Path):
     done = run_process(program, "info", agents / "cosine", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["intents"] == 4
+    done = run_process(program, "predict", "예약 취소", "--adapter", agents / "cosine", "--base", "org/nowhere")
+    assert done.returncode == 1
+    assert "org/nowhere" in done.stderr  # it is known to be missing before PyTorch is needed
