@@ -2,8 +2,8 @@
 
     python -m examples.wrong_labels DATA... --base BASE
 
-A share of the labels is flipped at random to another intent, three times. `check` names its suspects; of as many of them
-as were flipped, those count that were.
+A share of the labels is flipped at random to another intent, three times. `check` names its suspects; of as many as
+were flipped, those count that were.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ def after_import(name: str, action: Callable[[], object]) -> None:
         name: The module's full name; it need not be installed.
         action: What it raises goes to whoever imports the module, which then counts as not imported.
     """
-    if name in sys.modules:
+    if sys.modules.get(name) is not None:  # None: somebody forbids its import
         action()
     else:
         sys.meta_path.insert(0, _Finder(name, action))

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from torch import nn
-from transformers import PreTrainedModel
+if TYPE_CHECKING:
+    from torch import nn
+    from transformers import PreTrainedModel
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,8 @@ def architecture_of(encoder: nn.Module) -> Architecture | None:
 
 def find_encoder(model: nn.Module) -> PreTrainedModel | None:
     """The transformers model in a sentence-transformers model; `None` if that does not start with one."""
+    from transformers import PreTrainedModel
+
     first = next(iter(model.children()), None)
     encoder = getattr(first, "model", None)
     return encoder if isinstance(encoder, PreTrainedModel) else None

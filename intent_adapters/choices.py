@@ -10,6 +10,9 @@ Backend = Literal["torch", "onnx"]
 Precision = Literal["float32", "int8"]
 """In which an exported base computes."""
 
+StoredDtype = Literal["auto", "float16", "float32"]
+"""How the weights of a base are stored."""
+
 Sites = Literal["houlsby", "pfeiffer", "parallel", "none"]
 """Where an adapter has its bottlenecks; see `BottleneckConfig`."""
 

@@ -5,13 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple, Unpack, get_args
-
-import torch
-from sentence_transformers import SentenceTransformer
+from typing import TYPE_CHECKING, NamedTuple, Unpack, get_args
 
 from intent_adapters.artifacts.adapter import Adapter
-from intent_adapters.artifacts.base import read_base
 from intent_adapters.artifacts.contents import ADAPTER, CONFIG_NAME
 from intent_adapters.choices import Backend, Precision
 from intent_adapters.errors import AdapterError, BaseError, BaseMismatchError, ConfigError
@@ -19,6 +15,10 @@ from intent_adapters.hub.fetching import Fetched, HubOptions, fetch, fetch_base
 from intent_adapters.hub.naming import folder_name, is_hub_id
 from intent_adapters.inputs import check_choice, check_range
 from intent_adapters.runtime.onnx.run import OnnxBase, export_hint, read_onnx_base
+
+if TYPE_CHECKING:  # what answers in ONNX Runtime needs none of it
+    import torch
+    from sentence_transformers import SentenceTransformer
 
 
 def load_base(
@@ -45,6 +45,8 @@ def load_base_and_commit(
 ) -> tuple[SentenceTransformer, str | None]:
     """As `load_base`, with the Hub commit that the base is from; `None` for a folder."""
     fetched = fetch_base(base, **hub)
+    from intent_adapters.artifacts.base import read_base  # once it is there
+
     return read_base(fetched.folder, str(base), device=device), fetched.commit
 
 
@@ -56,7 +58,8 @@ def load_onnx_base(
     Args:
         base: Folder or Hub id.
         precision: Which of its graphs; `None` takes int8 where there is one.
-        threads: How many threads one run may use; `None` takes as many as PyTorch uses.
+        threads: How many threads one run may use; `None` takes what OMP_NUM_THREADS says, or as many as there are
+            processors for this process.
         **hub: See `HubOptions`.
 
     Raises:
@@ -96,7 +99,7 @@ def load_for(
             'precision and threads are settings of backend="onnx"; for PyTorch there are `dtype` and '
             "`torch.set_num_threads`."
         )
-    if backend == "onnx" and device is not None and torch.device(device).type != "cpu":
+    if backend == "onnx" and device is not None and str(device).partition(":")[0] != "cpu":
         raise ConfigError(f'backend="onnx" runs on the CPU, not on {str(device)!r}.')
     if backend == "onnx":
         return load_onnx_base(base, precision=precision, threads=threads, **hub), None

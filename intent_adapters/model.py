@@ -6,24 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from sentence_transformers import SentenceTransformer
 
 from intent_adapters.artifacts.adapter import Adapter
-from intent_adapters.artifacts.base import StoredDtype, save_base
 from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.artifacts.version_folders import KEPT
-from intent_adapters.choices import Backend, NonLinearity, Precision, Sites
+from intent_adapters.choices import Backend, NonLinearity, Precision, Sites, StoredDtype
 from intent_adapters.errors import ConfigError, IntentAdaptersError, TextError, shorten
-from intent_adapters.forking import survive_forks
-from intent_adapters.hub.cards import CardFacts
 from intent_adapters.hub.cards.saving import save_with_card
 from intent_adapters.hub.fetching import HubOptions
-from intent_adapters.hub.publishing import Published, PublishOptions, publish_adapter, publish_base
 from intent_adapters.inputs import agents_per_row, check_choice, check_range, check_texts
 from intent_adapters.loading import (
     AgentSource,
@@ -32,13 +26,20 @@ from intent_adapters.loading import (
     load_for,
 )
 from intent_adapters.prediction import Prediction
-from intent_adapters.runtime import AdapterStore, TorchRuntime
 from intent_adapters.runtime.agent import AgentOrigin, StoreStats
 from intent_adapters.runtime.answering import Runtime, answer, embed
-from intent_adapters.runtime.onnx.export import Exported, export_base
 from intent_adapters.runtime.onnx.run import OnnxBase, OnnxRuntime
 from intent_adapters.runtime.resident import resident_bytes
-from intent_adapters.runtime.token_counts import TokenCount, count_tokens
+from intent_adapters.runtime.store import AdapterStore
+
+if TYPE_CHECKING:  # what answers in ONNX Runtime needs none of it
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    from intent_adapters.hub.cards import CardFacts
+    from intent_adapters.hub.publishing import Published, PublishOptions
+    from intent_adapters.runtime.onnx.export import Exported
+    from intent_adapters.runtime.token_counts import TokenCount
 
 
 class IntentModel:
@@ -86,7 +87,6 @@ class IntentModel:
         check_choice("adapter_dtype", adapter_dtype, ("float32", "float16"))
         if max_adapter_bytes is not None:
             check_range("max_adapter_bytes", max_adapter_bytes, 1)
-        survive_forks()
         self.base_name, self.base_revision = name, revision
         self._base = base
         self._settings = {"dtype": dtype, "adapter_dtype": adapter_dtype, "max_adapter_bytes": max_adapter_bytes}
@@ -99,6 +99,10 @@ class IntentModel:
             self._dimension = base.description.dimension
             self._runtime: Runtime = OnnxRuntime(base, adapter_dtype=adapter_dtype)
         else:
+            from intent_adapters.forking import survive_forks
+            from intent_adapters.runtime.torch import TorchRuntime
+
+            survive_forks()
             base.eval().requires_grad_(False)
             self.fingerprint = fingerprint(base)
             self._dimension = base.get_embedding_dimension() or 0
@@ -156,7 +160,8 @@ class IntentModel:
             backend: `"onnx"` runs a base that `intent-adapters export` made in ONNX Runtime, on the CPU: several times
                 as fast, and without PyTorch weights.
             precision: For ONNX: which graph of the base, `"float32"` or `"int8"`; `None` takes int8 if there is one.
-            threads: For ONNX: how many one pass of the encoder uses; `None`: as many as PyTorch.
+            threads: For ONNX: how many one pass of the encoder uses; `None`: what OMP_NUM_THREADS says, or as many as
+                there are processors for this process.
             **hub: `token`, `cache_dir`, `local_files_only` as in transformers. `revision` and `subfolder` are the
                 base's, or those of the one adapter if no base is given; for others call `load_adapter`.
 
@@ -303,7 +308,7 @@ class IntentModel:
         names = [None] * len(rows) if agents is None else agents_per_row(agents, len(rows), bare=True)
         if not rows:
             return np.empty((0, self._dimension), dtype=np.float32)
-        embeddings = embed(self._runtime, self._store, rows, names, batch_size).numpy()
+        embeddings = embed(self._runtime, self._store, rows, names, batch_size)
         return embeddings[0] if single else embeddings
 
     def count_tokens(self, texts: Sequence[str]) -> list[TokenCount]:
@@ -319,6 +324,8 @@ class IntentModel:
             TextError: Something is not a string, or is empty.
             ConfigError: The base is in ONNX.
         """
+        from intent_adapters.runtime.token_counts import count_tokens
+
         return count_tokens(self.base, check_texts(texts))
 
     @property
@@ -551,6 +558,8 @@ class IntentModel:
             ConfigError: `dtype` is unknown, or float16 would change weights.
             BaseError: The folder holds other things.
         """
+        from intent_adapters.artifacts.base import save_base
+
         save_base(self.base, folder, dtype=dtype)
 
     def export_base(
@@ -577,6 +586,8 @@ class IntentModel:
             ConfigError: A setting makes no sense.
             MissingExtraError: An optional package is missing.
         """
+        from intent_adapters.runtime.onnx.export import export_base
+
         return export_base(self.base, folder, precision=precision, sites=sites, non_linearity=non_linearity)
 
     def push_base(
@@ -602,6 +613,9 @@ class IntentModel:
             HubError: The Hub refuses it or cannot be reached.
             ConfigError: `dtype` or options make no sense.
         """
+        from intent_adapters.artifacts.base import save_base
+        from intent_adapters.hub.publishing import publish_base
+
         with TemporaryDirectory() as temporary:
             save_base(self.base, Path(temporary, "base"), dtype=dtype)
             published = publish_base(Path(temporary, "base"), repo_id, self.fingerprint, facts=facts, **options)
@@ -636,6 +650,8 @@ class IntentModel:
             BaseMismatchError: `base` is another base than this one.
             HubError: The Hub refuses it or cannot be reached.
         """
+        from intent_adapters.hub.publishing import publish_adapter
+
         loaded = (self.base_name, self.base_revision) if self.base_name and self.base_revision else None
         adapter = self.adapter(agent)
         return publish_adapter(adapter, repo_id, base=base, loaded_base=loaded, facts=facts, **options)

@@ -115,6 +115,15 @@ def test_an_import_that_fails_is_told_as_ever_and_may_succeed_later(module: Path
     assert action.calls == 1
 
 
+def test_a_module_whose_import_is_forbidden_has_not_been_imported(module: Path, monkeypatch: pytest.MonkeyPatch):
+    action = Counter()
+    monkeypatch.setitem(sys.modules, NAME, None)
+    after_import(NAME, action)
+    assert action.calls == 0
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module(NAME)
+
+
 def test_what_is_not_installed_stays_so(module: Path):
     after_import("not_installed_anywhere", Counter())
     assert importlib.util.find_spec("not_installed_anywhere") is None

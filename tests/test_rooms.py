@@ -21,6 +21,7 @@ FLOORS = (
     {"hub", "runtime"},
     {"artifacts"},
     {"bottleneck", "losses", "data"},
+    {"adapter_config"},
     {
         "after_import",
         "architectures",

@@ -6,15 +6,18 @@ import hashlib
 import json
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from safetensors.torch import save, save_file
-from torch import Tensor
-from transformers import PreTrainedModel
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from safetensors.numpy import save, save_file
 
+from intent_adapters.adapter_config import AdapterConfig, Provenance
+from intent_adapters.adapter_config.peft_type import INTENT_BOTTLENECK
+from intent_adapters.adapter_config.sites import SiteShape
+from intent_adapters.adapter_config.tensors import PREFIX, expected_shapes
 from intent_adapters.artifacts.contents import (
     CONFIG_NAME,
     MAX_CONFIG_BYTES,
@@ -22,27 +25,40 @@ from intent_adapters.artifacts.contents import (
     check_adapter_target,
 )
 from intent_adapters.artifacts.folders import read_whole, replaced_folder, sole_writer
-from intent_adapters.artifacts.tensors import PREFIX, expected_shapes
 from intent_adapters.artifacts.version_folders import BASE_FOLDER, KEPT, has_own_base, keep_former
 from intent_adapters.artifacts.weights_file import WeightsFile, check_file, read_weights
-from intent_adapters.bottleneck import INTENT_BOTTLENECK, BottleneckConfig, Provenance
 from intent_adapters.errors import AdapterError, ConfigError, IntentAdaptersWarning
 from intent_adapters.inputs import check_range
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 DIGEST_KEY = "intent_adapters_sha256"
 
 
-@dataclass(frozen=True)
 class Adapter:
-    """One agent's trained part: what differs between it and the base.
+    """One agent's trained part: what differs between it and the base. It does not change.
+
+    Args:
+        config: Sites, sizes, labels, prompt, threshold.
+        tensors: The weights by name, as PEFT saves them, less the `base_model.model.` prefix: tensors of PyTorch on
+            the CPU or arrays, in float32. They are not copied.
 
     Attributes:
-        config: Sites, sizes, labels, prompt, threshold.
-        tensors: The weights by name, as PEFT saves them, less the `base_model.model.` prefix; float32 on the CPU.
+        config: As given.
+        arrays: The weights by name.
     """
 
-    config: BottleneckConfig
-    tensors: Mapping[str, Tensor]
+    def __init__(self, config: AdapterConfig, tensors: Mapping[str, ArrayLike]) -> None:
+        self.config = config
+        self.arrays: Mapping[str, NDArray[Any]] = {name: np.asarray(tensor) for name, tensor in tensors.items()}
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """The weights by name as tensors of PyTorch, on the same memory."""
+        import torch
+
+        return {name: torch.from_numpy(array) for name, array in self.arrays.items()}
 
     @property
     def labels(self) -> list[str]:
@@ -52,22 +68,22 @@ class Adapter:
     @property
     def num_parameters(self) -> int:
         """How many numbers the adapter holds, head included."""
-        return sum(tensor.numel() for tensor in self.tensors.values())
+        return sum(array.size for array in self.arrays.values())
 
     def rounded(self) -> Adapter:
         """The same with values that float16 holds exactly, so that its file takes half the space and loses nothing.
 
         A tensor with values too large for float16 stays as it is.
         """
-        halves = {name: tensor.half().to(tensor.dtype) for name, tensor in self.tensors.items()}
+        halves = {name: _half(array).astype(array.dtype) for name, array in self.arrays.items()}
         return Adapter(
             self.config,
-            {name: half if bool(half.isfinite().all()) else self.tensors[name] for name, half in halves.items()},
+            {name: half if np.isfinite(half).all() else self.arrays[name] for name, half in halves.items()},
         )
 
     def with_config(self, **settings: Any) -> Adapter:
         """The same weights with some settings of the config changed."""
-        return Adapter(replace(self.config, **settings), self.tensors)
+        return Adapter(replace(self.config, **settings), self.arrays)
 
     def with_threshold(self, threshold: float | None) -> Adapter:
         """The same agent with another threshold.
@@ -77,17 +93,18 @@ class Adapter:
         """
         return self.with_config(calibration=replace(self.config.calibration, threshold=threshold))
 
-    def check_fits(self, encoder: PreTrainedModel) -> None:
-        """Compare names and shapes of all tensors with what the config asks for on this encoder.
+    def check_fits(self, sites: Mapping[str, SiteShape], embedding_dim: int) -> None:
+        """Compare names and shapes of all tensors with what the config asks for.
+
+        Args:
+            sites: Where its bottlenecks are on an encoder, and their sizes.
+            embedding_dim: Of the embeddings that its head reads there.
 
         Raises:
             AdapterError: A tensor is missing, unexpected or of another shape.
         """
-        try:
-            expected = expected_shapes(encoder, self.config)
-        except ConfigError as error:
-            raise AdapterError(f"The adapter's config does not fit this base: {error}") from error
-        found = {name: tuple(tensor.shape) for name, tensor in self.tensors.items()}
+        expected = expected_shapes(self.config, sites, embedding_dim)
+        found = {name: array.shape for name, array in self.arrays.items()}
         for what, names in (
             ("lacks", expected.keys() - found.keys()),
             ("has unknown", found.keys() - expected.keys()),
@@ -124,10 +141,10 @@ class Adapter:
                 "(digest mismatch). Get it again from where it came from."
             )
         try:
-            tensors = weights.tensors()
+            arrays = weights.arrays()
         except ValueError as error:
             raise AdapterError(f"The adapter in {str(folder)!r} makes no sense: {error}. Get it again.") from error
-        return cls(config, {name.removeprefix(PREFIX): tensor for name, tensor in tensors.items()})
+        return cls(config, {name.removeprefix(PREFIX): array for name, array in arrays.items()})
 
     def write(
         self, folder: str | Path, *, versions: int = KEPT, beside: Callable[[Path], object] | None = None
@@ -180,7 +197,8 @@ class Adapter:
         with replaced_folder(folder, without=[BASE_FOLDER] if keeps and has_own_base(folder) else ()) as staging:
             # One entry alone: safetensors writes several in random order, and the same adapter would be other bytes.
             save_file(stored, staging / SAFETENSORS_WEIGHTS_NAME, {DIGEST_KEY: digest})
-            self.config.save_pretrained(str(staging))
+            text = json.dumps(asdict(self.config), indent=2, sort_keys=True)  # as PEFT writes it
+            (staging / CONFIG_NAME).write_text(text, encoding="utf-8")
             if keeps:
                 gone = keep_former(folder, staging, versions)
             if beside:
@@ -195,33 +213,39 @@ class Adapter:
             return False
         same_training = former.config.provenance == self.config.provenance
 
-        def decisive(config: BottleneckConfig) -> BottleneckConfig:
-            config = replace(config, peft_version=None)
+        def decisive(config: AdapterConfig) -> dict[str, Any]:
             if same_training:
-                return replace(config, calibration=replace(config.calibration, threshold=None))
-            return replace(config, provenance=Provenance(config.provenance.base_fingerprint))
+                config = replace(config, calibration=replace(config.calibration, threshold=None))
+            else:
+                config = replace(config, provenance=Provenance(config.provenance.base_fingerprint))
+            return {**vars(config), "peft_version": None}
 
         return former.digest == self.digest and decisive(former.config) == decisive(self.config)
 
-    def _stored(self) -> dict[str, Tensor]:
-        return {PREFIX + name: _smallest(tensor) for name, tensor in self.tensors.items()}
+    def _stored(self) -> dict[str, NDArray[Any]]:
+        return {PREFIX + name: _smallest(array) for name, array in self.arrays.items()}
 
 
-def _as_file(stored: dict[str, Tensor]) -> WeightsFile:
+def _as_file(stored: dict[str, NDArray[Any]]) -> WeightsFile:
     return WeightsFile(bytearray(save(stored)))
 
 
-def _digest(config: BottleneckConfig, weights: WeightsFile) -> str:
+def _digest(config: AdapterConfig, weights: WeightsFile) -> str:
     meaning = [config.labels, config.non_linearity, config.scaling, config.prompt, weights.digest()]
     return hashlib.sha256(json.dumps(meaning).encode()).hexdigest()
 
 
-def _smallest(tensor: Tensor) -> Tensor:
-    half = tensor.half()
-    return (half if torch.equal(half.to(tensor.dtype), tensor) else tensor).contiguous()
+def _half(array: NDArray[Any]) -> NDArray[np.float16]:
+    with np.errstate(over="ignore"):
+        return array.astype(np.float16)
 
 
-def _read_config(folder: Path) -> BottleneckConfig:
+def _smallest(array: NDArray[Any]) -> NDArray[Any]:
+    half = _half(array)
+    return np.ascontiguousarray(half if np.array_equal(half.astype(array.dtype), array) else array)
+
+
+def _read_config(folder: Path) -> AdapterConfig:
     path = folder / CONFIG_NAME
     check_file(path, MAX_CONFIG_BYTES)
     try:
@@ -235,8 +259,8 @@ def _read_config(folder: Path) -> BottleneckConfig:
             "adapters answer intents. Load other kinds with PEFT itself."
         )
     try:
-        config: BottleneckConfig = BottleneckConfig.from_peft_type(**BottleneckConfig.check_kwargs(**values))
-    except (ConfigError, TypeError, ValueError) as error:
+        config = AdapterConfig.from_attributes(values)
+    except ConfigError as error:
         raise AdapterError(f"{str(path)!r} has a setting that makes no sense: {error}") from error
     if not config.labels:
         raise AdapterError(f"{str(path)!r} names no labels: the adapter has no classification head and cannot answer.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars
@@ -19,12 +19,12 @@ from intent_adapters.artifacts.contents import CONFIG_NAME, IS_EXPORTED, is_expo
 from intent_adapters.artifacts.encoder import encoder_of
 from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.artifacts.folders import check_target, read_whole, replaced_folder
+from intent_adapters.choices import StoredDtype
 from intent_adapters.errors import BaseError, ConfigError
 from intent_adapters.inputs import check_choice
 from intent_adapters.progress_bars import no_bars_in_logs
 from intent_adapters.surroundings import own_settings
 
-StoredDtype = Literal["auto", "float16", "float32"]
 SAFE_MODULES = frozenset({"Transformer", "Pooling", "Normalize", "Dense"})
 
 

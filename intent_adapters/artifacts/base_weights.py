@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
 from safetensors import SafetensorError, safe_open
-from torch import nn
 
 from intent_adapters.errors import BaseError
+
+if TYPE_CHECKING:
+    from torch import nn
 
 LAYER_COUNTS = ("num_hidden_layers", "n_layers", "num_layers", "n_layer")
 
@@ -26,7 +28,7 @@ def read_shapes(folder: Path, base: str) -> Shapes:
     shapes: Shapes = Counter()
     for path in sorted({*folder.glob("*.safetensors"), *folder.glob("*/*.safetensors")}):
         try:
-            with safe_open(path, framework="pt") as file:
+            with safe_open(path, framework="np") as file:
                 shapes.update(tuple(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
         except (SafetensorError, OSError, ValueError) as error:
             raise BaseError(f"{path.name} of the base {base!r} is damaged or no safetensors file: {error}.") from error
@@ -57,7 +59,7 @@ def check_weights(model: nn.Module, shapes: Shapes, base: str) -> None:
             f"than its files hold, {count} of them of shape {list(shape)}. Get it again from where it came from."
         )
     for name, value in parameters.items():
-        if not bool(torch.isfinite(value).all()):
+        if not bool(value.isfinite().all()):
             raise BaseError(f"The weights {name!r} of the base {base!r} hold infinite values or NaN. Get it again.")
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
-
-from sentence_transformers import SentenceTransformer
-from torch import nn
-from transformers import PreTrainedModel
+from typing import TYPE_CHECKING, Any
 
 from intent_adapters.architectures import find_encoder
 from intent_adapters.errors import BaseError
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+    from transformers import PreTrainedModel
 
 
 def encoder_of(model: SentenceTransformer) -> PreTrainedModel:
@@ -31,6 +31,8 @@ def structural_copy(model: SentenceTransformer) -> SentenceTransformer:
     The copy can be given adapters, hooks or another mode, or be moved to another device, without any trace on the
     original. Its parameters are frozen views of the original's storage: train what is added to it, never them.
     """
+    from torch import nn
+
     memo: dict[int, Any] = {id(p): nn.Parameter(p.detach(), requires_grad=False) for p in model.parameters()}
     memo |= {id(b): b for b in model.buffers()}
     return copy.deepcopy(model, memo)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from sentence_transformers import SentenceTransformer
-from torch import nn
 
 from intent_adapters.artifacts.encoder import encoder_of
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+    from torch import nn
 
 # What a tokenizer does is part of the base. Its files change with every release of the libraries that write them, so
 # we look at what it makes of these texts (and at its vocabulary) instead.
@@ -53,5 +55,5 @@ def _describe_module(module: nn.Module) -> list[str]:
 def _weight_digests(model: nn.Module) -> Iterator[str]:
     for name, parameter in model.named_parameters():
         if "pooler" not in name:
-            values = np.ascontiguousarray(parameter.detach().to("cpu", torch.float32).numpy())
+            values = np.ascontiguousarray(parameter.detach().float().cpu().numpy())
             yield f"{list(values.shape)} {hashlib.sha256(values.data).hexdigest()}"

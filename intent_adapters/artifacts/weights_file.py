@@ -11,13 +11,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from intent_adapters.artifacts.contents import MAX_ADAPTER_BYTES, SAFETENSORS_WEIGHTS_NAME
 from intent_adapters.errors import AdapterError
 
-DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+# bfloat16, which NumPy has not, is the upper half of a float32.
+DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "BF16": np.dtype("<u2")}
 
 
 class _Entry(NamedTuple):
@@ -34,8 +35,8 @@ class WeightsFile:
     """The content of a safetensors file, its header checked against its bytes.
 
     Safetensors' own functions copy every tensor on its own; here neighbours of one type, usually all there are, become
-    float32, and are seen to be finite, together. Of an agent with 50 tensors in 331 kB that takes 0.33 ms instead of
-    0.87 (one thread, median of 400), and reading the agent takes 0.9 ms in all.
+    float32, and are seen to be finite, together. Of an agent with 50 tensors in 331 kB that takes 0.49 ms instead of
+    0.57 (one thread, median of 600), and reading the agent takes 0.9 ms in all. NumPy's of them read no bfloat16.
 
     Args:
         data: All bytes of the file.
@@ -84,32 +85,36 @@ class WeightsFile:
         digest.update(memoryview(self._data)[self._start :])
         return digest.hexdigest()
 
-    def tensors(self) -> dict[str, Tensor]:
-        """The tensors by name, in float32 on the CPU.
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """The tensors by name, in float32.
 
         Raises:
             ValueError: One holds infinite values or NaN.
         """
-        tensors: dict[str, Tensor] = {}
+        arrays: dict[str, NDArray[np.float32]] = {}
         sound = True
         for kind, group in groupby(self._entries, key=lambda entry: entry.dtype):
             run = list(group)
             numbers = [math.prod(entry.shape) for entry in run]
-            floats = self._floats(DTYPES[kind], run[0].begin, sum(numbers))
-            for entry, part in zip(run, floats.split(numbers), strict=True):
-                tensors[entry.name] = part.view(entry.shape)
+            floats = self._floats(kind, run[0].begin, sum(numbers))
+            start = 0
+            for entry, count in zip(run, numbers, strict=True):
+                arrays[entry.name] = floats[start : start + count].reshape(entry.shape)
+                start += count
             # A sum is finite only if all its terms are, and is much faster to have than to look at each of them.
-            sound &= bool(floats.sum().isfinite())
+            with np.errstate(all="ignore"):
+                sound &= bool(np.isfinite(floats.sum()))
         if not sound:
-            for name, tensor in tensors.items():
-                if not bool(torch.isfinite(tensor).all()):
+            for name, array in arrays.items():
+                if not np.isfinite(array).all():
                     raise ValueError(f"tensor {name!r} holds infinite values or NaN")
-        return tensors
+        return arrays
 
-    def _floats(self, dtype: torch.dtype, begin: int, count: int) -> Tensor:
-        if not count:  # which PyTorch refuses to read
-            return torch.empty(0)
-        return torch.frombuffer(self._data, dtype=dtype, count=count, offset=self._start + begin).float()
+    def _floats(self, kind: str, begin: int, count: int) -> NDArray[np.float32]:
+        values = np.frombuffer(self._data, DTYPES[kind], count, self._start + begin)
+        if kind == "BF16":
+            return (values.astype(np.uint32) << 16).view(np.float32)
+        return values.astype(np.float32, copy=False)
 
 
 def _entry(name: str, said: Any) -> _Entry:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from intent_adapters.bottleneck.calibration import Calibration
+from intent_adapters.adapter_config import AdapterConfig, Calibration, Provenance
+from intent_adapters.adapter_config.config import MINIMUM_SCALE
+from intent_adapters.adapter_config.peft_type import INTENT_BOTTLENECK, ExternalPeftType
+from intent_adapters.adapter_config.sites import SiteKind, tensor_prefix
 from intent_adapters.bottleneck.config import BottleneckConfig
 from intent_adapters.bottleneck.functional import (
-    MINIMUM_SCALE,
     NON_LINEARITIES,
     cosine_logits,
     linear_logits,
@@ -14,9 +16,8 @@ from intent_adapters.bottleneck.functional import (
 )
 from intent_adapters.bottleneck.head import CosineHead, IntentHead, LinearHead, NormalizedLinearHead, find_head
 from intent_adapters.bottleneck.model import BottleneckModel
-from intent_adapters.bottleneck.provenance import Provenance
-from intent_adapters.bottleneck.registration import INTENT_BOTTLENECK, PREFIX, ExternalPeftType, register
-from intent_adapters.bottleneck.sites import SiteKind, find_sites, tensor_prefix
+from intent_adapters.bottleneck.registration import PREFIX, register
+from intent_adapters.bottleneck.sites import find_sites
 
 register(BottleneckConfig, BottleneckModel)
 
@@ -25,6 +26,7 @@ __all__ = [
     "MINIMUM_SCALE",
     "NON_LINEARITIES",
     "PREFIX",
+    "AdapterConfig",
     "BottleneckConfig",
     "BottleneckModel",
     "Calibration",

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from intent_adapters.adapter_config.config import MINIMUM_SCALE
+
 NON_LINEARITIES: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
     "gelu": F.gelu,
@@ -19,9 +21,6 @@ NON_LINEARITIES: dict[str, Callable[[Tensor], Tensor]] = {
     "leaky_relu": F.leaky_relu,
 }
 """The non-linearities a bottleneck may have, by the name that `BottleneckConfig.non_linearity` takes."""
-
-MINIMUM_SCALE = 1e-2
-"""A cosine head's learnable scale never acts below this: a scale of zero or less would turn the ranking over."""
 
 
 def cosine_logits(embeddings: Tensor, weight: Tensor, scale: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NoReturn
@@ -13,6 +13,8 @@ from peft.tuners.tuners_utils import BaseTuner
 from peft.utils.other import AuxiliaryTrainingWrapper
 from torch import nn
 
+from intent_adapters.adapter_config.sites import PARALLEL_SLOT, SiteKind, tensor_prefix
+from intent_adapters.adapter_config.tensors import HEAD_SLOT
 from intent_adapters.bottleneck.config import BottleneckConfig
 from intent_adapters.bottleneck.head import IntentHead
 from intent_adapters.bottleneck.layer import (
@@ -23,25 +25,12 @@ from intent_adapters.bottleneck.layer import (
     SequentialBottleneck,
 )
 from intent_adapters.bottleneck.registration import PREFIX
-from intent_adapters.bottleneck.sites import (
-    COMPILED,
-    PARALLEL_SLOT,
-    SiteKind,
-    embedding_dim,
-    find_sites,
-    site_width,
-    tensor_prefix,
-)
-from intent_adapters.bottleneck.slots import (
-    HEAD_SLOT,
-    HeadSlot,
-    ParallelSlot,
-    add_head_slot,
-    add_parallel_slot,
-    remove_slots,
-)
-from intent_adapters.bottleneck.validation import BASE_ROWS, check_adapter_name
-from intent_adapters.errors import ConfigError
+from intent_adapters.bottleneck.sites import COMPILED, embedding_dim, find_sites, site_width
+from intent_adapters.bottleneck.slots import HeadSlot, ParallelSlot, add_head_slot, add_parallel_slot, remove_slots
+from intent_adapters.errors import ConfigError, shorten
+
+BASE_ROWS = "__base__"
+"""In `adapter_names`, the name of the rows that no adapter touches; PEFT's convention."""
 
 
 class BottleneckModel(BaseTuner):
@@ -70,7 +59,7 @@ class BottleneckModel(BaseTuner):
         Raises:
             ConfigError: The name or the config does not fit, or `state_dict` has adapters where the config has none.
         """
-        check_adapter_name(adapter_name, _name_parts(model))
+        _check_adapter_name(adapter_name, _name_parts(model))
         if state_dict is not None:
             self._check_places(self.peft_config[adapter_name], state_dict)
         super().inject_adapter(model, adapter_name, autocast_adapter_dtype, low_cpu_mem_usage, state_dict)
@@ -269,3 +258,22 @@ def _device_and_dtype(module: nn.Module) -> tuple[torch.device, torch.dtype]:
             return parameter.device, parameter.dtype
         device = device or parameter.device
     return device or torch.device("cpu"), torch.float32
+
+
+def _check_adapter_name(name: Any, parts: Collection[str]) -> None:
+    """A name under which `torch.nn.ModuleDict` and PEFT can keep an adapter on a model.
+
+    Args:
+        name: The name.
+        parts: All that stands between dots in the names of the model's parameters.
+    """
+    if not isinstance(name, str) or not name or "." in name or name == BASE_ROWS or hasattr(nn.ModuleDict(), name):
+        raise ConfigError(
+            f"an adapter cannot be named {shorten(name)}: a name must be a non-empty string without dots, and neither "
+            f"{BASE_ROWS!r} nor an attribute of torch.nn.ModuleDict, such as 'keys'"
+        )
+    if name in parts:
+        raise ConfigError(
+            f"an adapter cannot be named {shorten(name)} on this model, whose parameters have {'.' + name + '.'!r} in "
+            "their names: PEFT would take those of other adapters for this one's and leave them out of their files"
+        )

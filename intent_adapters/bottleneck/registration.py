@@ -14,29 +14,7 @@ from typing import Any
 from peft import mapping
 from peft.utils import register_peft_method
 
-
-class ExternalPeftType(str):
-    """The type of a PEFT method that lives outside PEFT: behaves as a member of `peft.PeftType` does."""
-
-    __slots__ = ()
-
-    @property
-    def value(self) -> str:
-        """The plain string."""
-        return str.__str__(self)
-
-    @property
-    def name(self) -> str:
-        """The same: PEFT's own members have equal names and values."""
-        return self.value
-
-    def __str__(self) -> str:
-        """As an enum's member shows itself: PEFT's status report takes what is behind the dot."""
-        return f"PeftType.{self.value}"
-
-
-INTENT_BOTTLENECK = ExternalPeftType("INTENT_BOTTLENECK")
-"""Our method's type. It is namespaced since PEFT may one day have a BOTTLENECK of its own."""
+from intent_adapters.adapter_config.peft_type import INTENT_BOTTLENECK
 
 PREFIX = "intent_bottleneck_"
 """Prefix of the attributes that hold adapter weights; transformers derives it from the type, so the two must agree."""

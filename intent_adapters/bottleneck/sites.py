@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
 
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
 
+from intent_adapters.adapter_config.config import AdapterConfig
+from intent_adapters.adapter_config.sites import SiteKind, SiteShape, is_named, sites_among
 from intent_adapters.architectures import ARCHITECTURES, architecture_of, model_type_of
-from intent_adapters.bottleneck.config import BottleneckConfig
 from intent_adapters.errors import ConfigError
-
-SiteKind = Literal["after", "parallel", "parallel_residual"]
-"""How a bottleneck is attached to the module at a site.
-
-- `"after"`: the module is a Linear; its output h becomes `h + delta(h)`.
-- `"parallel"`: the module is a whole feed-forward sub-layer f without its residual; `f(x)` becomes `f(x) + delta(x)`.
-- `"parallel_residual"`: the module is called as `module(h, x)` where x, the input of the feed-forward sub-layer, is
-  only the residual inside it; the call becomes `module(h, x + delta(x))`, which is the same sum.
-"""
 
 COMPILED = "_orig_mod."
 """What torch.compile puts before the names of the modules inside a compiled one."""
 
-PARALLEL_SLOT = "intent_parallel"
-"""The submodule, at a parallel site, that holds the adapter: the site's module itself keeps its name and children."""
+
+_shapes: WeakKeyDictionary[nn.Module, dict[object, Mapping[str, SiteShape]]] = WeakKeyDictionary()
 
 
-def find_sites(model: nn.Module, config: BottleneckConfig) -> dict[str, SiteKind]:
+def find_sites(model: nn.Module, config: AdapterConfig) -> dict[str, SiteKind]:
     """The modules of an encoder at which the adapters of `config` are attached.
 
     Args:
@@ -46,44 +39,57 @@ def find_sites(model: nn.Module, config: BottleneckConfig) -> dict[str, SiteKind
     if config.sites == "none":
         return {}
     own_modules = _own_modules(model, config)
-    if config.target_modules is not None:
-        return _chosen_sites(model, config, own_modules)
     model_type, architecture = model_type_of(model), architecture_of(model)
-    if architecture is None:
-        raise ConfigError(
+    sites = sites_among(own_modules, config, architecture)
+    problem = None
+    if config.target_modules is not None:
+        problem = None if sites else f"target_modules={config.target_modules!r} matches no module"
+        other = next((n for n, k in sites.items() if k == "after" and not _is_linear(own_modules[n])), None)
+        if other is not None:
+            problem = (
+                f"target_modules matches {other!r}, a {type(own_modules[other]).__name__}, but with "
+                f"sites={config.sites!r} an adapter follows a Linear"
+            )
+    elif architecture is None:
+        problem = (
             f"no adapter sites are known for the architecture model_type={model_type!r}; "
-            f"known are {', '.join(ARCHITECTURES)}. {_how_to_choose(own_modules)}"
+            f"known are {', '.join(ARCHITECTURES)}"
         )
-    kinds: dict[str, SiteKind] = {architecture.outer: "after"}
-    if config.sites == "houlsby":
-        kinds[architecture.attended] = "after"
-    elif config.sites == "parallel":
-        kinds = {architecture.feed_forward: "parallel_residual" if architecture.takes_residual else "parallel"}
-    # The encoder may be part of a larger model, as in BertForSequenceClassification: then its names have a prefix.
-    layer = rf"(?:.*\.)?{re.escape(architecture.layers)}\.\d+\."
-    compiled = {re.compile(layer + re.escape(name)): kind for name, kind in kinds.items()}
-    sites: dict[str, SiteKind] = {
-        name: kind for name in own_modules for pattern, kind in compiled.items() if pattern.fullmatch(name)
-    }
-    if not sites:
-        raise ConfigError(
+    elif not sites:
+        problem = (
             f"this {type(model).__name__} of model_type={model_type!r} has none of the modules at which "
-            f"sites={config.sites!r} puts adapters. {_how_to_choose(own_modules)}"
+            f"sites={config.sites!r} puts adapters"
         )
+    if problem is not None:
+        raise ConfigError(f"{problem}. {_how_to_choose(own_modules)}")
     return sites
 
 
-def tensor_prefix(path: str, kind: SiteKind) -> str:
-    """The name below which a site's tensors are saved: `<prefix>.intent_bottleneck_down.weight` and so on.
+def site_shapes(model: nn.Module, config: AdapterConfig) -> Mapping[str, SiteShape]:
+    """The bottlenecks of an adapter, by the name of the module at which they are.
 
-    Args:
-        path: The name of the site's module, a key of `find_sites`.
-        kind: The kind of the site.
+    Going through the modules of an encoder takes as long as reading an adapter, so the answer is kept.
 
     Returns:
-        The name, without a dot at its end.
+        In the order of the encoder's modules; empty for `sites="none"`.
+
+    Raises:
+        ConfigError: The config's sites are not on this encoder.
     """
-    return path if kind == "after" else f"{path}.{PARALLEL_SLOT}"
+    key = (
+        config.sites,
+        config.target_modules and tuple(config.target_modules),
+        config.bottleneck_size,
+        config.reduction_factor,
+    )
+    found = _shapes.setdefault(model, {})
+    if key not in found:
+        shapes: dict[str, SiteShape] = {}
+        for path, kind in find_sites(model, config).items():
+            width = site_width(model, path, kind)
+            shapes[path] = SiteShape(kind, width, config.size_for(width))
+        found[key] = shapes
+    return found[key]
 
 
 def site_width(model: nn.Module, path: str, kind: SiteKind) -> int:
@@ -103,7 +109,7 @@ def site_width(model: nn.Module, path: str, kind: SiteKind) -> int:
     return width
 
 
-def embedding_dim(model: nn.Module, config: BottleneckConfig) -> int:
+def embedding_dim(model: nn.Module, config: AdapterConfig) -> int:
     """The dimension of the embeddings that the head reads.
 
     Raises:
@@ -115,7 +121,7 @@ def embedding_dim(model: nn.Module, config: BottleneckConfig) -> int:
     return dim
 
 
-def _own_modules(model: nn.Module, config: BottleneckConfig) -> dict[str, nn.Module]:
+def _own_modules(model: nn.Module, config: AdapterConfig) -> dict[str, nn.Module]:
     """The encoder's own modules by name: without what is inside of adapters or is trained whole."""
     own: dict[str, nn.Module] = {}
     inside: tuple[str, ...] = ()
@@ -123,13 +129,17 @@ def _own_modules(model: nn.Module, config: BottleneckConfig) -> dict[str, nn.Mod
         name = name.replace(COMPILED, "")
         if name.startswith(inside):
             continue
-        if _is_named(name, config.modules_to_save or ()):
+        if is_named(name, config.modules_to_save or ()):
             inside += (f"{name}.",)
             continue
         own[name] = module
         if isinstance(module, BaseTunerLayer):
             inside += (f"{name}.",)
     return own
+
+
+def _is_linear(module: nn.Module) -> bool:
+    return hasattr(_unwrapped(module), "out_features")
 
 
 def _unwrapped(module: nn.Module) -> Any:
@@ -139,29 +149,6 @@ def _unwrapped(module: nn.Module) -> Any:
 def _hidden_size(model: nn.Module) -> int | None:
     size = getattr(getattr(model, "config", None), "hidden_size", None)
     return size if isinstance(size, int) else None
-
-
-def _chosen_sites(
-    model: nn.Module, config: BottleneckConfig, own_modules: Mapping[str, nn.Module]
-) -> dict[str, SiteKind]:
-    kind: SiteKind = "parallel" if config.sites == "parallel" else "after"
-    sites: dict[str, SiteKind] = {}
-    for name, module in own_modules.items():
-        if not _is_named(name, config.target_modules or ()):
-            continue
-        if kind == "after" and not hasattr(_unwrapped(module), "out_features"):
-            raise ConfigError(
-                f"target_modules matches {name!r}, a {type(module).__name__}, but with sites={config.sites!r} an "
-                f"adapter follows a Linear. {_how_to_choose(own_modules)}"
-            )
-        sites[name] = kind
-    if not sites:
-        raise ConfigError(f"target_modules={config.target_modules!r} matches no module. {_how_to_choose(own_modules)}")
-    return sites
-
-
-def _is_named(name: str, endings: Iterable[str]) -> bool:
-    return any(name == ending or name.endswith(f".{ending}") for ending in endings)
 
 
 def _how_to_choose(own_modules: Mapping[str, nn.Module]) -> str:

@@ -15,11 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from intent_adapters.bottleneck.sites import PARALLEL_SLOT, SiteKind
+from intent_adapters.adapter_config.sites import PARALLEL_SLOT, SiteKind
+from intent_adapters.adapter_config.tensors import HEAD_SLOT
 from intent_adapters.errors import ConfigError
-
-HEAD_SLOT = "intent_head"
-"""The submodule of the encoder's root that holds the heads."""
 
 Adapt = Callable[[nn.Module, Tensor, Tensor], Tensor]
 """Takes a site's module, hidden states and what is added to; returns the sum."""

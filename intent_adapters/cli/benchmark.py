@@ -39,7 +39,8 @@ PrecisionOption = Annotated[
     Precision | None, typer.Option("--precision", help="Which graph of a base in ONNX.", show_default="int8 if there")
 ]
 Threads = Annotated[
-    int | None, typer.Option("--threads", min=1, help="Threads of one pass.", show_default="as many as PyTorch takes")
+    int | None,
+    typer.Option("--threads", min=1, help="Threads of one pass.", show_default="OMP_NUM_THREADS, or all processors"),
 ]
 TextsFile = Annotated[
     Path | None,
@@ -87,24 +88,29 @@ def benchmark_command(
     if not sources:
         raise typer.BadParameter("give --adapter, or --adapter-dir with adapters in it", param_hint="--adapter")
     from intent_adapters.data import read_texts
+    from intent_adapters.runtime.onnx.run.base import default_threads
 
     rows = list(TEXTS) if texts is None else read_texts(texts)
-    import torch
-
     from intent_adapters.model import IntentModel
 
     backend = backend_for(base, backend)
-    if threads is not None and backend == "torch":
-        torch.set_num_threads(threads)
+    of_onnx: dict[str, Any] = {}
+    if backend == "onnx":
+        threads = threads or default_threads()
+        of_onnx = {"precision": precision, "threads": threads}
+    else:
+        import torch
+
+        torch.set_num_threads(threads or torch.get_num_threads())
+        threads = torch.get_num_threads()
     with working("measuring"):
         started = time.perf_counter()
-        of_onnx: dict[str, Any] = {"precision": precision, "threads": threads} if backend == "onnx" else {}
         model = IntentModel.from_pretrained(base, device=device, backend=backend, **of_onnx)
         seconds = time.perf_counter() - started
         facts: dict[str, object] = {
             "base": base,
             "backend": backend,
-            "threads": threads or torch.get_num_threads(),
+            "threads": threads,
             "agents": len(sources),
             "base_loading_seconds": seconds,
             "agent_loading_milliseconds": _loading(model, sources),

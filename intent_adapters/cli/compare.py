@@ -110,5 +110,5 @@ def _cells(system: ComparedSystem) -> tuple[str, ...]:
 
 
 def _markdown(compared: list[ComparedSystem]) -> str:
-    lines = [_COLUMNS, ("---", *["---:"] * 3), *(_cells(system) for system in compared)]
+    lines = [_COLUMNS, ("---", *["---:"] * (len(_COLUMNS) - 1)), *(_cells(system) for system in compared)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from intent_adapters.choices import StoredDtype
 from intent_adapters.cli.console import err, examples, working
 from intent_adapters.cli.loading import check_folders
 from intent_adapters.cli.options import (
@@ -58,7 +59,7 @@ def distill_command(
         int, typer.Option("--relation-heads", min=1, help="Relation heads of the MiniLMv2 part.")
     ] = 12,
     dtype: Annotated[
-        Literal["auto", "float16", "float32"],
+        StoredDtype,
         typer.Option(
             "--dtype",
             help="How weights are stored. float16 rounds them and halves the folder; auto: only if that is exact.",

@@ -85,6 +85,10 @@ def _show_files(source: str, json: bool) -> None:
             facts[name] = ", ".join(f"{key} {value}" for key, value in facts[name].items()) or None
     if facts.get("accuracy") is not None:
         facts["accuracy"] = percent(facts["accuracy"])
+    if is_adapter:
+        limit = facts["threshold"]
+        facts["threshold"] = "none: it never rejects" if limit is None else f"{limit:.3g}"
+        facts["temperature"] = f"{facts['temperature']:.3g}"
     if catch_all:
         facts["catch_all"] = ", ".join(catch_all)
     out.print(facts_table(facts, title=f"{'adapter' if is_adapter else 'base'} {source}"))

@@ -86,7 +86,8 @@ def checked(text: str, place: str, encoding: str | None = None) -> Line:
         return Line("", f"{place} is empty")
     if not SURROGATES.search(text):
         return Line(text.strip())
-    error = f"{place} is not {encoding or 'UTF-8'}: name its encoding with --encoding, such as cp949"
+    cure = "name another encoding" if encoding else "name its encoding, such as cp949,"
+    error = f"{place} is not {encoding or 'UTF-8'}: {cure} with --encoding"
     return Line(SURROGATES.sub("\ufffd", text).strip(), error)
 
 

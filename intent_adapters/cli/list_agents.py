@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from intent_adapters.cli.console import add_row, err, examples, new_table, out, print_json, working
+from intent_adapters.artifacts.contents import CONFIG_NAME
+from intent_adapters.cli.console import add_row, err, examples, new_table, out, percent, print_json, working
+from intent_adapters.cli.loading import check_folders
 from intent_adapters.cli.options import Json, Token
+from intent_adapters.errors import AdapterError
 
-Base = Annotated[str, typer.Argument(metavar="BASE", help="Hub id of the base.", show_default=False)]
-Author = Annotated[
-    str | None, typer.Option("--author", help="Only those of this user or organisation.", show_default=False)
+Base = Annotated[
+    str,
+    typer.Argument(
+        metavar="BASE|FOLDER",
+        help="Hub id of the base, or a folder of adapters.",
+        callback=check_folders,
+        show_default=False,
+    ),
 ]
-Search = Annotated[str | None, typer.Option("--search", help="Only those with this in their id.", show_default=False)]
+Author = Annotated[
+    str | None,
+    typer.Option("--author", help="Of the Hub, only those of this user or organisation.", show_default=False),
+]
+Search = Annotated[
+    str | None, typer.Option("--search", help="Only those with this in their id or name.", show_default=False)
+]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="This many at most.", show_default=False)]
 
 EXAMPLES = examples(
     "intent-adapters list ORG/intent-base-ko-en",
     "intent-adapters list ORG/intent-base-ko-en --search clinic --json",
+    "intent-adapters list agents",
 )
 
 
@@ -30,10 +48,15 @@ def list_command(
     token: Token = None,
     json: Json = False,
 ) -> None:
-    """Find all agents of a base on the Hub.
+    """Find all agents of a base on the Hub, or those in a folder.
 
     With --json, one object a line.
     """
+    if Path(base).is_dir():
+        if author:
+            raise typer.BadParameter("agents in a folder have no author", param_hint="--author")
+        _list_folder(list(islice(_agents_in(Path(base), search or ""), limit)), base, json)
+        return
     with working("asking the Hub"):
         from intent_adapters.hub import list_agents
 
@@ -51,3 +74,49 @@ def list_command(
         intents = "" if agent.intents is None else agent.intents
         add_row(table, name, intents, ", ".join(agent.language), agent.license or "", agent.downloads)
     out.print(table)
+
+
+def _agents_in(folder: Path, search: str) -> Iterator[dict[str, Any]]:
+    from intent_adapters.artifacts.adapter import Adapter
+    from intent_adapters.hub.naming import folder_name
+
+    for path in sorted(config.parent for config in folder.glob(f"[!.]*/{CONFIG_NAME}")):
+        name = folder_name(path)
+        if search.casefold() not in name.casefold():
+            continue
+        try:
+            adapter = Adapter.read(path)
+        except AdapterError as error:
+            yield {"agent": name, "error": str(error)}
+            continue
+        trained = adapter.config.provenance
+        yield {
+            "agent": name,
+            "intents": len(adapter.labels),
+            "utterances": trained.rows,
+            "accuracy": trained.accuracy,
+            "trained": trained.date,
+            "base": adapter.config.base_model_name_or_path,
+        }
+
+
+_COLUMNS = ("agent", "intents", "utterances", "accuracy", "trained", "base")
+
+
+def _list_folder(agents: list[dict[str, Any]], folder: str, json: bool) -> None:
+    if json:
+        for agent in agents:
+            print_json(agent)
+    elif agents:
+        table = new_table(*_COLUMNS, numbers=_COLUMNS[1:4])
+        for agent in agents:
+            shown = {**agent, "accuracy": None if agent.get("accuracy") is None else percent(agent["accuracy"])}
+            add_row(table, *("" if shown.get(column) is None else shown[column] for column in _COLUMNS))
+        out.print(table)
+    else:
+        err.print(f"No adapters in {folder}: it should hold FOLDER/AGENT/{CONFIG_NAME}.", markup=False)
+    broken = [agent for agent in agents if "error" in agent]
+    for agent in broken:
+        err.print(f"Error: {agent['error']}", style="red", markup=False, soft_wrap=True)
+    if broken:
+        raise typer.Exit(1)

@@ -14,6 +14,7 @@ from intent_adapters.cli.loading import open_model
 from intent_adapters.cli.options import Adapters, Backend, Base, BatchSize, Device, Encoding, Json, Threshold, TopK
 
 if TYPE_CHECKING:
+    from intent_adapters.model import IntentModel
     from intent_adapters.prediction import Prediction
 
 Texts = Annotated[
@@ -84,7 +85,9 @@ def predict_command(
             for row, line in enumerate(batch):
                 _print_line(line, answers.get(row), json)
         elif answers:
-            _print_table([(batch[row].text, answer) for row, answer in answers.items()])
+            given = {answer.agent: threshold for answer in answers.values()}
+            limits = given if threshold is not None else {name: _threshold(model, name) for name in given}
+            _print_table([(batch[row].text, answer) for row, answer in answers.items()], limits)
     if failed:
         more = f", and {len(failed) - SHOWN} more" if len(failed) > SHOWN else ""
         err.print(Text(f"Error: {'; '.join(failed[:SHOWN])}{more}", style="red"), soft_wrap=True)
@@ -100,12 +103,21 @@ def _print_line(line: Line, answer: Prediction | None, json: bool) -> None:
         typer.echo(f"{line.text}\t\t{line.error}\t" if line.text else "")
 
 
-def _print_table(answers: list[tuple[str, Prediction]]) -> None:
-    table = new_table("text", "agent", "intent", "score", "next", numbers=("score",))
+def _print_table(answers: list[tuple[str, Prediction]], limits: dict[str, float | None]) -> None:
+    numbers = ("probability", "scope score")
+    table = new_table("text", "agent", "intent", *numbers, "next", numbers=numbers)
     for text, answer in answers:
         others = "\n".join(f"{label} {percent(score)}" for label, score in answer.top_k[1:])
-        add_row(table, text, answer.agent, said(answer), percent(answer.score), others)
+        scope = f"{answer.scope_score:.3f}"
+        add_row(table, text, answer.agent, said(answer), percent(answer.score), scope, others)
     out.print(table)
+    for agent, limit in limits.items():
+        rejects = f"rejects below scope score {limit:.3g}" if limit else "never rejects: it has no threshold"
+        out.print(Text(f"{agent} {rejects}"), soft_wrap=True)
+
+
+def _threshold(model: IntentModel, agent: str) -> float | None:
+    return model.adapter(agent).config.calibration.threshold
 
 
 def said(answer: Prediction) -> str:

@@ -54,8 +54,6 @@ def pull_command(
     hub: HubOptions = {"revision": revision, "token": token, "subfolder": subfolder}
     with working("pulling"):
         from intent_adapters.artifacts.adapter import Adapter
-        from intent_adapters.artifacts.base import read_base
-        from intent_adapters.artifacts.fingerprint import fingerprint
         from intent_adapters.hub.fetching import fetch_either
 
         found, is_adapter = fetch_either(source, **hub)
@@ -67,7 +65,7 @@ def pull_command(
         if is_adapter:
             facts |= _adapter_facts(source, Adapter.read(found.folder), base, token)
         else:
-            facts["fingerprint"] = fingerprint(read_base(found.folder, device="cpu"))
+            facts["fingerprint"] = _fingerprint(found.folder, source)
         if output is not None:
             _copy(found.folder, output, is_adapter)
     if json:
@@ -81,12 +79,10 @@ def _adapter_facts(source: str, adapter: Adapter, with_base: bool, token: str | 
     config = adapter.config
     named = config.base_model_name_or_path
     if with_base and named:
-        from intent_adapters.artifacts.base import read_base
-        from intent_adapters.artifacts.fingerprint import fingerprint
         from intent_adapters.hub.fetching import fetch_base
 
         fetched = fetch_base(named, revision=config.revision, token=token)
-        found = fingerprint(read_base(fetched.folder, named, device="cpu"))
+        found = _fingerprint(fetched.folder, named)
         trained_on = config.provenance.base_fingerprint
         if trained_on not in (None, found):
             raise BaseMismatchError(
@@ -94,6 +90,13 @@ def _adapter_facts(source: str, adapter: Adapter, with_base: bool, token: str | 
                 f"but the base that it names, {named!r}, has {found[:12]}. Ask its makers."
             )
     return {"intents": len(adapter.labels), "base": named, "base_revision": config.revision}
+
+
+def _fingerprint(folder: Path, name: str) -> str:
+    from intent_adapters.artifacts.base import read_base
+    from intent_adapters.artifacts.fingerprint import fingerprint
+
+    return fingerprint(read_base(folder, name, device="cpu"))
 
 
 def _copy(source: Path, target: Path, is_adapter: bool) -> None:

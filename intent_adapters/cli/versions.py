@@ -33,7 +33,7 @@ def versions_command(folder: Folder, json: Json = False) -> None:
     if json:
         print_json([version.to_dict() for version in found])
         return
-    table = new_table(*_COLUMNS, numbers=("version", "utterances", "intents", "accuracy", "threshold"))
+    table = new_table(*_COLUMNS, numbers=("version", "utterances", "intents", "held out", "threshold"))
     for version in found:
         add_row(table, *_cells(version))
     out.print(table)
@@ -42,7 +42,8 @@ def versions_command(folder: Folder, json: Json = False) -> None:
             out.print(Text(f"version {version.number}: {version.problem}", style="yellow"), soft_wrap=True)
 
 
-_COLUMNS = ("version", "", "trained", "utterances", "intents", "accuracy", "of", "method", "threshold", "digest")
+# The rest is in --json: a terminal has 80 columns.
+_COLUMNS = ("version", "", "trained", "utterances", "intents", "held out", "method", "threshold")
 
 
 def _cells(version: Version) -> list[str]:
@@ -51,13 +52,11 @@ def _cells(version: Version) -> list[str]:
         return [str(version.number), use, "damaged", *[""] * (len(_COLUMNS) - 3)]
     config, trained = version.adapter.config, version.adapter.config.provenance
     values = {
-        "trained": trained.date,
+        "trained": None if trained.date is None else trained.date[:16].replace("T", " "),
         "utterances": trained.rows,
         "intents": len(version.adapter.labels),
-        "accuracy": None if trained.accuracy is None else percent(trained.accuracy),
-        "of": trained.accuracy_source,
+        "held out": None if trained.accuracy is None else percent(trained.accuracy),
         "method": trained.training.get("method"),
         "threshold": None if config.calibration.threshold is None else f"{config.calibration.threshold:.3g}",
-        "digest": version.adapter.digest[:12],
     }
     return [str(version.number), use, *("" if value is None else str(value) for value in values.values())]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from intent_adapters.data.columns import SPLIT_NAMES
 from intent_adapters.data.problems import Problems, data_error
-from intent_adapters.data.readers import READABLE, TEXT_READERS, WORKBOOK, format_of, is_data_file, read_file, stem_of
+from intent_adapters.data.readers import READABLE, WORKBOOK, format_of, is_data_file, read_file, stem_of
 from intent_adapters.data.readers.rasa import has_nlu_section
 from intent_adapters.data.readers.text_file import read_lines
 from intent_adapters.data.table import Record, Table
@@ -166,7 +166,7 @@ def _read_split(
 
 
 def _read_files(files: Iterable[Path], problems: Problems, encoding: str | None) -> list[Table]:
-    return [read_file(path, problems, encoding if format_of(path) in TEXT_READERS else None) for path in files]
+    return [read_file(path, problems, encoding) for path in files]
 
 
 def _read_intent_files(paths: list[Path], encoding: str | None) -> list[Record]:

@@ -8,9 +8,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
 from intent_adapters.data.hub import load_hub
 from intent_adapters.data.objects import choose_split
 from intent_adapters.data.problems import Problems, data_error
@@ -19,7 +16,9 @@ from intent_adapters.errors import ConfigError, shorten
 from intent_adapters.inputs import check_number
 
 if TYPE_CHECKING:
+    import numpy as np
     from datasets import Dataset
+    from numpy.typing import NDArray
 
 Rows: TypeAlias = "str | os.PathLike[str] | Dataset | Sequence[Mapping[str, object]]"
 
@@ -71,6 +70,8 @@ def read_pairs(sources: Rows | PairSource | Sequence[PairSource], *, seed: int =
     Warns:
         DataWarning: How many pairs were left out, and where.
     """
+    import numpy as np
+
     pairs: dict[tuple[str, str], None] = {}
     problems = Problems()
     given = _as_sources(sources)
@@ -111,6 +112,8 @@ def meaning_groups(anchors: Sequence[str], positives: Sequence[str]) -> NDArray[
     Returns:
         The number of each pair's group (pairs,), from 0, in order of first appearance.
     """
+    import numpy as np
+
     parent: dict[str, str] = {}
 
     def root(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from intent_adapters.bottleneck import BottleneckConfig
+from intent_adapters.adapter_config import AdapterConfig
 from intent_adapters.data import texts_of, validate_rows
 from intent_adapters.data.texts import Texts
 from intent_adapters.errors import DataError
@@ -133,7 +133,7 @@ def cross_validate(
     answers: list[Answers] = []
     of_foreign: list[Answers] = []
     accuracies: list[float] = []
-    configs: list[BottleneckConfig] = []
+    configs: list[AdapterConfig] = []
     for fold, numbers in enumerate(held_out):
         rest = examples.select(np.flatnonzero(fold_of != fold))
         result = train_agent(own, AGENT, rest, seed=seed, progress=False, replace=True, **options)

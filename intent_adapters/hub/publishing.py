@@ -14,9 +14,9 @@ from typing import TypedDict, Unpack
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, ModelCard, hf_hub_download
 from huggingface_hub.hf_api import ModelInfo
 
+from intent_adapters.adapter_config import AdapterConfig
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.contents import ADAPTER, BASE, CARD_NAME, MAX_CARD_BYTES, Files
-from intent_adapters.bottleneck import BottleneckConfig
 from intent_adapters.errors import BaseMismatchError, ConfigError, HubError
 from intent_adapters.hub.cards import CardFacts, adapter_card, base_card
 from intent_adapters.hub.cards.merging import OWN_KEY, handwritten_text
@@ -101,7 +101,7 @@ def publish_adapter(
     config = dataclasses.replace(adapter.config, base_model_name_or_path=name, revision=revision)
 
     def write(folder: Path, existing: str | None) -> ModelCard:
-        dataclasses.replace(adapter, config=config).write(folder)
+        Adapter(config, adapter.arrays).write(folder)
         return adapter_card(folder, repo_id=repo_id, facts=facts, existing=existing)
 
     published = _publish(repo_id, write, ADAPTER, readme, "agent", options)
@@ -230,7 +230,7 @@ def _remote_card(repo_id: str, info: ModelInfo, token: str | bool | None) -> str
 
 
 def _pinned_base(
-    config: BottleneckConfig, base: str | None, loaded: tuple[str, str] | None, token: str | bool | None
+    config: AdapterConfig, base: str | None, loaded: tuple[str, str] | None, token: str | bool | None
 ) -> tuple[str, str]:
     """Hub id and commit of an adapter's base."""
     named = config.base_model_name_or_path

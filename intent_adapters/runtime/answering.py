@@ -6,8 +6,8 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from typing import Protocol
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.errors import IntentAdaptersError
@@ -25,7 +25,9 @@ class Runtime(Protocol):
         """Make an adapter resident; raises AdapterError if it does not fit the base."""
         ...
 
-    def embed(self, texts: Sequence[str], residents: Sequence[Resident | None], batch_size: int) -> Tensor:
+    def embed(
+        self, texts: Sequence[str], residents: Sequence[Resident | None], batch_size: int
+    ) -> NDArray[np.float32]:
         """Sentence embeddings, each text through its own adapter.
 
         Args:
@@ -34,7 +36,7 @@ class Runtime(Protocol):
             batch_size: Texts in one pass of the encoder, at most.
 
         Returns:
-            (texts, dimensions), float32 on the CPU.
+            (texts, dimensions).
         """
         ...
 
@@ -87,24 +89,24 @@ def answer(
 
 def embed(
     runtime: Runtime, store: AdapterStore, texts: Sequence[str], names: Sequence[str | None], batch_size: int
-) -> Tensor:
+) -> NDArray[np.float32]:
     """The embedding of each text by its agent, or by the bare base where the name is `None`.
 
     Returns:
-        (texts, dimensions), float32 on the CPU; there is at least one text.
+        (texts, dimensions); there is at least one text.
 
     Raises:
         AgentError: There is no such agent.
         AdapterError: An agent cannot be loaded.
     """
-    parts: list[Tensor] = []
+    parts: list[NDArray[np.float32]] = []
     order: list[int] = []
     with closing(_groups(store, names)) as groups:
         for rows, residents in groups:
             parts.append(runtime.embed(_prompted(texts, rows, residents), residents, batch_size))
             order += rows
-    together = torch.cat(parts)
-    embeddings = torch.empty_like(together)
+    together = np.concatenate(parts)
+    embeddings = np.empty_like(together)
     embeddings[order] = together
     return embeddings
 

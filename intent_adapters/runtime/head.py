@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional as F
+from threadpoolctl import ThreadpoolController
 
+from intent_adapters.adapter_config.config import MINIMUM_SCALE
+from intent_adapters.adapter_config.tensors import HEAD
 from intent_adapters.artifacts.adapter import Adapter
-from intent_adapters.artifacts.tensors import HEAD
-from intent_adapters.bottleneck.functional import MINIMUM_SCALE
 from intent_adapters.prediction import Prediction
 
 Floats = NDArray[np.float32]
 SMALLEST_SQUARE = 1e-24
+SMALLEST_LENGTH = np.float32(1e-12)
 # Up to so many, 64 rows and 170 labels of 384 dimensions, one thread takes less than 0.3 ms.
 MANY_PRODUCTS = 2**22
 
@@ -33,16 +34,18 @@ class AgentHead:
     def __init__(self, adapter: Adapter) -> None:
         self.config = adapter.config
         self.labels = adapter.labels
-        weight = adapter.tensors[f"{HEAD}.weight"].cpu()
-        scale = adapter.tensors.get(f"{HEAD}.scale")
-        bias = adapter.tensors.get(f"{HEAD}.bias")
+        weight: Floats = adapter.arrays[f"{HEAD}.weight"]
+        scale = adapter.arrays.get(f"{HEAD}.scale")
+        bias: Floats | None = adapter.arrays.get(f"{HEAD}.bias")
         self.catch_all = frozenset(self.config.catch_all or ())
         self._normalizes = self.config.head != "linear"
         if scale is not None:
-            weight = F.normalize(weight, dim=-1) * scale.cpu().clamp_min(MINIMUM_SCALE)
+            # In float64, so that the order of the sum, which differs from machine to machine, plays no part.
+            lengths = np.sqrt(np.einsum("ij,ij->i", weight, weight, dtype=np.float64)).astype(np.float32)[:, None]
+            weight = weight / np.maximum(lengths, SMALLEST_LENGTH) * np.maximum(scale, np.float32(MINIMUM_SCALE))
         temperature = self.config.calibration.temperature
-        self._weight: Floats = (weight / temperature).contiguous().numpy()
-        self._bias: Floats | None = None if bias is None else (bias.cpu() / temperature).numpy()
+        self._weight: Floats = np.ascontiguousarray(weight / temperature)
+        self._bias: Floats | None = None if bias is None else bias / temperature
 
     def logits(self, embeddings: Floats, lengths: Floats) -> Floats:
         """The logits of all labels over the temperature: their softmax gives the probabilities.
@@ -55,10 +58,10 @@ class AgentHead:
             (rows, labels).
         """
         if len(embeddings) * self._weight.size > MANY_PRODUCTS:
-            logits = _on_all_threads(embeddings, self._weight)
+            logits = _product(embeddings, self._weight)
         else:
-            # One label of one row after the other, so that no thread has to be woken, by NumPy's BLAS or PyTorch: on a
-            # busy machine that takes a thousand times as long as the product.
+            # One label of one row after the other, so that NumPy's BLAS wakes no thread: on a busy machine that takes
+            # a thousand times as long as the product.
             logits = np.vecdot(embeddings[:, None], self._weight)
         if self._normalizes:
             logits /= lengths
@@ -80,12 +83,21 @@ class AgentHead:
         return 0.5 + 0.5 * math.tanh((energy - location) / (2 * spread))
 
 
-def _on_all_threads(embeddings: Floats, weight: Floats) -> Floats:
-    # PyTorch's product, not NumPy's: the threads of NumPy's OpenBLAS spin for a while after each product, on cores
-    # that the next pass of the encoder needs (on two of them a batch took twice as long).
-    with torch.autocast("cpu", enabled=False):
-        product: Floats = torch.mm(torch.from_numpy(embeddings), torch.from_numpy(weight).T).numpy()
+def _product(embeddings: Floats, weight: Floats) -> Floats:
+    # On one thread: those of NumPy's OpenBLAS spin for a while after each product, on cores that the next pass of the
+    # encoder needs (on two of them a batch took twice as long). How many there are belongs to the whole process, so
+    # that calls take turns to set it.
+    with _one_at_a_time, _blas().limit(limits=1, user_api="blas"):
+        product: Floats = embeddings @ weight.T
     return product
+
+
+_one_at_a_time = threading.Lock()
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()  # looking for the libraries of a process takes milliseconds
 
 
 class AgentRows(NamedTuple):
@@ -103,7 +115,7 @@ class AgentRows(NamedTuple):
 
 
 def predictions(
-    by_agent: Sequence[AgentRows], embeddings: Tensor, top_k: int, threshold: float | None
+    by_agent: Sequence[AgentRows], embeddings: Floats, top_k: int, threshold: float | None
 ) -> Iterator[tuple[int, Prediction]]:
     """What agents say to some utterances.
 
@@ -112,7 +124,7 @@ def predictions(
 
     Args:
         by_agent: The agents, each with rows of its own.
-        embeddings: (rows, dimensions) sentence embeddings, float32, on the CPU.
+        embeddings: (rows, dimensions) sentence embeddings.
         top_k: How many intents each prediction lists, at most.
         threshold: Scope score below which a prediction is out of scope; `None` takes each agent's own.
 
@@ -140,9 +152,8 @@ def predictions(
             yield row, Prediction(name, labels[0], score, top, in_scope, scope_score)
 
 
-def _logits(by_agent: Sequence[AgentRows], embeddings: Tensor) -> Floats:
+def _logits(by_agent: Sequence[AgentRows], vectors: Floats) -> Floats:
     """The logits of all rows, agent by agent; where an agent has fewer labels than others, minus infinity."""
-    vectors: Floats = embeddings.numpy()
     if len(by_agent) > 1:
         vectors = vectors[[row for _, _, rows in by_agent for row in rows]]
     lengths = np.sqrt(np.add.reduce(vectors * vectors, axis=1, keepdims=True) + SMALLEST_SQUARE)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
+from typing import Any
 
-import torch
-from transformers import PreTrainedModel
+import numpy as np
+from numpy.typing import NDArray
 
+from intent_adapters.adapter_config.sites import SiteShape
+from intent_adapters.adapter_config.tensors import HEAD_SLOT
 from intent_adapters.artifacts.adapter import Adapter
-from intent_adapters.artifacts.tensors import site_shapes
-from intent_adapters.bottleneck.slots import HEAD_SLOT
-from intent_adapters.runtime.bottlenecks import DTYPES, Bottlenecks, Layout
+from intent_adapters.errors import AdapterError, ConfigError
+from intent_adapters.runtime.bottlenecks import Bottlenecks, Layout, numbers_of
 from intent_adapters.runtime.head import AgentHead
-from intent_adapters.surroundings import own_settings
 
 # Config, head and bookkeeping as Python objects, less the labels and tensors (measured with many tiny adapters).
 OBJECT_BYTES = 12_000
@@ -50,9 +52,9 @@ def resident_bytes(adapter: Adapter, dtype: str) -> int:
         adapter: Config and tensors.
         dtype: In which its bottlenecks are held; its head is in float32.
     """
-    numbers = {name: tensor.numel() for name, tensor in adapter.tensors.items()}
+    numbers = {name: array.size for name, array in adapter.arrays.items()}
     head = sum(count for name, count in numbers.items() if name.startswith(HEAD_SLOT))
-    bottlenecks = (sum(numbers.values()) - head) * DTYPES[dtype].itemsize
+    bottlenecks = (sum(numbers.values()) - head) * np.dtype(dtype).itemsize
     return bottlenecks + head * 4 + sum(map(sys.getsizeof, adapter.labels)) + OBJECT_BYTES
 
 
@@ -60,15 +62,21 @@ class ResidentFactory:
     """Lays adapters out for one encoder, having checked that they fit. Safe from several threads.
 
     Args:
-        encoder: The base's transformers model, or one of the same config without weights.
-        device: Where the adapters go.
+        sites_of: The bottlenecks that an adapter must have on the encoder, and the dimension of the embeddings that
+            its head must read; raises ConfigError if its config does not fit.
+        place: Puts the numbers of an adapter's bottlenecks where they are multiplied.
         dtype: In which the bottlenecks are held, `"float32"` or `"float16"`; they compute in the encoder's type.
     """
 
-    def __init__(self, encoder: PreTrainedModel, device: torch.device, dtype: str = "float32") -> None:
-        self._encoder = encoder
-        self._device = device
-        self._dtype = DTYPES[dtype]
+    def __init__(
+        self,
+        sites_of: Callable[[Adapter], tuple[Mapping[str, SiteShape], int]],
+        place: Callable[[NDArray[Any]], Any] = lambda values: values,
+        dtype: str = "float32",
+    ) -> None:
+        self._sites_of = sites_of
+        self._place = place
+        self._dtype = np.dtype(dtype)
         self._layouts: dict[object, Layout] = {}
 
     def admit(self, adapter: Adapter) -> Resident:
@@ -80,12 +88,14 @@ class ResidentFactory:
         Raises:
             AdapterError: It does not fit the encoder.
         """
-        # Also when a prediction loads it: what is made in inference mode could not be used outside of it.
-        with own_settings(gradients=True), torch.no_grad():
-            adapter.check_fits(self._encoder)
-            sites, non_linearity = site_shapes(self._encoder, adapter.config), adapter.config.non_linearity
-            if not sites:
-                return Resident(adapter, None)
-            key = (*sites.items(), non_linearity)
-            layout = self._layouts.setdefault(key, Layout(sites, non_linearity, self._dtype))
-            return Resident(adapter, Bottlenecks.of(adapter, layout, self._device))
+        try:
+            sites, dimension = self._sites_of(adapter)
+        except ConfigError as error:
+            raise AdapterError(f"The adapter's config does not fit this base: {error}") from error
+        adapter.check_fits(sites, dimension)
+        if not sites:
+            return Resident(adapter, None)
+        non_linearity = adapter.config.non_linearity
+        key = (*sites.items(), non_linearity)
+        layout = self._layouts.setdefault(key, Layout(sites, non_linearity, self._dtype))
+        return Resident(adapter, Bottlenecks(layout, self._place(numbers_of(adapter, layout))))

@@ -10,18 +10,34 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 
-from intent_adapters.bottleneck import NON_LINEARITIES, SiteKind
+from intent_adapters.adapter_config.sites import SiteKind
+from intent_adapters.bottleneck import NON_LINEARITIES
 from intent_adapters.bottleneck.slots import hook_parallel_site
 from intent_adapters.runtime.batching import Block
-from intent_adapters.runtime.bottlenecks import Bottlenecks, Layout, SiteTensors, site_tensors_of
+from intent_adapters.runtime.bottlenecks import Bottlenecks, Layout
 
 # Of how many adapters views are kept.
 MAX_VIEWS = 32
+
+
+class SiteTensors(NamedTuple):
+    """A site's tensors, of one adapter or of several (with one more dimension in front).
+
+    As `numbers_of` lays them out.
+    """
+
+    down_weight: Tensor  # (width, size)
+    down_bias: Tensor  # (size,)
+    up_weight: Tensor  # (size, width)
+    up_bias: Tensor  # (width,)
+
+
 _views: WeakKeyDictionary[Bottlenecks, Mapping[str, SiteTensors]] = WeakKeyDictionary()
 
 
@@ -104,7 +120,7 @@ class _BlockAdapters:
             source, target = source[self._start : self._stop], target[self._start : self._stop]
         if self._agents == 1:
             tensors = self._tensors[path]
-            if self.layout.dtype is not dtype:
+            if tensors.up_bias.dtype is not dtype:
                 tensors = SiteTensors(*(tensor.to(dtype) for tensor in tensors))
             down_weight, down_bias, up_weight, up_bias = tensors
             inner = self._activate(torch.addmm(down_bias, source.flatten(0, 1), down_weight))
@@ -116,6 +132,25 @@ class _BlockAdapters:
             inner = self._activate(torch.baddbmm(down_bias[:, None], rows, down_weight))
             into = target.view(self._agents, -1, target.shape[-1])
             into.baddbmm_(inner, up_weight).add_(up_bias[:, None])
+
+
+def site_tensors_of(layout: Layout, path: str, values: Tensor) -> SiteTensors:
+    """Views of the tensors of a site.
+
+    Args:
+        layout: Of the adapters.
+        path: The site.
+        values: The site's numbers, of one adapter (numbers,) or of several (adapters, numbers).
+    """
+    site = layout.sites[path]
+    product = site.width * site.size
+    down_weight, down_bias, up_weight, up_bias = values.split((product, site.size, product, site.width), dim=-1)
+    return SiteTensors(
+        down_weight.unflatten(-1, (site.width, site.size)),
+        down_bias,
+        up_weight.unflatten(-1, (site.size, site.width)),
+        up_bias,
+    )
 
 
 def _views_of(adapter: Bottlenecks) -> Mapping[str, SiteTensors]:

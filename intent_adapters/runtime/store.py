@@ -119,7 +119,7 @@ class AdapterStore:
         """
         agent = Agent(self.check_name(name, replace), kept=adapter)
         agent.resident = self._admit(adapter)
-        agent.cost = self._cost(adapter) + sum(tensor.nbytes for tensor in adapter.tensors.values())
+        agent.cost = self._cost(adapter) + sum(array.nbytes for array in adapter.arrays.values())
         with self._changed:
             self._enter([agent], replace)
             self._bytes += agent.cost

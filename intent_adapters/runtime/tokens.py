@@ -5,19 +5,20 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from sentence_transformers import SentenceTransformer
-from torch import Tensor, nn
-from transformers import PreTrainedTokenizerFast
 
 from intent_adapters.artifacts.encoder import encoder_of
 from intent_adapters.artifacts.fingerprint import PROBE_TEXTS
 from intent_adapters.errors import ConfigError
 from intent_adapters.inputs import check_range
+
+if TYPE_CHECKING:  # what answers in ONNX Runtime needs neither PyTorch nor transformers
+    from sentence_transformers import SentenceTransformer
+    from torch import Tensor, nn
+    from transformers import PreTrainedTokenizerFast
 
 PROBES = [*PROBE_TEXTS, "a", " spaces \n around ", "to be cut off " * 500]
 # transformers' way of saying that there is no limit.
@@ -28,24 +29,51 @@ class FastTokenizer:
     """A fast tokenizer that threads can share.
 
     transformers sets the truncation and padding of a fast tokenizer anew in every call, as the tokenizer's state.
-    This one is a private copy whose state never changes; padding is done here.
+    The state of this one never changes; padding is done here.
 
     Args:
-        tokenizer: It is copied; texts are cut at its `model_max_length`.
+        backend: A `tokenizers.Tokenizer`, which belongs to this one from now on.
+        max_tokens: Where texts are cut; None for nowhere.
+        truncation_side: Which end of a text is cut off.
+        padding_side: At which end short texts are padded.
+        padding: What stands for padding: the number of the token.
+        padding_type: The same in `token_type_ids`; None for an encoder without them.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
-        self._backend: Any = copy.deepcopy(tokenizer.backend_tokenizer)
-        self._backend.no_padding()
-        self._backend.no_truncation()
-        if tokenizer.model_max_length < NO_LIMIT:
-            self._backend.enable_truncation(tokenizer.model_max_length, direction=tokenizer.truncation_side)
-        self._left = tokenizer.padding_side == "left"
+    def __init__(
+        self,
+        backend: Any,
+        max_tokens: int | None,
+        *,
+        truncation_side: str = "right",
+        padding_side: str = "right",
+        padding: int = 0,
+        padding_type: int | None = None,
+    ) -> None:
+        self._backend = backend
+        backend.no_padding()
+        backend.no_truncation()
+        if max_tokens is not None:
+            backend.enable_truncation(max_tokens, direction=truncation_side)
+        self._left = padding_side == "left"
         # Of a text without a second segment: what stands for padding in each of the encoder's inputs, and for a token.
         self._inputs: dict[str, tuple[int, int]] = {"attention_mask": (0, 1)}
-        if "token_type_ids" in tokenizer.model_input_names:
-            self._inputs["token_type_ids"] = (int(tokenizer.pad_token_type_id), 0)
-        self._padding = int(tokenizer.pad_token_id or 0)
+        if padding_type is not None:
+            self._inputs["token_type_ids"] = (padding_type, 0)
+        self._padding = padding
+
+    @classmethod
+    def of(cls, tokenizer: PreTrainedTokenizerFast) -> FastTokenizer:
+        """A private copy of a tokenizer of transformers."""
+        has_types = "token_type_ids" in tokenizer.model_input_names
+        return cls(
+            copy.deepcopy(tokenizer.backend_tokenizer),
+            tokenizer.model_max_length if tokenizer.model_max_length < NO_LIMIT else None,
+            truncation_side=tokenizer.truncation_side,
+            padding_side=tokenizer.padding_side,
+            padding=int(tokenizer.pad_token_id or 0),
+            padding_type=int(tokenizer.pad_token_type_id) if has_types else None,
+        )
 
     def __call__(self, texts: list[str]) -> TokenRows:
         """Tokenise."""
@@ -87,6 +115,8 @@ class TokenRows:
 
     def batch(self, rows: Sequence[int]) -> dict[str, Tensor]:
         """What the encoder takes for these texts, padded to the longest of them: (rows, tokens) each."""
+        import torch
+
         return {name: torch.from_numpy(values) for name, values in self.arrays(rows).items()}
 
     def arrays(self, rows: Sequence[int]) -> dict[str, NDArray[np.int64]]:
@@ -115,6 +145,8 @@ class PaddedTokens:
     """As `TokenRows`, padded to the longest text of all; a batch leaves out the columns it has no use for."""
 
     def __init__(self, features: Mapping[str, Any]) -> None:
+        from torch import Tensor
+
         self._features = {name: value for name, value in features.items() if isinstance(value, Tensor)}
         self._mask = self._features["attention_mask"].bool()
         self.lengths = self._mask.sum(dim=1).tolist()
@@ -135,6 +167,9 @@ def tokenizer_for(model: SentenceTransformer) -> Tokenizer:
     Raises:
         ConfigError: The model is set to read no tokens of a text, or more than its encoder has positions for.
     """
+    import torch
+    from transformers import PreTrainedTokenizerFast
+
     positions = _positions(encoder_of(model))
     wanted: Any = model.max_seq_length  # whatever somebody has set
     check_range("max_seq_length of the base", wanted, model.tokenizer.num_special_tokens_to_add() + 1)
@@ -146,9 +181,9 @@ def tokenizer_for(model: SentenceTransformer) -> Tokenizer:
     if isinstance(model.tokenizer, PreTrainedTokenizerFast) and hasattr(
         model.tokenizer.backend_tokenizer, "no_padding"
     ):
-        fast = FastTokenizer(model.tokenizer)
+        fast = FastTokenizer.of(model.tokenizer)
         ours, theirs = fast(PROBES).batch(range(len(PROBES))), model.preprocess(PROBES)
-        names = {name for name, value in theirs.items() if isinstance(value, Tensor)}
+        names = {name for name, value in theirs.items() if isinstance(value, torch.Tensor)}
         if names == set(ours) and all(torch.equal(ours[name], theirs[name]) for name in names):
             return fast
     return PreprocessTokenizer(model)
@@ -156,6 +191,8 @@ def tokenizer_for(model: SentenceTransformer) -> Tokenizer:
 
 def _positions(encoder: nn.Module) -> int | None:
     """How many tokens an encoder can number; None if it does not number them by a table."""
+    from torch import nn
+
     for name, module in encoder.named_modules():
         if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
             # RoBERTa and its kin begin behind the number of padding.

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
+from intent_adapters.adapter_config.sites import SiteShape
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.encoder import encoder_of, structural_copy
+from intent_adapters.bottleneck.sites import embedding_dim, site_shapes
 from intent_adapters.errors import BaseError
 from intent_adapters.runtime.batching import batches, blocks
 from intent_adapters.runtime.resident import Resident, ResidentFactory
@@ -55,7 +60,7 @@ class TorchRuntime:
             self._encoder.bfloat16()
         self._base = base
         self._length, self._tokenize = base.max_seq_length, tokenizer_for(self._model)
-        self._factory = ResidentFactory(self._encoder, self._device, adapter_dtype)
+        self._factory = ResidentFactory(self._sites_of, self._place, adapter_dtype)
         self._router = Router(self._encoder)
         self._lock = threading.Lock()
 
@@ -67,7 +72,16 @@ class TorchRuntime:
                 self._router.prepare(resident.bottlenecks.layout)
         return resident
 
-    def embed(self, texts: Sequence[str], residents: Sequence[Resident | None], batch_size: int) -> Tensor:
+    def _sites_of(self, adapter: Adapter) -> tuple[Mapping[str, SiteShape], int]:
+        return site_shapes(self._encoder, adapter.config), embedding_dim(self._encoder, adapter.config)
+
+    def _place(self, values: NDArray[Any]) -> Tensor:
+        with own_settings(gradients=True):  # what is made in inference mode could not be used outside of it
+            return torch.from_numpy(values).to(self._device)
+
+    def embed(
+        self, texts: Sequence[str], residents: Sequence[Resident | None], batch_size: int
+    ) -> NDArray[np.float32]:
         """See `Runtime`."""
         embeddings: list[Tensor] = []
         order: list[int] = []
@@ -80,7 +94,7 @@ class TorchRuntime:
             together = torch.cat(embeddings)
             ordered = torch.empty_like(together)
             ordered[torch.tensor(order)] = together
-        return ordered
+            return ordered.numpy()
 
     def _tokenizer(self) -> Tokenizer:
         """The base's, which cuts where the base cuts by now."""

@@ -214,6 +214,7 @@ def test_a_base_folder_is_kept_whole(saved, tmp_path):
 
 def test_nothing_is_written_into_logs(saved, tmp_path, capfd):
     base, _ = saved
+    logging.enable_progress_bar()  # a command that ran before may have left them off
     save_base(base, tmp_path / "base")
     read_base(tmp_path / "base", device="cpu")
     assert capfd.readouterr() == ("", "")

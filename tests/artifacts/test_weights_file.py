@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -23,14 +24,18 @@ DTYPES = st.sampled_from([torch.float32, torch.float16, torch.bfloat16])
 SHAPES = st.lists(st.integers(0, 4), max_size=3)
 
 
+def equal(array: np.ndarray, tensor: torch.Tensor) -> bool:
+    return array.shape == tensor.shape and np.array_equal(array, tensor.float())
+
+
 def test_tensors_and_metadata_are_what_was_saved():
     file = WeightsFile(bytearray(CONTENT))
     assert file.metadata == {"note": "é"}
-    found = file.tensors()
+    found = file.arrays()
     assert found.keys() == TENSORS.keys()
     for name, tensor in TENSORS.items():
-        assert found[name].dtype is torch.float32
-        assert torch.equal(found[name], tensor.float())
+        assert found[name].dtype == np.float32
+        assert equal(found[name], tensor)
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=8), st.tuples(SHAPES, DTYPES), min_size=1, max_size=6))
@@ -38,9 +43,9 @@ def test_tensors_and_metadata_are_what_was_saved():
 def test_every_file_of_floats_is_read_as_safetensors_reads_it(shapes):
     shapes.pop("__metadata__", None)
     content = save({name: torch.randn(shape).to(dtype) for name, (shape, dtype) in shapes.items()})
-    found, expected = WeightsFile(bytearray(content)).tensors(), load(content)
+    found, expected = WeightsFile(bytearray(content)).arrays(), load(content)
     assert found.keys() == expected.keys()
-    assert all(torch.equal(found[name], tensor.float()) for name, tensor in expected.items())
+    assert all(equal(found[name], tensor) for name, tensor in expected.items())
 
 
 @given(st.integers(0, len(CONTENT) - 1), st.integers(0, 255), st.sampled_from(["set", "cut", "insert"]))
@@ -54,14 +59,14 @@ def test_a_changed_file_is_refused_or_read_as_safetensors_reads_it(position, byt
     else:
         content.insert(position, byte)
     try:
-        found = WeightsFile(content).tensors()
+        found = WeightsFile(content).arrays()
     except ValueError:
         return
     try:
         expected = load(bytes(content))
     except SafetensorError as error:  # what it refuses for other reasons than where the tensors are
         pytest.fail(f"{what} {byte} at {position} was read, but safetensors says: {error}")
-    assert all(torch.equal(found[name], tensor.float()) for name, tensor in expected.items())
+    assert all(equal(found[name], tensor) for name, tensor in expected.items())
 
 
 def test_digests_tell_values_names_types_and_shapes_apart():
@@ -89,4 +94,4 @@ def test_other_types_are_refused(tensor):
 def test_numbers_that_are_none_are_refused_by_name(value):
     file = WeightsFile(bytearray(save({"good": torch.ones(2), "bad": torch.tensor([1.0, value])})))
     with pytest.raises(ValueError, match="'bad'"):
-        file.tensors()
+        file.arrays()

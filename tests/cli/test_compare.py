@@ -30,7 +30,7 @@ def test_markdown_is_a_table(agents: Agents, data: tuple[Path, Path]):
     lines = result.stdout.strip().splitlines()
     assert lines[0] == "| system | accuracy ± over seeds | 95 % interval by the sample | training | an agent on disk |"
     assert lines[2].startswith("| logistic regression on the frozen encoder, with the names | ")
-    assert {line.count("|") for line in lines} == {5}
+    assert {line.count("|") for line in lines} == {6}
 
 
 def test_bad_lists_are_refused(agents: Agents, data: tuple[Path, Path]):

@@ -85,7 +85,7 @@ def test_what_cannot_be_answered_leaves_the_others_answered(agents: Agents):
     assert result.exit_code == 1
     first, broken, last = lines(result.stdout)
     assert ("label" in first, "label" in last, broken["text"]) == (True, True, "x\ufffd")
-    assert broken["error"] == "line 2 is not UTF-8: name its encoding with --encoding, such as cp949"
+    assert broken["error"] == "line 2 is not UTF-8: name its encoding, such as cp949, with --encoding"
     assert broken["error"] in result.stderr
     agents_of_each = ("--agent", "it", "--agent", "it", "--agent", "hr")
     result = run("predict", "hello", " ", "hi", "-a", agents.it, "-a", agents.hr, *agents_of_each)

@@ -89,9 +89,11 @@ def test_wrong_or_unknown_encodings(tmp_path: Path):
     for name in ("klingon", "base64"):
         with pytest.raises(DataError, match=f"encoding '{name}' is unknown; try"):
             read_intents(path, encoding=name)
-    (tmp_path / "a.parquet").write_bytes(b"")
-    with pytest.raises(DataError, match="no encoding to choose"):
-        read_intents(tmp_path / "a.parquet", encoding="utf-8")
+
+
+def test_an_encoding_is_of_text_files(tmp_path: Path):
+    write_parquet(tmp_path / "a.parquet")
+    assert read_intents(tmp_path / "a.parquet", encoding="cp949").to_list() == ROWS
 
 
 @pytest.mark.parametrize("separator", [";", "|", "\t"])

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intent_adapters import BottleneckConfig
+from intent_adapters.adapter_config.tensors import HEAD
 from intent_adapters.artifacts.adapter import Adapter
-from intent_adapters.artifacts.tensors import HEAD
 from intent_adapters.bottleneck import Calibration
 from intent_adapters.runtime.head import AgentHead, AgentRows, predictions
 from tests.support.adapters import config_of
@@ -29,7 +29,7 @@ def make_adapter(head="cosine", seed=0, labels="abcde", **settings):
 
 
 def embeddings(rows=20, seed=1):
-    return torch.randn(rows, DIM, generator=torch.Generator().manual_seed(seed))
+    return torch.randn(rows, DIM, generator=torch.Generator().manual_seed(seed)).numpy()
 
 
 def answers(adapter, rows, top_k=LABELS, threshold=None):
@@ -41,7 +41,7 @@ def reference(adapter, rows):
     """Logits over the temperature, one row and one label at a time."""
     weight = adapter.tensors[f"{HEAD}.weight"].double().numpy()
     logits = np.empty((len(rows), LABELS))
-    for i, row in enumerate(rows.double().numpy()):
+    for i, row in enumerate(rows.astype(np.float64)):
         for j, vector in enumerate(weight):
             if adapter.config.head == "cosine":
                 scale = float(adapter.tensors[f"{HEAD}.scale"][0])
@@ -143,24 +143,24 @@ def test_far_from_everything_is_less_in_scope_than_near_one_intent():
     adapter = make_adapter(scope_location=4.0, scope_spread=1.0)
     weight = adapter.tensors[f"{HEAD}.weight"]
     outside = torch.linalg.svd(weight).Vh[-1:]  # at right angles to every intent
-    near, far = answers(adapter, torch.cat([weight[:1], outside]))
+    near, far = answers(adapter, torch.cat([weight[:1], outside]).numpy())
     assert near.scope_score > 0.9 > 0.2 > far.scope_score
 
 
 def test_large_logits_stay_finite():
     adapter = make_adapter("linear", temperature=1e-3, scope_location=0.0, scope_spread=1.0)
-    for answer in answers(adapter, (embeddings().half() * 100).float()):
+    for answer in answers(adapter, embeddings() * 100):
         assert answer.score == pytest.approx(1)
         assert 0 <= answer.scope_score <= 1
 
 
-@pytest.mark.parametrize(("rows", "labels"), [(1, 30), (8, 30), (64, 30), (64, 150)])
-def test_small_products_wake_no_thread(rows, labels):
+@pytest.mark.parametrize(("rows", "labels"), [(1, 30), (8, 30), (64, 30), (64, 150), (64, 2000)])
+def test_products_wake_no_thread(rows, labels):
     draw = torch.Generator().manual_seed(0)
     config = BottleneckConfig(sites="none", labels=[str(label) for label in range(labels)])
     tensors = {f"{HEAD}.weight": torch.randn(labels, 384, generator=draw), f"{HEAD}.scale": torch.tensor([9.0])}
     asked = [AgentRows("agent", AgentHead(Adapter(config, tensors)), range(rows))]
-    vectors = torch.randn(rows, 384, generator=draw)
+    vectors = torch.randn(rows, 384, generator=draw).numpy()
     assert share_of_other_threads(lambda: list(predictions(asked, vectors, 3, None))) < 0.1
 
 
@@ -172,7 +172,7 @@ def test_large_products_are_the_small_ones_together():
         f"{HEAD}.bias": torch.randn(700, generator=draw),
     }
     head = AgentHead(Adapter(config, tensors))
-    rows = torch.randn(64, 384, generator=draw)
+    rows = torch.randn(64, 384, generator=draw).numpy()
     together = dict(predictions([AgentRows("agent", head, range(64))], rows, 3, None))
     for row in range(64):
         [(_, alone)] = predictions([AgentRows("agent", head, [0])], rows[row : row + 1], 3, None)

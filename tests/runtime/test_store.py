@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.bottleneck import BottleneckConfig
 from intent_adapters.errors import AdapterError, AgentError
-from intent_adapters.runtime import AdapterStore
+from intent_adapters.runtime.store import AdapterStore
 
 COST = 10
 

@@ -52,7 +52,7 @@ def test_tokens_are_those_of_a_real_base():
 def test_padding_on_either_side(tmp_path, side):
     base = tiny_base(tmp_path)
     base.tokenizer.padding_side = side
-    for tokenize in (FastTokenizer(base.tokenizer), PreprocessTokenizer(base)):
+    for tokenize in (FastTokenizer.of(base.tokenizer), PreprocessTokenizer(base)):
         assert_same(tokenize(TEXTS).batch([0, 3, 1]), base.preprocess([TEXTS[0], TEXTS[3], TEXTS[1]]))
         assert_same(tokenize(TEXTS).batch([1]), base.preprocess([TEXTS[1]]))
 

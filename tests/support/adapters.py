@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from sentence_transformers import SentenceTransformer
 
+from intent_adapters.adapter_config.tensors import expected_shapes
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.encoder import encoder_of
-from intent_adapters.artifacts.tensors import expected_shapes
 from intent_adapters.bottleneck import BottleneckConfig, Calibration, Provenance
+from intent_adapters.bottleneck.sites import embedding_dim, site_shapes
 
 
 def config_of(**settings: Any) -> BottleneckConfig:
@@ -33,10 +34,13 @@ def random_adapter(base: SentenceTransformer, labels: int = 3, seed: int = 0, **
         **settings: Of the `BottleneckConfig`, and of its calibration and provenance.
     """
     config = config_of(labels=[f"intent {index}" for index in range(labels)], **{"bottleneck_size": 4, **settings})
+    encoder = encoder_of(base)
     generator = torch.Generator().manual_seed(seed)
     tensors = {
         name: torch.randn(shape, generator=generator) * 0.5
-        for name, shape in expected_shapes(encoder_of(base), config).items()
+        for name, shape in expected_shapes(
+            config, site_shapes(encoder, config), embedding_dim(encoder, config)
+        ).items()
     }
     for name in tensors:
         if name.endswith("head.scale"):

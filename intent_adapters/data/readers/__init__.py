@@ -55,7 +55,7 @@ def read_file(path: Path, problems: Problems, encoding: str | None = None, split
     Args:
         path: The file.
         problems: Takes what is wrong with single rows.
-        encoding: Of a text file; UTF-8 if None.
+        encoding: Of text files; UTF-8 if None. Others have none to choose.
         split: Of a workbook the sheet to read, if it has one of this name.
 
     Raises:
@@ -67,8 +67,6 @@ def read_file(path: Path, problems: Problems, encoding: str | None = None, split
         return TEXT_READERS[suffix](path, problems, encoding)
     if suffix not in READABLE:
         raise _unreadable(path, suffix)
-    if encoding is not None:
-        raise data_error(str(path), f"{suffix[1:]} files have no encoding to choose", "leave encoding= out")
     return read_workbook(path, problems, split) if suffix == WORKBOOK else read_parquet(path)
 
 

@@ -89,7 +89,8 @@ def _split(
             problems.add(f"{path}:{line}", f"the quotation marks of the row do not balance ({error})", cure)
             return
         if any(field.strip() for field in fields):
-            quoted += [(f"{path}:{line + below}", parts) for below, parts in _quoted_lines(fields, delimiter)]
+            if reader.line_num > line - above:
+                quoted += [(f"{path}:{line + below}", parts) for below, parts in _quoted_lines(fields, delimiter)]
             yield f"{path}:{line}", fields
         elif fields:  # spreadsheets leave rows of separators alone
             problems.leave_out("blank rows", f"{path}:{line}")

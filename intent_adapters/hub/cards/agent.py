@@ -10,9 +10,9 @@ from typing import Any
 
 from huggingface_hub import ModelCard
 
+from intent_adapters.adapter_config import AdapterConfig
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.contents import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
-from intent_adapters.bottleneck import BottleneckConfig
 from intent_adapters.errors import ConfigError
 from intent_adapters.hub.cards import markdown
 from intent_adapters.hub.cards.facts import CardFacts
@@ -146,7 +146,7 @@ def _intents(adapter: Adapter, facts: CardFacts) -> str:
     return markdown.table(["intent", *columns], rows)
 
 
-def _settings(config: BottleneckConfig) -> dict[str, object]:
+def _settings(config: AdapterConfig) -> dict[str, object]:
     """The hyper-parameters that say something about this adapter."""
     has_sites = config.sites != "none"
     calibration, provenance, training = config.calibration, config.provenance, config.provenance.training
@@ -194,7 +194,7 @@ def _former_argument(existing: str, before: str) -> str | None:
         return None
 
 
-def _pin(config: BottleneckConfig) -> str:
+def _pin(config: AdapterConfig) -> str:
     return f", revision={markdown.quoted(config.revision)}" if config.revision else ""
 
 

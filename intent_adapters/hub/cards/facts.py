@@ -7,13 +7,15 @@ import re
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from datasets import Dataset
 from huggingface_hub import EvalResult, ModelCardData
 
 from intent_adapters.data import validate_rows
 from intent_adapters.errors import ConfigError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 METRICS: Mapping[str, tuple[str, str]] = {
     "accuracy": ("Accuracy", "accuracy"),

@@ -14,9 +14,9 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from intent_adapters.adapter_config.tensors import HEAD, PREFIX
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.encoder import encoder_of, structural_copy
-from intent_adapters.artifacts.tensors import HEAD, PREFIX
 from intent_adapters.bottleneck import BottleneckConfig, CosineHead, find_head, linear_logits
 from intent_adapters.choices import Method
 from intent_adapters.training.agent.embedder import Embedder

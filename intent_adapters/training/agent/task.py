@@ -10,7 +10,7 @@ import torch
 from datasets import Dataset
 from torch import Tensor
 
-from intent_adapters.bottleneck import BottleneckConfig
+from intent_adapters.adapter_config import AdapterConfig
 from intent_adapters.data import texts_of, validate_rows
 from intent_adapters.data.labels import is_catch_all
 from intent_adapters.data.problems import Problems
@@ -82,7 +82,7 @@ def prepare_task(
     frozen: Embedder,
     rows: Rows,
     *,
-    config: BottleneckConfig | None = None,
+    config: AdapterConfig | None = None,
     validation: Rows | None = None,
     label_names: bool | None = None,
     descriptions: Mapping[str, str | Sequence[str]] | None = None,
@@ -105,13 +105,13 @@ def prepare_task(
             row has, or is no text, or is an utterance of another intent.
         ConfigError: `config` is of another kind, or `config.labels` are not the intents of the rows.
     """
-    if config is not None and not isinstance(config, BottleneckConfig):
+    if config is not None and not isinstance(config, AdapterConfig):
         raise ConfigError(f"config must be a BottleneckConfig, but it is of type {type(config).__name__}")
     examples = validate_rows(rows)
     texts, of_text = list(examples["text"]), list(examples["label"])
     intents = _order_intents(set(of_text), config)
     number = {intent: index for index, intent in enumerate(intents)}
-    config = config or BottleneckConfig(labels=intents)
+    config = config or AdapterConfig(labels=intents)
     prompt = config.prompt or ""
     labels = torch.tensor([number[intent] for intent in of_text])
     task = Task(texts, labels, intents, prompt, frozen.embed(texts, prompt=prompt))
@@ -157,7 +157,7 @@ def prepare_out_of_scope(rows: Texts | None, task: Task) -> list[str] | None:
     return texts
 
 
-def _order_intents(intents: set[str], config: BottleneckConfig | None) -> list[str]:
+def _order_intents(intents: set[str], config: AdapterConfig | None) -> list[str]:
     if config is None or config.labels is None:
         return sorted(intents)
     different = intents.symmetric_difference(config.labels)

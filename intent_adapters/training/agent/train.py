@@ -12,9 +12,10 @@ from typing import Any, Unpack
 
 from peft import TaskType
 
+from intent_adapters.adapter_config import AdapterConfig, Calibration
 from intent_adapters.artifacts.encoder import structural_copy
 from intent_adapters.artifacts.version_folders import BASE_FOLDER, KEPT
-from intent_adapters.bottleneck import BottleneckConfig, Calibration
+from intent_adapters.bottleneck import BottleneckConfig
 from intent_adapters.choices import Method
 from intent_adapters.data.texts import Texts
 from intent_adapters.errors import ConfigError, shorten
@@ -69,7 +70,7 @@ class TrainingResult:
     model: IntentModel
     agent: str
     method: Method
-    config: BottleneckConfig
+    config: AdapterConfig
     recipe: Recipe
     texts: int
     label_names: bool
@@ -117,7 +118,7 @@ def train_agent(
     *,
     seed: int = 0,
     method: Method = "adapter",
-    config: BottleneckConfig | None = None,
+    config: AdapterConfig | None = None,
     validation: Rows | None = None,
     label_names: bool | None = None,
     descriptions: Mapping[str, str | Sequence[str]] | None = None,
@@ -395,13 +396,13 @@ def _answering_meanwhile(model: IntentModel, name: str, probe: _Trained | None) 
 
 
 def _complete(
-    config: BottleneckConfig | None,
+    config: AdapterConfig | None,
     task: Task,
     model: IntentModel,
     settings: dict[str, Any],
 ) -> BottleneckConfig:
     """The config with labels, base and what fits the data filled in."""
-    config = config or BottleneckConfig(labels=task.intents)
+    config = BottleneckConfig(labels=task.intents) if config is None else BottleneckConfig.of(config)
     if config.modules_to_save:
         raise ConfigError(f"modules_to_save={config.modules_to_save} would change modules that all agents share")
     scale = config.head_scale

@@ -8,7 +8,7 @@ from datasets import Dataset
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.evaluation import BaseEvaluator
 
-from intent_adapters.artifacts.base import StoredDtype
+from intent_adapters.choices import StoredDtype
 from intent_adapters.losses.distillation.combined import DistillationLoss
 from intent_adapters.training.base.pair_training import PairTraining, run_pair_training
 from intent_adapters.training.randomness import own_process

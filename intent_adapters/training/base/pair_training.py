@@ -18,7 +18,8 @@ from sentence_transformers.base.evaluation import BaseEvaluator
 from torch import nn
 from transformers import TrainerCallback
 
-from intent_adapters.artifacts.base import StoredDtype, save_base
+from intent_adapters.artifacts.base import save_base
+from intent_adapters.choices import StoredDtype
 from intent_adapters.inputs import check_choice, check_range
 from intent_adapters.losses.distillation.projection import Projection
 from intent_adapters.training.base.pair_sampler import PairBatchSampler

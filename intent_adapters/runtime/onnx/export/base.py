@@ -12,8 +12,8 @@ from sentence_transformers import SentenceTransformer
 from intent_adapters.artifacts.encoder import encoder_of
 from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.artifacts.folders import check_target, replaced_folder
-from intent_adapters.artifacts.tensors import site_shapes
 from intent_adapters.bottleneck import BottleneckConfig
+from intent_adapters.bottleneck.sites import site_shapes
 from intent_adapters.choices import NonLinearity, Precision, Sites
 from intent_adapters.errors import BaseError, ConfigError
 from intent_adapters.extras import need

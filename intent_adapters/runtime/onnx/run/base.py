@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
-import torch
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
+from tokenizers import Tokenizer
 
+from intent_adapters.architectures import ARCHITECTURES, Architecture
 from intent_adapters.artifacts.fingerprint import PROBE_TEXTS
 from intent_adapters.artifacts.folders import read_whole
 from intent_adapters.choices import Precision
@@ -23,6 +25,7 @@ from intent_adapters.runtime.onnx.run.description import (
 )
 from intent_adapters.runtime.onnx.run.feeds import Feeds
 from intent_adapters.runtime.onnx.run.session import OnnxSession
+from intent_adapters.runtime.onnx.run.sites import GraphSites
 from intent_adapters.runtime.tokens import FastTokenizer
 
 
@@ -36,7 +39,7 @@ class OnnxBase:
 
     Attributes:
         description: What the graph says about itself: fingerprint, precision, sites.
-        encoder: The architecture, without weights.
+        sites: Where adapters may have bottlenecks.
         tokenize: Makes token numbers of texts.
         session: Runs the graph, one run on all threads.
         one_thread: Runs it on the calling thread alone.
@@ -57,7 +60,7 @@ class OnnxBase:
         self.one_thread = OnnxSession(content, 1, where) if threads > 1 else self.session
         self.description = Description.read(self.session.metadata, where)
         self._check_ends(where)
-        self.encoder = _architecture(folder)
+        self.sites = GraphSites(self.description.sites, _architecture(folder))
         self.tokenize = _tokenizer(folder, self.description)
         self.feeds = Feeds(self.description.sites)
         self._warm_up(where)
@@ -90,13 +93,13 @@ def read_onnx_base(folder: Path, name: str, *, precision: Precision | None, thre
         folder: Where it is.
         name: What it is called in errors: the Hub id that it was fetched by, or the folder.
         precision: Which of its graphs; `None` takes int8 where there is one.
-        threads: How many threads one run may use; `None` takes as many as PyTorch uses.
+        threads: How many threads one run may use; `None` takes `default_threads()`.
 
     Raises:
         BaseError: It has no graph of ours, or a damaged one.
         MissingExtraError: ONNX Runtime is not installed.
     """
-    return read_whole(folder, lambda: _read(folder, name, precision, threads or torch.get_num_threads()))
+    return read_whole(folder, lambda: _read(folder, name, precision, threads or default_threads()))
 
 
 def _read(folder: Path, name: str, precision: Precision | None, threads: int) -> OnnxBase:
@@ -118,24 +121,34 @@ def export_hint(base: str, precision: str | None) -> str:
     )
 
 
-def _architecture(folder: Path) -> PreTrainedModel:
+def default_threads() -> int:
+    """How many threads one run uses where nobody says it; as OpenMP has it.
+
+    Returns:
+        What OMP_NUM_THREADS says, or the processors that this process may use.
+    """
+    said = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]  # one number for each level of nested loops
+    if said.isdecimal() and int(said):
+        return int(said)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _architecture(folder: Path) -> Architecture:
     try:
-        config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
-        with torch.device("meta"):
-            model: PreTrainedModel = AutoModel.from_config(config, trust_remote_code=False)
-    except Exception as error:  # whatever a damaged config makes transformers raise
-        raise BaseError(f"The config of the base {str(folder)!r} cannot be used: {error}") from error
-    return model
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        return ARCHITECTURES[config["model_type"]]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise BaseError(f"The config of the base {str(folder)!r} cannot be used: {error!r}") from error
 
 
 def _tokenizer(folder: Path, description: Description) -> FastTokenizer:
     try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
-        tokenizer.model_max_length = description.max_tokens
-        tokenizer.model_input_names = [IDS, MASK]  # all that the graph takes
-        tokenize = FastTokenizer(tokenizer)
+        backend = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        side = (backend.truncation or {}).get("direction", "right")
+        padding = (backend.padding or {}).get("pad_id", 0)
+        tokenize = FastTokenizer(backend, description.max_tokens, truncation_side=side, padding=padding)
         probes = probe(tokenize)
-    except Exception as error:  # whatever a damaged tokenizer makes the libraries below raise
+    except Exception as error:  # the library has no class of its own for what it cannot read
         raise BaseError(f"The tokenizer of the base {str(folder)!r} cannot be loaded: {error}") from error
     if probes != description.probes:
         raise BaseError(

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
+from intent_adapters.runtime.bottlenecks import Bottlenecks, Layout
 from intent_adapters.runtime.onnx.run.session import Feed
 from intent_adapters.runtime.onnx.run.sites import GraphSite
-
-if TYPE_CHECKING:  # what runs a graph does not need PyTorch
-    from intent_adapters.runtime.bottlenecks import Bottlenecks, Layout
 
 # Of how many adapters the feeds are kept: for the same ones a session has no inputs to bind.
 MAX_CACHED = 32
@@ -55,7 +53,7 @@ class Feeds:
         if layout not in self._plans:
             self._plans[layout] = self._plan(layout)
         parts, rest = self._plans[layout]
-        arrays = [adapter.values.numpy() for adapter in adapters]
+        arrays = [adapter.values for adapter in adapters]
         if len(arrays) > 1 or arrays[0].dtype != np.float32:
             return _gathered(parts, arrays, rest)
         feeds = self._cache.get(adapters[0])

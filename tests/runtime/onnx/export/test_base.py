@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-import torch
 
 from intent_adapters import IntentModel
 from intent_adapters.bottleneck.functional import NON_LINEARITIES
@@ -203,11 +202,6 @@ def test_missing_packages_name_their_extra(
             IntentModel.from_pretrained(exports.float32, backend="onnx")
     else:  # answering takes no more than ONNX Runtime
         assert IntentModel.from_pretrained(exports.float32, backend="onnx").encode("hi").shape == (32,)
-
-
-def test_no_torch_weights_are_made(exports: Exports):
-    loaded = load_onnx_base(exports.float32)
-    assert {parameter.device for parameter in loaded.encoder.parameters()} == {torch.device("meta")}
 
 
 def test_int8_is_taken_where_there_are_both(exports: Exports, tmp_path: Path):

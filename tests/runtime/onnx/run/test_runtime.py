@@ -166,6 +166,14 @@ def test_what_the_graph_lacks_is_refused_with_the_cure(exports: Exports, setting
     assert model.agents == ()
 
 
+def test_modules_that_are_nowhere_are_refused_though_no_tensor_misses_them(exports: Exports):
+    bare = random_adapter(exports.base, sites="none")
+    adapter = bare.with_config(sites="houlsby", target_modules=["nowhere"])
+    for model in (exports.torch(), exports.onnx()):
+        with pytest.raises(AdapterError, match=r"target_modules=\['nowhere'\] matches no module"):
+            model.add_agent("agent", adapter)
+
+
 def test_adapters_of_another_base_are_refused(exports: Exports):
     adapter = random_adapter(exports.base, base_fingerprint="0" * 64)
     with pytest.raises(BaseMismatchError):

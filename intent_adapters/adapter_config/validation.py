@@ -6,12 +6,7 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from torch import nn
-
 from intent_adapters.errors import ConfigError, shorten
-
-BASE_ROWS = "__base__"
-"""In `adapter_names`, the name of the rows that no adapter touches; PEFT's convention."""
 
 # Control characters, line separators, and those that turn the direction of the text round them.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -110,25 +105,6 @@ def check_module_names(name: str, value: Any) -> list[str] | None:
     if not 1 <= len(value) <= MAXIMUM_MODULES:
         raise ConfigError(f"{name} must have 1 to {MAXIMUM_MODULES} names, got {len(value)}")
     return sorted(set(value))
-
-
-def check_adapter_name(name: Any, parts: Collection[str]) -> None:
-    """A name under which `torch.nn.ModuleDict` and PEFT can keep an adapter on a model.
-
-    Args:
-        name: The name.
-        parts: All that stands between dots in the names of the model's parameters.
-    """
-    if not isinstance(name, str) or not name or "." in name or name == BASE_ROWS or hasattr(nn.ModuleDict(), name):
-        raise ConfigError(
-            f"an adapter cannot be named {shorten(name)}: a name must be a non-empty string without dots, and neither "
-            f"{BASE_ROWS!r} nor an attribute of torch.nn.ModuleDict, such as 'keys'"
-        )
-    if name in parts:
-        raise ConfigError(
-            f"an adapter cannot be named {shorten(name)} on this model, whose parameters have {'.' + name + '.'!r} in "
-            "their names: PEFT would take those of other adapters for this one's and leave them out of their files"
-        )
 
 
 def _is_utf8(text: str) -> bool:

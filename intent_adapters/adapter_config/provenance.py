@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from intent_adapters.bottleneck.validation import check_form, check_settings, check_text
+from intent_adapters.adapter_config.validation import check_form, check_settings, check_text
 from intent_adapters.inputs import check_choice, check_number, check_range
 
 AccuracySource = Literal["cross-validation", "validation"]

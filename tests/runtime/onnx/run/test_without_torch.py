@@ -1,0 +1,96 @@
+"""What answers in ONNX Runtime needs no PyTorch, nor what is built on it, and answers the same without them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from intent_adapters import IntentModel
+from tests.runtime.onnx.conftest import Exports
+from tests.support.adapters import random_adapter
+
+# As if they were not installed.
+ABSENT = """
+import sys
+for name in ("torch", "transformers", "peft", "sentence_transformers", "sklearn", "scipy", "datasets", "pyarrow"):
+    sys.modules[name] = None
+"""
+ANSWERS = """
+import json, sys
+from intent_adapters import IntentModel
+from intent_adapters.artifacts.adapter import Adapter
+
+base, agents = sys.argv[1:]
+texts = ["예약을 취소하고 싶어요", "cancel it", "x " * 40, "where can I park?"] * 5
+model = IntentModel.from_pretrained(base, backend="onnx", adapter_dir=agents, threads=1, max_adapter_bytes=34_000)
+answers = model.predict(texts, [model.agents[number % len(model.agents)] for number in range(len(texts))])
+answers += [model.predict("cancel it", name, top_k=2) for name in model.agents]
+model.pin_adapter("cosine")
+model.load_adapter(f"{agents}/linear", name="cosine", replace=True)
+model.unpin_adapter("cosine")
+model.unload_adapter("none")
+model.add_agent("none", Adapter.read(f"{agents}/none"))
+answers += model.predict(texts, "cosine") + model.predict(texts, "none")
+embeddings = [model.encode(texts), model.encode(texts, "linear")]
+assert model.stats.evictions
+print(json.dumps([[answer.to_dict() for answer in answers], [array.tolist() for array in embeddings]]))
+model.save_adapter("cosine", f"{agents}/../saved")
+"""
+
+
+@pytest.fixture(scope="module")
+def agents(exports: Exports, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("without_torch") / "agents"
+    kinds = {
+        "cosine": {"head": "cosine", "threshold": 0.4, "temperature": 0.7, "base_fingerprint": None},
+        "linear": {"head": "linear", "sites": "pfeiffer", "scaling": 0.5, "prompt": "query: "},
+        "none": {"head": "normalized_linear", "sites": "none"},
+    }
+    for seed, (name, settings) in enumerate(kinds.items()):
+        random_adapter(exports.base, labels=4 + seed, seed=seed, **settings).write(folder / name)
+    return folder
+
+
+def run_process(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONIOENCODING": "utf-8"}
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=False)
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_the_answers_are_the_same_to_the_bit(exports: Exports, agents: Path, precision: str):
+    base = getattr(exports, precision)
+    without = run_process(ABSENT + ANSWERS, base, agents)
+    assert without.returncode == 0, without.stderr
+    beside = run_process("import torch, peft, sentence_transformers\n" + ANSWERS, base, agents)
+    assert beside.returncode == 0, beside.stderr
+    assert without.stdout == beside.stdout
+
+
+def test_what_was_saved_without_pytorch_is_what_was_loaded(exports: Exports, agents: Path):
+    assert run_process(ABSENT + ANSWERS, exports.float32, agents).returncode == 0
+    saved = agents.parent / "saved"
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        assert (saved / name).read_bytes() == (agents / "linear" / name).read_bytes()
+    model = IntentModel(exports.base)
+    model.load_adapter(saved)
+    assert model.labels("saved") == [f"intent {number}" for number in range(5)]
+
+
+def test_the_commands_that_answer(exports: Exports, agents: Path):
+    program = ABSENT + "from intent_adapters.cli import app\napp()"
+    arguments = ("--adapter", agents / "cosine", "--base", exports.int8, "--backend", "onnx", "--json")
+    done = run_process(program, "predict", "예약 취소", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["agent"] == "cosine"
+    done = run_process(program, "info", agents / "cosine", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["intents"] == 4
+    done = run_process(program, "predict", "예약 취소", "--adapter", agents / "cosine", "--base", "org/nowhere")
+    assert done.returncode == 1
+    assert "org/nowhere" in done.stderr  # it is known to be missing before PyTorch is needed
