@@ -19,7 +19,6 @@ from datasets import Dataset
 
 from intent_adapters import IntentModel, train_agent
 from intent_adapters.artifacts.versions import list_versions, rollback
-from intent_adapters.choices import Method
 from intent_adapters.data import read_intents, read_texts
 from intent_adapters.data.check import DataReport, check
 from intent_adapters.evaluation import (
@@ -32,6 +31,7 @@ from intent_adapters.evaluation import (
     review,
     write_mistakes,
 )
+from intent_adapters.training import Method
 
 HERE = Path(__file__).parent
 BASES = HERE.parents[1] / "model_cards"

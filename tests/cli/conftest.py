@@ -9,9 +9,15 @@ from transformers.utils import logging
 from typer.testing import CliRunner
 
 from intent_adapters import IntentModel
-from intent_adapters.cli import app
+from intent_adapters.cli import app, console
 from tests.support.adapters import random_adapter
 from tests.support.tiny import tiny_base
+
+
+@pytest.fixture(autouse=True)
+def wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that no table breaks the words that a test looks for."""
+    monkeypatch.setattr(console.out, "width", 200)
 
 
 @dataclass(frozen=True)

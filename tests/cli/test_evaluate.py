@@ -32,10 +32,7 @@ def test_json_has_all_scores(agents: Agents, data: Path):
     assert sum(intent["support"] for intent in scores["intents"]) == len(TEXTS)
 
 
-def test_tables_show_the_weak_intents_and_the_confused_pairs(
-    agents: Agents, data: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setenv("COLUMNS", "200")
+def test_tables_show_the_weak_intents_and_the_confused_pairs(agents: Agents, data: Path):
     result = run("evaluate", data, "-b", agents.base, "-a", agents.it)
     assert result.exit_code == 0
     assert "accuracy 90.0 %" in result.stdout
@@ -90,10 +87,7 @@ def test_out_of_scope_utterances_and_a_threshold(agents: Agents, data: Path, cha
     assert json.loads(run("evaluate", data, "-a", agents.it, "--json").stdout)["out_of_scope"] is None
 
 
-def test_tables_show_how_far_to_trust_the_agent_and_what_slipped_through(
-    agents: Agents, data: Path, chatter: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setenv("COLUMNS", "200")
+def test_tables_show_how_far_to_trust_the_agent_and_what_slipped_through(agents: Agents, data: Path, chatter: Path):
     result = run("evaluate", data, "-a", agents.it, "--out-of-scope", chatter, "--threshold", 0)
     assert result.exit_code == 0
     for expected in ("expected calibration error", "AUROC", "wrongly accepted", "주세요 0", "is it"):

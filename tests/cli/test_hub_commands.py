@@ -95,8 +95,7 @@ def test_a_wrong_token_is_not_repeated(published, agents: Agents):
     assert secret not in result.output
 
 
-def test_list_finds_the_agents_of_a_base(published, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("COLUMNS", "200")
+def test_list_finds_the_agents_of_a_base(published):
     [agent] = [json.loads(line) for line in ok("list", "org/base", "--json").splitlines()]
     assert (agent["repo_id"], agent["intents"]) == ("org/it", 4)
     assert "org/it" in ok("list", "org/base")

@@ -138,16 +138,14 @@ def test_onnx_needs_a_base_that_was_exported(agents: Agents):
     assert "Export it once: intent-adapters export" in result.stderr
 
 
-def test_the_table_shows_text_intent_and_score(agents: Agents, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("COLUMNS", "200")
+def test_the_table_shows_text_intent_and_score(agents: Agents):
     result = run("predict", "[red]hi[/red]", "-a", agents.it)
     assert result.exit_code == 0
     for expected in ("[red]hi[/red]", "it", "intent ", " %"):
         assert expected in result.stdout
 
 
-def test_below_the_threshold_it_is_out_of_scope(agents: Agents, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("COLUMNS", "200")
+def test_below_the_threshold_it_is_out_of_scope(agents: Agents):
     assert "out of scope (intent " in run("predict", "hi", "-a", agents.it, "--threshold", "1").stdout
     result = run("predict", "hi", "-a", agents.it, "--threshold", "1", "--json")
     assert lines(result.stdout)[0]["in_scope"] is False

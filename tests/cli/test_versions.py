@@ -54,8 +54,7 @@ def data(model: IntentModel, tmp_path: Path) -> Path:
     return path
 
 
-def test_the_table_of_the_versions(folder: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("COLUMNS", "200")
+def test_the_table_of_the_versions(folder: Path):
     shown = run("versions", folder).stdout
     for expected in ("2026-11-20 10:00", "2026-11-21 10:00", "91.2 %", "in use", "90"):
         assert expected in shown
@@ -111,8 +110,7 @@ def test_what_cannot_be_is_an_error_of_ours(agents: Agents, folder: Path, data: 
     assert message in result.stderr.replace("\n", " ")
 
 
-def test_training_made_worse_is_refused_and_a_rollback_is_not(folder: Path, data: Path, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
+def test_training_made_worse_is_refused_and_a_rollback_is_not(folder: Path, data: Path):
     result = run("diff", folder, "--on", data)
     assert result.exit_code == 1, result.output
     for expected in ("100.0 %", "worse", TEXTS[0][:3], "more answers changed", "intent "):
@@ -151,8 +149,7 @@ def test_a_loss_by_chance_is_refused_where_that_is_wanted(folder: Path, model: I
     assert run("diff", folder, "--on", data, "--fail-on", "loss").exit_code == 1
 
 
-def test_agents_of_two_bases_are_compared(agents: Agents, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("COLUMNS", "200")
+def test_agents_of_two_bases_are_compared(agents: Agents, data: Path, tmp_path: Path):
     tiny_base(tmp_path, seed=1).save(str(tmp_path / "next"))
     other = IntentModel.from_pretrained(tmp_path / "next", device="cpu")
     adapter = random_adapter(
