@@ -321,7 +321,8 @@ def test_modules_that_all_agents_share_cannot_be_trained(model):
     assert model.agents == ()
 
 
-def test_a_bottleneck_size_of_ones_own_changes_nothing_else(model):
+def test_a_bottleneck_size_of_ones_own_changes_nothing_else(model, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
     plain, sized = (
         train(model, epochs=1),
         train(model, name="sized", epochs=1, config=BottleneckConfig(bottleneck_size=8)),
