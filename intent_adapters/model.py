@@ -126,8 +126,8 @@ class IntentModel:
         """
         if isinstance(self._base, OnnxBase):
             raise ConfigError(
-                "The model runs on a base in ONNX, which cannot be trained on: load the base it was exported from "
-                'with backend="torch". Agents trained there run here.'
+                "The model runs on a base in ONNX, which cannot be trained on: load the base that it was exported "
+                "from. Agents that are trained there run here."
             )
         return self._base
 

@@ -137,13 +137,20 @@ def check_target(folder: Path, purpose: str, error: type[IntentAdaptersError], i
         is_earlier: Whether it holds an earlier version.
 
     Raises:
-        IntentAdaptersError: Of the kind `error`: it is a file or a link, or a folder with other things in it.
+        IntentAdaptersError: Of the kind `error`: it is a file or a link, or a folder with other things in it, or where
+            nothing can be written.
     """
     problem = f"Cannot {purpose} to {str(folder)!r}:"
     if folder.is_symlink() or folder.is_file():
         raise error(f"{problem} it is a file or a link. Name a folder.")
     if folder.is_dir() and any(folder.iterdir()) and not is_earlier:
         raise error(f"{problem} the folder holds other things. Name a new folder.")
+    # It is replaced by one beside it.
+    above = next(path for path in folder.absolute().parents if path.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise error(
+            f"{problem} nothing can be written to {str(above)!r}. Check its permissions, or name another folder."
+        )
 
 
 def link_or_copy(source: str | Path, target: str | Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 from rich.text import Text
@@ -70,7 +70,8 @@ def check_command(
             )
     from intent_adapters.data.reading import read_rows
 
-    rows = read_rows(data, split=split, text_column=text_column, label_column=label_column, encoding=encoding)
+    columns: dict[str, Any] = {"text_column": text_column, "label_column": label_column, "encoding": encoding}
+    rows = read_rows(data, split=split, purpose="evaluation", **columns)
     model = open_model(base, [], device) if base else None
     with working("checking"):
         from intent_adapters.data.check import check_rows

@@ -29,7 +29,8 @@ err = Console(stderr=True, highlight=False)
 class ErrorGroup(TyperGroup):
     """Turns errors of this package into one red message and exit code 1, and its warnings into yellow ones.
 
-    Any other exception is a bug and shows.
+    So it does with what the system refuses: a folder that cannot be written to, a full disk. Any other exception is a
+    bug and shows.
     """
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
@@ -58,6 +59,12 @@ class ErrorGroup(TyperGroup):
                 choose = "; choose with --agent" if any("--agent" in option.opts for option in parameters()) else ""
                 there = f" There are: {', '.join(error.names)}{choose}."
             err.print(Text(f"Error: {say(error)}{there}", style="red"), soft_wrap=True)
+            raise typer.Exit(1) from error
+        except BrokenPipeError:
+            raise  # whoever read the output has gone; it is nothing to talk about
+        except OSError as error:
+            place = f": {error.filename}" if error.filename else ""
+            err.print(Text(f"Error: {error.strerror or error}{place}", style="red"), soft_wrap=True)
             raise typer.Exit(1) from error
 
 
@@ -157,11 +164,14 @@ def facts_table(facts: dict[str, object], title: str) -> Table:
     table.show_header = False
     for name, value in facts.items():
         if value is not None:
-            shown = f"{value:,}" if isinstance(value, int) else _rounded(value) if isinstance(value, float) else value
-            add_row(table, name.replace("_", " "), shown)
+            add_row(table, name.replace("_", " "), _shown(value))
     return table
 
 
-def _rounded(value: float) -> str:
-    """A number to four digits, or to the whole number that it is near."""
-    return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+def _shown(value: object) -> object:
+    """A number to four digits, or to the whole number that it is near; yes and no in words."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{value:,}" if isinstance(value, int) else value

@@ -116,16 +116,18 @@ def evaluate_command(
         _check_cross_validation(adapter, base, threshold, train, plots, backend)
     elif not adapter:
         raise typer.BadParameter("name an agent to measure, or give --cross-validate", param_hint="--adapter")
-    from intent_adapters.data import read_intents, read_texts
+    from intent_adapters.data import read_intents
     from intent_adapters.data.reading import read_rows
     from intent_adapters.data.row_files import check_row_file
+    from intent_adapters.data.texts import read_placed_texts
     from intent_adapters.data.validation import dataset_of
 
     if errors is not None:
         check_row_file(errors)
     columns: dict[str, Any] = {"text_column": text_column, "label_column": label_column, "encoding": encoding}
     rows = read_rows(data, split=split, purpose="training" if cross_validate else "evaluation", **columns)
-    others = read_texts(out_of_scope, encoding=encoding) if out_of_scope else None
+    foreign = read_placed_texts(out_of_scope, encoding=encoding) if out_of_scope else []
+    others = [text for _, text in foreign] if out_of_scope else None
     trained_on = read_intents(train, **columns) if train else None
     if plots is not None:  # before anything is computed, so that a missing extra shows at once
         from intent_adapters.evaluation.plots import save_plots
@@ -133,6 +135,7 @@ def evaluate_command(
     facts: dict[str, Any] = {}
     with working("evaluating"):
         from intent_adapters import evaluation
+        from intent_adapters.evaluation.agent import check_known_labels
 
         if cross_validate:
             validated = evaluation.cross_validate(
@@ -146,6 +149,9 @@ def evaluate_command(
             scores = validated.evaluation
             facts = {"accuracies": list(validated.accuracies), "never_held_out": validated.never_held_out}
         else:
+            agent = agent or model.sole_agent()
+            labels, lines = [row.label for row in rows], [row.place for row in rows]
+            check_known_labels(labels, model.labels(agent), f"agent {agent!r}", places=lines)
             scores = evaluation.evaluate(
                 model,
                 dataset_of(rows),
@@ -155,15 +161,15 @@ def evaluate_command(
                 threshold=threshold,
                 batch_size=batch_size,
             )
-    places = [row.place for row in rows]
+    places = [row.place for row in rows], [place for place, _ in foreign]
     if json:
         print_json({**scores.to_dict(), **facts})
     else:
         print_scores(scores, scores.interval, worst)
         _print_trust(scores)
-        print_mistakes(scores.mistakes, worst, places)
+        print_mistakes(scores.mistakes, worst, *places)
     if errors is not None:
-        evaluation.write_mistakes(errors, scores.mistakes, places)
+        evaluation.write_mistakes(errors, scores.mistakes, *places)
         err.print(Text(f"wrote {len(scores.mistakes):,} mistakes to {errors}"), soft_wrap=True)
     if plots is not None:
         with working("drawing"):
@@ -239,7 +245,9 @@ def _print_trust(scores: Evaluation) -> None:
     out.print(facts_table(facts, title="how far to trust it"))
 
 
-def print_mistakes(mistakes: Sequence[Mistake], worst: int, places: Sequence[str] = ()) -> None:
+def print_mistakes(
+    mistakes: Sequence[Mistake], worst: int, places: Sequence[str] = (), out_of_scope_places: Sequence[str] = ()
+) -> None:
     """Prints the first mistakes of each kind, and how many there are."""
     from intent_adapters.evaluation.mistakes import KINDS, place_of
 
@@ -252,7 +260,7 @@ def print_mistakes(mistakes: Sequence[Mistake], worst: int, places: Sequence[str
         numbers = ("probability", "scope score")[: 1 + scored]
         table = new_table("utterance", "meant", "said", *numbers, numbers=numbers, title=title)
         for mistake in found[:worst]:
-            place = place_of(mistake, places)
+            place = place_of(mistake, places, out_of_scope_places)
             cells = [
                 mistake.text + (f" ({Path(place).name})" if place else ""),
                 mistake.meant or "out of scope",

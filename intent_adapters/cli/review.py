@@ -60,6 +60,8 @@ Unsure = Annotated[
 ]
 Groups = Annotated[int, typer.Option("--groups", min=0, help="How many groups to list.")]
 
+SHOWN_LETTERS = 160
+
 EXAMPLES = examples(
     "intent-adapters review log.txt --adapter agents/clinic --output to_label.csv",
     "intent-adapters train clinic.csv --add to_label.csv --base BASE --output agents/clinic",
@@ -92,9 +94,9 @@ def review_command(
 
     if output is not None:
         check_row_file(output)
-    texts = read_texts(log, text_column=text_column, encoding=encoding, leave_out_empty=True)
+    texts = read_texts(log, text_column=text_column, encoding=encoding, leave_out_unusable=True)
     model = open_model(base, adapter, device, backend)
-    with working("looking through"):
+    with working(f"looking through {len(texts):,} messages"):
         from intent_adapters.evaluation import review
 
         found = review(model, texts, agent, unsure=unsure, threshold=threshold, batch_size=batch_size)
@@ -131,6 +133,10 @@ def _print_review(found: Review, groups: int) -> None:
     )
     table = new_table("messages", "for example", "nearest intent", "a name", numbers=("messages",), title=title)
     for group in found.groups[:groups]:
-        texts = "\n".join(text.text for text in group.texts[:3])
+        texts = "\n".join(_cut(text.text) for text in group.texts[:3])
         add_row(table, group.count, texts, group.nearest, group.name)
     out.print(table)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN_LETTERS else f"{text[:SHOWN_LETTERS]}..."

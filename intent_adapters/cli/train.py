@@ -175,7 +175,7 @@ def train_command(
         check_adapter_target(output)
     except AdapterError as error:
         raise typer.BadParameter(str(error), param_hint="--output") from error
-    from intent_adapters.data import label_counts, read_descriptions, read_intents, read_texts
+    from intent_adapters.data import label_counts, read_descriptions, read_texts
     from intent_adapters.data.reading import read_rows
     from intent_adapters.data.validation import dataset_of
 
@@ -183,7 +183,7 @@ def train_command(
     placed = read_rows(data, split=split, add=add or (), **columns)
     rows = dataset_of(placed)
     with renamed(split="test_split"):
-        test_rows = read_intents(test, split=test_split, purpose="evaluation", **columns) if test else None
+        tested = read_rows(test, split=test_split, purpose="evaluation", **columns) if test else []
     foreign = read_texts(out_of_scope, encoding=encoding) if out_of_scope else None
     described = read_descriptions(descriptions, encoding=encoding) if descriptions else None
     log = read_texts(unlabelled, encoding=encoding) if unlabelled else None
@@ -194,8 +194,8 @@ def train_command(
     from intent_adapters.training import train_agent
 
     agent = name or folder_name(output)
-    if test_rows is not None:
-        check_known_labels(test_rows["label"], rows["label"], str(data), str(test))
+    lines = [row.place for row in tested]
+    check_known_labels([row.label for row in tested], rows["label"], str(data), str(test), places=lines)
     model = open_model(base, [], device)
     _warn_of_problems(check_rows(placed, model))
     result = train_agent(
@@ -237,13 +237,17 @@ def train_command(
     if result.unlabelled:
         facts["unlabelled"] = result.unlabelled.given
         facts["learned_from"] = result.unlabelled.used if result.unlabelled.kept else 0
-    scores = None if test_rows is None else _measured(result, test_rows, rows, output)
+    scores = _measured(result, dataset_of(tested), rows, output) if tested else None
     held_out = score_held_out(result.held_out) if result.held_out else None
     if json:
         of_test, of_held_out = (some.to_dict() if some else None for some in (scores, held_out))
         print_json({**facts, "test": of_test, "held_out": of_held_out})
         return
     compared = ", ".join(f"{method} {percent(accuracy)}" for method, accuracy in result.accuracies.items())
+    if result.accuracies and result.accuracies[result.method] < max(result.accuracies.values()):
+        compared += ": no more than chance gives"
+    if facts["threshold"] is None:
+        facts["threshold"] = "none: it never rejects"
     if result.method != method:
         facts["method"] = f"{result.method}, kept because {method} is no better"
     out.print(facts_table({**facts, "accuracies": compared or None}, title=f"trained {agent}"))

@@ -126,13 +126,13 @@ def check(source: Source, encoder: Encoder | None = None, **reading: Any) -> Dat
         source: As `read_intents`.
         encoder: The base that agents will be trained on. None: only what needs no base is looked for, which leaves out
             wrong labels, near-duplicates in other words, broad intents, unknown and cut texts.
-        **reading: As `read_intents`, for training.
+        **reading: As `read_intents`.
 
     Returns:
         What was found.
 
     Raises:
-        DataError: The data cannot be read, or could not be trained on; see `read_intents`.
+        DataError: The data cannot be read; see `read_intents`.
 
     Example:
         ```python
@@ -140,14 +140,14 @@ def check(source: Source, encoder: Encoder | None = None, **reading: Any) -> Dat
         [(finding.places, finding.reason) for finding in report.of_kind("wrong label")]
         ```
     """
-    return check_rows(read_rows(source, **reading), encoder)
+    return check_rows(read_rows(source, purpose="evaluation", **reading), encoder)
 
 
 def check_rows(rows: Sequence[Row], encoder: Encoder | None = None) -> DataReport:
     """As `check`, of rows that were read.
 
     Args:
-        rows: Of two intents at least, no text twice.
+        rows: The rows; texts that stand there twice are found.
         encoder: As `check`.
     """
     findings = [*_look_alike_labels(rows), *_few_utterances(rows), *_catch_all(rows)]
@@ -160,7 +160,8 @@ def check_rows(rows: Sequence[Row], encoder: Encoder | None = None) -> DataRepor
             reason = f"the base has no words for {len(unread):,} of the {len(rows):,} texts"
             advice = "train on a base for the language of these texts"
             findings.append(_finding("unknown to the base", unread, reason, advice))
-        if len(unread) * 2 < len(rows):  # else it cannot tell what they mean
+        # Else it cannot tell what they mean, or there is nothing to tell apart.
+        if len(unread) * 2 < len(rows) and len({row.label for row in rows}) > 1:
             space = _Space.of(rows, encoder)
             groups = space.near(groups)
             findings += [*space.wrong_labels(), *space.broad_intents()]

@@ -146,6 +146,8 @@ def _table_of_rows(
 
 
 def _read_file(path: Path, split: str | None, problems: Problems, encoding: str | None) -> Table:
+    if not path.exists():
+        raise data_error(str(path), "there is no such file", "check the path and the working directory")
     if not path.is_file():
         raise data_error(str(path), "this is neither a file nor a folder", "copy its content into a file")
     table = read_file(path, problems, encoding, split)

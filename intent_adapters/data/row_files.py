@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -12,17 +13,23 @@ from intent_adapters.errors import ConfigError
 SUFFIXES = (".csv", ".jsonl")
 
 
+# A spreadsheet runs a cell that begins so as a formula, and users write what they like.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
 def check_row_file(path: str | Path) -> Path:
     """The path of a file that `write_rows` can write.
 
     Raises:
-        ConfigError: Its suffix is another, or its folder is not there.
+        ConfigError: Its suffix is another, or its folder is not there, or it cannot be written.
     """
     path = Path(path)
     if path.suffix not in SUFFIXES:
         raise ConfigError(f"{str(path)!r} must end in {' or '.join(SUFFIXES)}: that decides how it is written")
     if not path.parent.is_dir():
         raise ConfigError(f"there is no folder {str(path.parent)!r} to write {path.name!r} into")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise ConfigError(f"{str(path)!r} cannot be written: check permissions, or name another file")
     return path
 
 
@@ -34,6 +41,8 @@ def write_rows(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[
         columns: The first line of a csv file.
         rows: Values by column.
 
+    In a csv file a text that a spreadsheet would run as a formula begins with a space, which our readers take away.
+
     Raises:
         ConfigError: As `check_row_file`.
     """
@@ -43,6 +52,10 @@ def write_rows(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[
         if path.suffix == ".csv":
             table = csv.DictWriter(file, columns)
             table.writeheader()
-            table.writerows(rows)
+            table.writerows({name: _plain(value) for name, value in row.items()} for row in rows)
         else:
             file.writelines(json.dumps(dict(row), ensure_ascii=False) + "\n" for row in rows)
+
+
+def _plain(value: object) -> object:
+    return f" {value}" if isinstance(value, str) and value.startswith(FORMULA) else value

@@ -10,8 +10,8 @@ from intent_adapters.data.columns import find_text_column
 from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.readers import read_file
 from intent_adapters.data.readers.text_file import read_lines
-from intent_adapters.data.reading import read_intents
-from intent_adapters.data.validation import check_text, is_empty
+from intent_adapters.data.reading import read_rows
+from intent_adapters.data.validation import check_text, is_unusable
 from intent_adapters.errors import DataError, shorten
 
 if TYPE_CHECKING:
@@ -21,7 +21,11 @@ Texts: TypeAlias = "Sequence[str | Mapping[str, object]] | Dataset"
 
 
 def read_texts(
-    source: str | Path, *, text_column: str | None = None, encoding: str | None = None, leave_out_empty: bool = False
+    source: str | Path,
+    *,
+    text_column: str | None = None,
+    encoding: str | None = None,
+    leave_out_unusable: bool = False,
 ) -> list[str]:
     """Reads utterances whose labels play no part.
 
@@ -31,7 +35,8 @@ def read_texts(
             `read_intents` reads them.
         text_column: The column of the utterances; found by its name if None.
         encoding: Encoding of text files; UTF-8 if None.
-        leave_out_empty: Leave out rows of a file that have no text, as a log has them, instead of refusing them.
+        leave_out_unusable: Leave out rows of a file whose text is missing, empty, over 10,000 characters long or holds
+            a NUL, as a log has them, instead of refusing them.
 
     Returns:
         The utterances in their order, at least one.
@@ -42,26 +47,45 @@ def read_texts(
     Warns:
         DataWarning: What was left out, how much and where.
     """
+    placed = read_placed_texts(
+        source, text_column=text_column, encoding=encoding, leave_out_unusable=leave_out_unusable
+    )
+    return [text for _, text in placed]
+
+
+def read_placed_texts(
+    source: str | Path,
+    *,
+    text_column: str | None = None,
+    encoding: str | None = None,
+    leave_out_unusable: bool = False,
+) -> list[tuple[str, str]]:
+    """As `read_texts`, but each text with where it was written.
+
+    Raises:
+        DataError: As `read_texts`.
+    """
     path = Path(source)
     if not path.is_file():
-        rows = read_intents(source, text_column=text_column, encoding=encoding, purpose="evaluation")
-        return list(rows["text"])
+        rows = read_rows(source, text_column=text_column, encoding=encoding, purpose="evaluation")
+        return [(row.place, row.text) for row in rows]
     problems = Problems()
+    values: list[tuple[str, object]]
     if path.suffix.lower() == ".txt":
-        return _checked(str(source), list(read_lines(path, encoding)), problems)
-    table = read_file(path, problems, encoding)
-    try:
-        column = find_text_column(table.origin, table.columns, text_column)
-    except DataError:
-        problems.report()
-        raise
-    values = []
-    for row in table.records:
-        text = row.values.get(column)
-        if leave_out_empty and is_empty(text):
-            problems.leave_out("rows without a text", row.place)
-        else:
-            values.append((row.place, text))
+        values = list(read_lines(path, encoding))
+    else:
+        table = read_file(path, problems, encoding)
+        try:
+            column = find_text_column(table.origin, table.columns, text_column)
+        except DataError:
+            problems.report()
+            raise
+        values = [(row.place, row.values.get(column)) for row in table.records]
+    if leave_out_unusable:
+        for place, text in values:
+            if is_unusable(text):
+                problems.leave_out("rows without a usable text", place)
+        values = [(place, text) for place, text in values if not is_unusable(text)]
     return _checked(str(source), values, problems)
 
 
@@ -89,12 +113,13 @@ def texts_of(rows: Texts, origin: str = "rows") -> list[str]:
         columns = dict.fromkeys(key for row in rows if isinstance(row, Mapping) for key in row if isinstance(key, str))
         column = find_text_column(origin, list(columns)) if columns else "text"
         values = [row.get(column) if isinstance(row, Mapping) else row for row in rows]
-    return _checked(origin, [(f"{origin}[{index}]", value) for index, value in enumerate(values)], Problems())
+    placed = [(f"{origin}[{index}]", value) for index, value in enumerate(values)]
+    return [text for _, text in _checked(origin, placed, Problems())]
 
 
-def _checked(origin: str, values: Sequence[tuple[str, object]], problems: Problems) -> list[str]:
-    texts = [check_text(place, value, problems) for place, value in values]
+def _checked(origin: str, values: Sequence[tuple[str, object]], problems: Problems) -> list[tuple[str, str]]:
+    texts = [(place, check_text(place, value, problems)) for place, value in values]
     if not texts:
         problems.add(origin, "there are no utterances", "add one a row")
     problems.report()
-    return [text for text in texts if text is not None]
+    return [(place, text) for place, text in texts if text is not None]

@@ -105,6 +105,11 @@ def is_empty(value: object) -> bool:
     return _is_missing(value) or (isinstance(value, str) and not visible(value))
 
 
+def is_unusable(text: object) -> bool:
+    """Whether something is no text: missing, empty, no string, far too long, or with characters that no text has."""
+    return _text_fault(_plain(text)) is not None
+
+
 def reduced(text: str) -> str:
     """What of a text tells it from others: neither its white space nor how its letters are composed."""
     return " ".join(unicodedata.normalize("NFC", text).split())

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from intent_adapters.data import texts_of, validate_rows
 from intent_adapters.data.texts import Texts
 from intent_adapters.data.validation import reduced
-from intent_adapters.errors import DataError
+from intent_adapters.errors import DataError, shorten
 from intent_adapters.evaluation.answers import Answers, ask
 from intent_adapters.evaluation.calibration import CalibrationScores, score_calibration
 from intent_adapters.evaluation.classification import ClassificationScores, score_labels
@@ -117,7 +117,9 @@ def evaluate(
     )
 
 
-def check_known_labels(labels: Iterable[str], intents: Iterable[str], whose: str, rows: str = "the rows") -> None:
+def check_known_labels(
+    labels: Sequence[str], intents: Iterable[str], whose: str, rows: str = "the rows", places: Sequence[str] = ()
+) -> None:
     """Let labels pass that an agent knows, or will know.
 
     Args:
@@ -125,15 +127,19 @@ def check_known_labels(labels: Iterable[str], intents: Iterable[str], whose: str
         intents: The agent's.
         whose: What an error calls the owner of the intents.
         rows: What it calls the rows.
+        places: Where each row stands, if that is known.
 
     Raises:
         DataError: It does not know all of them.
     """
-    unknown = sorted(set(labels) - set(intents))
+    known = set(intents)
+    unknown = list(dict.fromkeys(label for label in labels if label not in known))
     if unknown:
+        place = f"{places[labels.index(unknown[0])]}: " if places else ""
+        more = f" and {len(unknown) - 1} more labels" if unknown[1:] else ""
         raise DataError(
-            f"{len(unknown)} labels of {rows} are not intents of {whose}, such as {unknown[0]!r}; correct them, leave "
-            "these rows out, or take the rows that belong to these intents"
+            f"{place}{shorten(unknown[0])}{more} of {rows} {'are no intents' if more else 'is no intent'} of {whose}; "
+            "correct the labels, leave these rows out, or take the rows that belong to these intents"
         )
 
 

@@ -79,13 +79,16 @@ def kind_of_mistake(
     return None if said == meant else "wrong"
 
 
-def write_mistakes(path: str | Path, mistakes: Sequence[Mistake], places: Sequence[str] = ()) -> None:
+def write_mistakes(
+    path: str | Path, mistakes: Sequence[Mistake], places: Sequence[str] = (), out_of_scope_places: Sequence[str] = ()
+) -> None:
     """Writes mistakes, one a row.
 
     Args:
         path: Of a .csv or .jsonl file.
         mistakes: The mistakes.
         places: Where each labelled row stands, by its index, such as `test.csv:17`.
+        out_of_scope_places: Where each out-of-scope utterance stands.
 
     Raises:
         ConfigError: The file has another suffix, or its folder is not there.
@@ -93,7 +96,7 @@ def write_mistakes(path: str | Path, mistakes: Sequence[Mistake], places: Sequen
     rows = (
         {
             "kind": mistake.kind,
-            "place": place_of(mistake, places),
+            "place": place_of(mistake, places, out_of_scope_places),
             "text": mistake.text,
             "meant": mistake.meant,
             "said": mistake.said,
@@ -105,9 +108,10 @@ def write_mistakes(path: str | Path, mistakes: Sequence[Mistake], places: Sequen
     write_rows(path, COLUMNS, rows)
 
 
-def place_of(mistake: Mistake, places: Sequence[str]) -> str:
-    """Where the row of a mistake stands; empty for out-of-scope utterances and where places are not known."""
-    return places[mistake.row] if mistake.meant is not None and places else ""
+def place_of(mistake: Mistake, places: Sequence[str], out_of_scope_places: Sequence[str] = ()) -> str:
+    """Where the row of a mistake stands; empty where places are not known."""
+    known = out_of_scope_places if mistake.meant is None else places
+    return known[mistake.row] if known else ""
 
 
 def _mistake(kind: MistakeKind, answers: Answers, row: int, meant: str | None) -> Mistake:

@@ -30,6 +30,7 @@ SAME_MEANING = 0.75
 # Memory and time of the clustering grow with the square.
 MOST_CLUSTERED = 4000
 WORDS_IN_A_NAME = 3
+LONGEST_WORD = 30
 COLUMNS = ("text", "label", "count", "group", "name", "nearest", "said", "probability", "scope_score", "reason")
 
 
@@ -271,7 +272,7 @@ def _of(words: Sequence[list[str]], group_of: Sequence[int], group: int) -> list
 
 
 def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.casefold())
+    return [word for word in re.findall(r"\w+", text.casefold()) if len(word) <= LONGEST_WORD]
 
 
 def _name(words: Sequence[list[str]], in_groups: Counter[str]) -> str:

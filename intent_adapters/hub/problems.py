@@ -53,7 +53,7 @@ REASONS: Sequence[tuple[type[Exception], str]] = (
     (
         OfflineModeIsEnabled,
         "there is no such folder, it is not in the cache, and the client is offline. Say where the folder is (for an "
-        "agent that was moved, its base: `base=`, `--base`), or unset HF_HUB_OFFLINE, or fetch it first where there "
+        "agent that was moved, its base: `base=`), or unset HF_HUB_OFFLINE, or fetch it first where there "
         "is a network: `intent-adapters pull`.",
     ),
     (

@@ -51,8 +51,16 @@ def test_kinds_can_be_allowed_and_notes_can_be_made_to_fail(data: Path):
     assert "'typos' is no kind" in wrong.stderr
 
 
-def test_what_cannot_be_trained_on_is_an_error(tmp_path: Path):
-    path = write(tmp_path / "a.csv", [("book", "hi"), ("price", "hi")])
+def test_exact_repetitions_are_findings_too_beside_the_others(tmp_path: Path):
+    path = write(tmp_path / "a.csv", [*ROWS, ("price", "a room please"), ("price", "how much")])
+    result = run("check", path)
+    assert result.exit_code == 1
+    assert f"{path}:3, {path}:6: a room please | a room please" in result.stdout
+    assert f"{path}:5, {path}:7: how much | how much" in result.stdout
+
+
+def test_what_cannot_be_read_is_an_error(tmp_path: Path):
+    path = write(tmp_path / "a.csv", [("book", "hi"), ("", "hello")])
     result = run("check", path)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "a.csv:3: the text 'hi' has the label 'price' here and 'book'" in result.stderr
+    assert "a.csv:3: the label is" in result.stderr

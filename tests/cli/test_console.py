@@ -19,11 +19,6 @@ ENCODINGS = ["cp949", "cp1252", "ascii"]
 SIGN = "\N{GRINNING FACE}"
 
 
-@pytest.fixture(autouse=True)
-def wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "250")
-
-
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     path = tmp_path / "clinic.csv"
@@ -119,3 +114,21 @@ def test_errors_and_warnings_speak_of_options(agents: Agents, tmp_path: Path):
     result = run("train", path, "-b", agents.base, "-o", tmp_path / "x")
     assert result.exit_code == 1
     assert "or give --encoding cp949" in result.stderr
+
+
+def test_what_the_system_refuses_is_one_message(monkeypatch: pytest.MonkeyPatch, agents: Agents, tmp_path: Path):
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(tmp_path / "it"))
+
+    monkeypatch.setattr("intent_adapters.artifacts.adapter.Adapter.read", refuse)
+    result = run("set-threshold", agents.it, 0.1)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.strip() == f"Error: Permission denied: {tmp_path / 'it'}"
+
+
+def test_a_place_where_nothing_can_be_written_is_refused_before_training(agents: Agents, tmp_path: Path):
+    data = tmp_path / "a.csv"
+    data.write_text("text,label\na,1\nb,2\n")
+    result = run("train", data, "-b", agents.base, "-o", data / "below" / "agent")
+    assert result.exit_code == 2
+    assert "nothing can be written to" in " ".join(result.stderr.split())

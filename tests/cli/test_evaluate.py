@@ -64,7 +64,7 @@ def test_bad_data_and_unknown_labels(agents: Agents, tmp_path: Path):
     path.write_text("text,label\nhi,oos\n")
     result = run("evaluate", path, "-a", agents.it)
     assert result.exit_code == 1
-    assert "such as 'oos'" in result.stderr
+    assert "a.csv:2: 'oos' of the rows is no intent of agent 'it'" in result.stderr
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def test_rejected_messages_are_listed_and_written_to_be_labelled(agents: Agents,
     assert result.exit_code == 0, result.stderr
     assert "rejected" in result.stdout
     assert "예약 되나요" in result.stdout
-    assert "rows without a text" in result.stderr
+    assert "rows without a usable text" in result.stderr
     assert f"wrote 2 messages to {output}" in result.stderr
     with output.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))

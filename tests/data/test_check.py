@@ -156,7 +156,7 @@ def test_data_that_cannot_be_read_are_an_error():
 def test_any_rows_that_can_be_trained_on_can_be_checked(pairs: list[tuple[str, str]]):
     given_rows = [{"text": text, "label": label} for text, label in pairs]
     try:
-        read = read_rows(given_rows)
+        read = read_rows(given_rows, purpose="evaluation")
     except DataError:
         return
     report = check(given_rows, WordEncoder(limit=3))
