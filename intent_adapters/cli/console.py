@@ -144,7 +144,8 @@ def new_table(*columns: str, numbers: tuple[str, ...] = (), title: str | None = 
     """A table whose columns in `numbers` are right-aligned."""
     table = Table(title=title, title_justify="left")
     for column in columns:
-        table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+        number = column in numbers  # never broken over two lines
+        table.add_column(column, justify="right" if number else "left", overflow="fold", no_wrap=number)
     return table
 
 

@@ -33,7 +33,7 @@ def versions_command(folder: Folder, json: Json = False) -> None:
     if json:
         print_json([version.to_dict() for version in found])
         return
-    table = new_table(*_COLUMNS, numbers=("version", "utterances", "intents", "held out", "threshold"))
+    table = new_table(*_COLUMNS, numbers=("utterances", "intents", "held out", "threshold"))
     for version in found:
         add_row(table, *_cells(version))
     out.print(table)
@@ -43,20 +43,19 @@ def versions_command(folder: Folder, json: Json = False) -> None:
 
 
 # The rest is in --json: a terminal has 80 columns.
-_COLUMNS = ("version", "", "trained", "utterances", "intents", "held out", "method", "threshold")
+_COLUMNS = ("version", "trained", "utterances", "intents", "held out", "threshold")
 
 
 def _cells(version: Version) -> list[str]:
-    use = "in use" if version.in_use else ""
+    number = f"{version.number}, in use" if version.in_use else str(version.number)
     if version.adapter is None:
-        return [str(version.number), use, "damaged", *[""] * (len(_COLUMNS) - 3)]
+        return [number, "damaged", *[""] * (len(_COLUMNS) - 2)]
     config, trained = version.adapter.config, version.adapter.config.provenance
     values = {
         "trained": None if trained.date is None else trained.date[:16].replace("T", " "),
         "utterances": trained.rows,
         "intents": len(version.adapter.labels),
         "held out": None if trained.accuracy is None else percent(trained.accuracy),
-        "method": trained.training.get("method"),
         "threshold": None if config.calibration.threshold is None else f"{config.calibration.threshold:.3g}",
     }
-    return [str(version.number), use, *("" if value is None else str(value) for value in values.values())]
+    return [number, *("" if value is None else str(value) for value in values.values())]
