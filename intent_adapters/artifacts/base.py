@@ -67,8 +67,8 @@ def _read(folder: Path, name: str, device: str | torch.device | None) -> Sentenc
         raise
     except Exception as error:  # whatever a damaged or absent model makes the libraries below raise
         raise BaseError(
-            f"Cannot load the base {name!r}: {str(error).rstrip('.')}. Give the Hub id or the folder of a sentence-transformers "
-            "model with safetensors weights."
+            f"Cannot load the base {name!r}: {str(error).rstrip('.')}. Give the Hub id or the folder of a "
+            "sentence-transformers model with safetensors weights."
         ) from error
     check_weights(model, shapes, name)
     return model.eval().requires_grad_(False)
