@@ -31,7 +31,7 @@ def test_a_model_exports_its_base_and_one_in_onnx_says_that_it_cannot(tmp_path: 
     assert exported.description.fingerprint == model.fingerprint
     again = IntentModel.from_pretrained(exported.folder, backend="onnx")
     np.testing.assert_allclose(again.encode(TEXTS), model.encode(TEXTS), atol=1e-4)
-    with pytest.raises(ConfigError, match='backend="torch"'):
+    with pytest.raises(ConfigError, match="load the base that it was exported from"):
         again.export_base(tmp_path / "again")
 
 
