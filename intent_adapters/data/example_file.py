@@ -13,7 +13,7 @@ from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.readers import read_file
 from intent_adapters.data.readers.delimited import separator_of
 from intent_adapters.data.readers.text_file import read_text
-from intent_adapters.data.row_files import check_row_file
+from intent_adapters.data.row_files import cell_of, check_row_file
 from intent_adapters.data.validation import check_label, check_text, reduced
 
 
@@ -97,7 +97,7 @@ class ExampleFile:
         if new:
             lines.write("\ufeff")  # by which Excel knows UTF-8
             table.writerow(self._columns)
-        table.writerow([values.get(column, "") for column in self._columns])
+        table.writerow([cell_of(values.get(column, "")) for column in self._columns])
         return f"{rest}{lines.getvalue()}".encode()
 
 

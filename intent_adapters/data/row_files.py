@@ -41,8 +41,6 @@ def write_rows(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[
         columns: The first line of a csv file.
         rows: Values by column.
 
-    In a csv file a text that a spreadsheet would run as a formula begins with a space, which our readers take away.
-
     Raises:
         ConfigError: As `check_row_file`.
     """
@@ -52,10 +50,11 @@ def write_rows(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[
         if path.suffix == ".csv":
             table = csv.DictWriter(file, columns)
             table.writeheader()
-            table.writerows({name: _plain(value) for name, value in row.items()} for row in rows)
+            table.writerows({name: cell_of(value) for name, value in row.items()} for row in rows)
         else:
             file.writelines(json.dumps(dict(row), ensure_ascii=False) + "\n" for row in rows)
 
 
-def _plain(value: object) -> object:
+def cell_of(value: object) -> object:
+    """A value as a csv file holds it: no spreadsheet runs it as a formula, and our readers take the space away."""
     return f" {value}" if isinstance(value, str) and value.startswith(FORMULA) else value

@@ -91,3 +91,11 @@ def test_what_cannot_be_trained_on_is_not_added(tmp_path: Path):
         with pytest.raises(DataError):
             file.add(text, label)
     assert not file.path.exists()
+
+
+def test_no_spreadsheet_runs_what_a_user_wrote(tmp_path: Path):
+    path = tmp_path / "fixes.csv"
+    ExampleFile(path).add("=1+1", "price")
+    assert '" =1+1"' in path.read_text(encoding="utf-8-sig")
+    assert not ExampleFile(path).add("=1+1", "price")  # it is known again
+    assert read_intents(path, purpose="evaluation")["text"][:] == ["=1+1"]
