@@ -17,6 +17,7 @@ from intent_adapters.cli.options import (
     Encoding,
     Json,
     LabelColumn,
+    OutOfScope,
     Split,
     TextColumn,
     Threshold,
@@ -43,15 +44,6 @@ On = Annotated[
     str,
     typer.Option(
         "--on", metavar="DATA", help="Utterances that neither was trained on, as for evaluate.", show_default=False
-    ),
-]
-OutOfScope = Annotated[
-    str | None,
-    typer.Option(
-        "--out-of-scope",
-        metavar="FILE",
-        help="Utterances that both should reject. A file as DATA, labels or not, or .txt with one a line.",
-        show_default=False,
     ),
 ]
 Show = Annotated[int, typer.Option("--show", min=0, help="How many changed answers to show.")]

@@ -272,11 +272,11 @@ class _Space:
         labels = sorted({row.label for row in rows})
         number: Mapping[str, int] = {label: index for index, label in enumerate(labels)}
         own = np.array([number[row.label] for row in rows])
-        embeddings = _unit(encoder.encode([row.text for row in rows]))
+        embeddings = unit_vectors(encoder.encode([row.text for row in rows]))
         names = np.zeros((len(labels), embeddings.shape[1]))
         worded = [index for index, label in enumerate(labels) if readable(label)]
         if worded:
-            names[worded] = _unit(encoder.encode([readable(labels[index]) for index in worded]))
+            names[worded] = unit_vectors(encoder.encode([readable(labels[index]) for index in worded]))
         sums = _sums(embeddings, own, len(labels))
         counts = np.bincount(own, minlength=len(labels))
         total = sums.sum(axis=0)
@@ -286,8 +286,8 @@ class _Space:
     def to_intents(self) -> NDArray[np.float64]:
         """(rows, intents) cosines with the mean of each intent and its name, a row's own intent without the row."""
         sums = _sums(self.embeddings, self.own, len(self.labels)) + self.names
-        cosines = self.embeddings @ _unit(sums).T
-        without = _unit(sums[self.own] - self.embeddings)
+        cosines = self.embeddings @ unit_vectors(sums).T
+        without = unit_vectors(sums[self.own] - self.embeddings)
         cosines[np.arange(len(self.own)), self.own] = (self.embeddings * without).sum(axis=1)
         return cosines
 
@@ -359,7 +359,7 @@ def _sums(embeddings: NDArray[np.float64], own: NDArray[np.int64], intents: int)
     return sums
 
 
-def _unit(vectors: NDArray[Any]) -> NDArray[np.float64]:
+def unit_vectors(vectors: NDArray[Any]) -> NDArray[np.float64]:
     """Vectors of length 1; those of length 0 stay."""
     vectors = np.asarray(vectors, dtype=np.float64)
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)

@@ -81,12 +81,13 @@ def read_placed_texts(
             problems.report()
             raise
         values = [(row.place, row.values.get(column)) for row in table.records]
-    if leave_out_unusable:
-        for place, text in values:
-            if is_unusable(text):
-                problems.leave_out("rows without a usable text", place)
-        values = [(place, text) for place, text in values if not is_unusable(text)]
-    return _checked(str(source), values, problems)
+    usable = []
+    for place, text in values:
+        if leave_out_unusable and is_unusable(text):
+            problems.leave_out("rows without a usable text", place)
+        else:
+            usable.append((place, text))
+    return _checked(str(source), usable, problems)
 
 
 def texts_of(rows: Texts, origin: str = "rows") -> list[str]:

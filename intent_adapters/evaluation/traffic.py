@@ -8,13 +8,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import AgglomerativeClustering
 
 from intent_adapters.data import texts_of
+from intent_adapters.data.check import unit_vectors
 from intent_adapters.data.row_files import write_rows
 from intent_adapters.data.texts import Texts
 from intent_adapters.data.validation import reduced
@@ -223,16 +224,19 @@ def _groups(
 ) -> tuple[TextGroup, ...]:
     if not texts:
         return ()
-    embeddings = _unit(model.encode([text.text for text in texts], batch_size=batch_size))
-    everyday = _unit(model.encode(list(background_texts()), batch_size=batch_size))
+    embeddings = unit_vectors(model.encode([text.text for text in texts], batch_size=batch_size))
+    everyday = unit_vectors(model.encode(list(background_texts()), batch_size=batch_size))
     count = len(everyday)
     scale = 1 - (np.square(everyday.sum(axis=0)).sum() - count) / (count * (count - 1))
     group_of = _cluster(embeddings, np.array([text.count for text in texts]), SAME_MEANING * float(scale))
     words = [_words(text.text) for text in texts]
-    in_groups = Counter(word for group in set(group_of) for word in set().union(*_of(words, group_of, group)))
+    members: dict[int, list[int]] = {}
+    for row, group in enumerate(group_of):
+        members.setdefault(group, []).append(row)
+    in_groups = Counter(word for own in members.values() for word in {word for row in own for word in words[row]})
     groups = []
-    for group in sorted(set(group_of)):
-        rows = np.array([row for row, own in enumerate(group_of) if own == group])
+    for _, own in sorted(members.items()):
+        rows = np.array(own)
         counts = np.array([texts[row].count for row in rows])
         middle = (embeddings[rows] * counts[:, None]).sum(axis=0)
         order = rows[np.argsort(-(embeddings[rows] @ middle), kind="stable")]
@@ -263,12 +267,8 @@ def _cluster(embeddings: NDArray[np.float64], counts: NDArray[np.int64], distanc
     if len(rest):
         centres = np.zeros((group_of[first].max() + 1, embeddings.shape[1]))
         np.add.at(centres, group_of[first], embeddings[first])
-        group_of[rest] = (embeddings[rest] @ _unit(centres).T).argmax(axis=1)
+        group_of[rest] = (embeddings[rest] @ unit_vectors(centres).T).argmax(axis=1)
     return [int(group) for group in group_of]
-
-
-def _of(words: Sequence[list[str]], group_of: Sequence[int], group: int) -> list[list[str]]:
-    return [own for own, number in zip(words, group_of, strict=True) if number == group]
 
 
 def _words(text: str) -> list[str]:
@@ -282,8 +282,3 @@ def _name(words: Sequence[list[str]], in_groups: Counter[str]) -> str:
     best = sorted(weight, key=lambda word: (-weight[word], word))[:WORDS_IN_A_NAME]
     said = [word for own in words for word in own]
     return "_".join(sorted(best, key=said.index))
-
-
-def _unit(vectors: NDArray[Any]) -> NDArray[np.float64]:
-    vectors = np.asarray(vectors, dtype=np.float64)
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
