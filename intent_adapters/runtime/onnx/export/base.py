@@ -63,8 +63,7 @@ def export_base(
     non_linearity: NonLinearity = "gelu",
 ) -> Exported:
     """See `IntentModel.export_base`."""
-    need("onnx", "export")
-    need("onnxruntime", "export")
+    need("onnx")
     check_choice("precision", precision, get_args(Precision))
     if base.device.type != "cpu":
         raise ConfigError(f"The base is exported from the CPU, and it is on {base.device}: load it with device='cpu'.")
