@@ -18,7 +18,7 @@ PRODUCER = "intent-adapters"
 # What `Cast` is told to make.
 FLOAT, INT64 = 1, 7
 
-Size = int | str
+Size = int | str | None
 
 
 class Graph:
@@ -62,7 +62,9 @@ class Graph:
         )
         return names
 
-    def finish(self, output: str, name: str, shape: Sequence[Size], metadata: Mapping[str, str]) -> bytes:
+    def finish(
+        self, output: str, name: str, shape: Sequence[Size], metadata: Mapping[str, str], also: Sequence[str] = ()
+    ) -> bytes:
         """The model as a file holds it.
 
         Args:
@@ -70,13 +72,14 @@ class Graph:
             name: What the result is called.
             shape: Of the result.
             metadata: Strings that travel with the graph.
+            also: Values of hidden states that are results, too, by their own names.
         """
         self._nodes.append(self._onnx.helper.make_node("Identity", [output], [name]))
         graph = self._onnx.helper.make_graph(
             self._nodes,
             PRODUCER,
             self._inputs,
-            [self._value(name, np.float32, shape)],
+            [self._value(name, np.float32, shape), *(self._value(a, np.float32, (None, None, None)) for a in also)],
             list(self._constants.values()),
         )
         opsets = [self._onnx.helper.make_opsetid("", OPSET), self._onnx.helper.make_opsetid(RUNTIME_DOMAIN, 1)]
