@@ -45,8 +45,9 @@ def measure_ranges(files: BaseFiles, tokenize: FastTokenizer) -> tuple[Ranges, A
     encoder = EncoderGraph(graph, files, Float32(), (), "gelu", None)
     embeddings = pool(graph, files.modules[1:], encoder.write(), MASK)
     watched = [*encoder.norms.values(), *encoder.attended.values()]
-    content = graph.finish(embeddings, OUTPUT, ("rows", None), {}, watched)
-    session = need("onnxruntime", "export").InferenceSession(content, providers=["CPUExecutionProvider"])
+    session = need("onnxruntime", "export").InferenceSession(
+        graph.finish(embeddings, OUTPUT, ("rows", None), {}, watched), providers=["CPUExecutionProvider"]
+    )
     runs: list[list[Array]] = []
     for text in UTTERANCES:  # one by one: without padding
         tokens = tokenize([text]).arrays([0])

@@ -57,22 +57,6 @@ class Exported:
     least_cosine: float
 
 
-class _Settings(NamedTuple):
-    precision: Precision
-    config: AdapterConfig
-
-    @classmethod
-    def check(cls, precision: Precision, sites: Sites, non_linearity: NonLinearity) -> _Settings:
-        need("onnx", "export")
-        need("onnxruntime", "export")
-        check_choice("precision", precision, get_args(Precision))
-        if sites == "none":
-            raise ConfigError(
-                'sites="none" leaves no room for bottlenecks; export with "houlsby", which any head can use.'
-            )
-        return cls(precision, AdapterConfig(sites=sites, non_linearity=non_linearity))
-
-
 class _Composed(NamedTuple):
     """A graph, what else its folder needs, and the embeddings of `UTTERANCES` that it should give."""
 
@@ -94,7 +78,7 @@ def export_base(
     """See `IntentModel.export_base`; `name` is what errors call the base."""
     from intent_adapters.surroundings import own_settings
 
-    settings = _Settings.check(precision, sites, non_linearity)
+    config = _checked(precision, sites, non_linearity)
     if base.device.type != "cpu":
         raise ConfigError(f"The base is exported from the CPU, and it is on {base.device}: load it with device='cpu'.")
     _check_new(Path(folder))
@@ -103,7 +87,7 @@ def export_base(
         # Before it is saved: then its tokenizer.json says at which end texts are cut.
         expected = base(base.preprocess(list(UTTERANCES)))["sentence_embedding"].float().numpy()
         base.save_pretrained(temporary, create_model_card=False)
-        composed = _compose(Path(temporary), name, settings)
+        composed = _compose(Path(temporary), name, precision, config)
     if composed.description.fingerprint != known:
         raise BaseError(
             f"The base {name!r} does not survive being saved, which it is for the export: its agents would be "
@@ -137,12 +121,12 @@ def export_folder(
         ConfigError: A setting makes no sense.
         MissingExtraError: An optional package is missing.
     """
-    settings = _Settings.check(precision, sites, non_linearity)
+    config = _checked(precision, sites, non_linearity)
     name = str(source) if name is None else name
     if folder is not None:
         _check_new(folder)
     try:
-        composed = read_whole(source, lambda: _compose(source, name, settings))
+        composed = read_whole(source, lambda: _compose(source, name, precision, config))
     except BaseError:
         if folder is None or not find_spec("sentence_transformers"):
             raise
@@ -153,33 +137,45 @@ def export_folder(
     return _write_into(composed, source) if folder is None else _write_folder(composed, folder)
 
 
+def _checked(precision: Precision, sites: Sites, non_linearity: NonLinearity) -> AdapterConfig:
+    """What is said of the adapters, as the config of one."""
+    need("onnx", "export")
+    need("onnxruntime", "export")
+    check_choice("precision", precision, get_args(Precision))
+    if sites == "none":
+        raise ConfigError(
+            'sites="none" leaves no room for bottlenecks; export with "houlsby", which any head can use.'
+        )
+    return AdapterConfig(sites=sites, non_linearity=non_linearity)
+
+
 def _check_new(folder: Path) -> None:
     check_target(
         folder, "export", BaseError, (folder / ONNX_FOLDER).is_dir() and not any(folder.glob("*.safetensors"))
     )
 
 
-def _compose(source: Path, name: str, settings: _Settings) -> _Composed:
+def _compose(source: Path, name: str, precision: Precision, config: AdapterConfig) -> _Composed:
     files = BaseFiles(source, name)
     tokenize = read_tokenizer(source, files.max_tokens)
     description = Description(
         fingerprint=files.fingerprint,
-        precision=settings.precision,
-        non_linearity=settings.config.non_linearity,
-        sites=_sites(files, settings.config),
+        precision=precision,
+        non_linearity=config.non_linearity,
+        sites=_sites(files, config),
         dimension=dimension(files.modules, files.config.width),
         max_tokens=files.max_tokens,
         probes=probe(tokenize),
     )
     ranges, expected = measure_ranges(files, tokenize)
-    arithmetic = ARITHMETIC[settings.precision]
+    arithmetic = ARITHMETIC[precision]
     graph = Graph()
     encoder = EncoderGraph(
         graph,
         files,
         arithmetic,
         description.sites,
-        settings.config.non_linearity,
+        config.non_linearity,
         ranges if arithmetic.rounds else None,
     )
     embeddings = pool(graph, files.modules[1:], encoder.write(), MASK)
