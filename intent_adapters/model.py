@@ -590,7 +590,14 @@ class IntentModel:
         """
         from intent_adapters.runtime.onnx.export import export_base
 
-        return export_base(self.base, folder, precision=precision, sites=sites, non_linearity=non_linearity)
+        return export_base(
+            self.base,
+            folder,
+            precision=precision,
+            sites=sites,
+            non_linearity=non_linearity,
+            name=self.base_name or "in memory",
+        )
 
     def push_base(
         self,

@@ -96,29 +96,32 @@ ADAPTER = Files(
     pickles=r"adapter_model\.(bin|pt|pth|pkl)",
     mistaken=(r"modules\.json|config\.json", "It looks like a base: pass it as `base=`."),
 )
+ONNX_FOLDER = "onnx"
 # Old sentence-transformers models keep the encoder in a folder 0_Transformer.
 _MODULE = r"(\d+_\w+/)?"
+_SMALL = {
+    r"(modules|config_sentence_transformers)\.json": MAX_CONFIG_BYTES,
+    _MODULE + r"(config|sentence_\w+_config|special_tokens_map|tokenizer_config)\.json": MAX_CONFIG_BYTES,
+    _MODULE + r"(preprocessor_config|processor_config)\.json": MAX_CONFIG_BYTES,
+    _MODULE + r"((tokenizer|vocab|added_tokens)\.json|(vocab|merges)\.txt)": MAX_TOKENIZER_BYTES,
+    re.escape(CARD_NAME): MAX_CARD_BYTES,
+}
 BASE = Files(
     "base",
     BaseError,
-    small={
-        r"(modules|config_sentence_transformers)\.json": MAX_CONFIG_BYTES,
-        _MODULE + r"(config|sentence_\w+_config|special_tokens_map|tokenizer_config)\.json": MAX_CONFIG_BYTES,
-        _MODULE + r"(preprocessor_config|processor_config|model\.safetensors\.index)\.json": MAX_CONFIG_BYTES,
-        _MODULE + r"((tokenizer|vocab|added_tokens)\.json|(vocab|merges)\.txt)": MAX_TOKENIZER_BYTES,
-        re.escape(CARD_NAME): MAX_CARD_BYTES,
-    },
+    small={**_SMALL, _MODULE + r"model\.safetensors\.index\.json": MAX_CONFIG_BYTES},
     weights={_MODULE + r"model(-\d+-of-\d+)?\.safetensors": MAX_BASE_BYTES},
     required=(r"(0_\w+/)?config\.json", "config.json"),
     main=r"(0_\w+/)?model(-\d+-of-\d+)?\.safetensors",
     pickles=r"(0_\w+/)?pytorch_model.*\.bin",
     mistaken=(re.escape(CONFIG_NAME), "It is an adapter: pass it as `adapter=`, and its base is found by itself."),
 )
-_EXPORTED = r"onnx/encoder_\w+\.onnx"
+_EXPORTED = ONNX_FOLDER + r"/encoder_\w+\.onnx"
 IS_EXPORTED = (
     'is a base in ONNX alone: load it with backend="onnx". To train, give the base that it was exported from.'
 )
-ONNX_BASE = replace(BASE, weights={r"onnx/\w+\.onnx(_data)?": MAX_BASE_BYTES}, main=r"onnx/\w+\.onnx")
+ONNX_BASE = replace(BASE, small=_SMALL, weights={_EXPORTED: MAX_BASE_BYTES}, main=_EXPORTED)
+WHOLE_BASE = replace(BASE, weights={**BASE.weights, **ONNX_BASE.weights})
 
 
 def is_exported(folder: Path) -> bool:

@@ -56,16 +56,15 @@ def card_command(
     """
     known = card_facts(facts, language, license_name, data, scores, scores_name)
     with working("looking at the files"):
-        from intent_adapters.artifacts.fingerprint import fingerprint
+        from intent_adapters.artifacts.base_files import folder_fingerprint
         from intent_adapters.hub import adapter_card, base_card
         from intent_adapters.hub.cards.saving import existing_card
-        from intent_adapters.loading import load_base
 
         existing = existing_card(folder)
         if (folder / CONFIG_NAME).is_file():
             card = adapter_card(folder, repo_id=repo_id, facts=known, existing=existing)
         else:
-            found = fingerprint(load_base(folder, device="cpu"))
+            found = folder_fingerprint(folder, str(folder))
             card = base_card(folder, found, repo_id=repo_id, facts=known, existing=existing)
     if print_card:
         typer.echo(str(card))

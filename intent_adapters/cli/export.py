@@ -16,7 +16,12 @@ Base = Annotated[
     str, typer.Argument(metavar="BASE", help="Encoder: Hub id or folder.", callback=check_folders, show_default=False)
 ]
 Output = Annotated[
-    Path, typer.Argument(metavar="FOLDER", help="Where to; an earlier export is replaced.", show_default=False)
+    Path | None,
+    typer.Argument(
+        metavar="[FOLDER]",
+        help="Where to; an earlier export is replaced.",
+        show_default="the base's own folder, beside its weights",
+    ),
 ]
 PrecisionOption = Annotated[
     Precision,
@@ -29,6 +34,7 @@ SitesOption = Annotated[
 NonLinearityOption = Annotated[NonLinearity, typer.Option("--non-linearity", help="That of the agents' bottlenecks.")]
 
 EXAMPLES = examples(
+    "intent-adapters export my-base",
     "intent-adapters export sentence-transformers/all-MiniLM-L6-v2 minilm-int8",
     "intent-adapters export BASE base-float32 --precision float32 --json",
 )
@@ -36,21 +42,26 @@ EXAMPLES = examples(
 
 def export_command(
     base: Base,
-    folder: Output,
+    folder: Output = None,
     precision: PrecisionOption = "int8",
     sites: SitesOption = "houlsby",
     non_linearity: NonLinearityOption = "gelu",
     json: Json = False,
 ) -> None:
-    """Export a base for ONNX Runtime; agents need no export.
+    """Export a base for ONNX Runtime; agents need no export. PyTorch is not needed.
 
-    The folder holds all that is needed to answer: IntentModel.from_pretrained(FOLDER, backend="onnx").
+    The folder then holds all that is needed to answer: IntentModel.from_pretrained(FOLDER, backend="onnx").
     """
+    if folder is None and not Path(base).is_dir():
+        raise typer.BadParameter("a base on the Hub is exported to a FOLDER of yours: name one", param_hint="FOLDER")
     with working("exporting"):
-        from intent_adapters.model import IntentModel
+        from intent_adapters.hub.fetching import fetch_base
+        from intent_adapters.runtime.onnx.export import export_folder
 
-        model = IntentModel.from_pretrained(base, device="cpu")
-        exported = model.export_base(folder, precision=precision, sites=sites, non_linearity=non_linearity)
+        source = fetch_base(base).folder
+        exported = export_folder(
+            source, folder, precision=precision, sites=sites, non_linearity=non_linearity, name=base
+        )
     facts: dict[str, object] = {
         "folder": str(exported.folder),
         "precision": exported.description.precision,

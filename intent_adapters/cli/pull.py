@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from intent_adapters.artifacts.contents import ADAPTER, BASE
+from intent_adapters.artifacts.contents import ADAPTER, BASE, ONNX_BASE
 from intent_adapters.artifacts.folders import replaced_folder
+from intent_adapters.choices import Backend
 from intent_adapters.cli.console import examples, facts_table, out, print_json, working
 from intent_adapters.cli.options import Json, Revision, Token
 from intent_adapters.errors import BaseMismatchError
 
 if TYPE_CHECKING:
     from intent_adapters.artifacts.adapter import Adapter
+    from intent_adapters.artifacts.contents import Files
     from intent_adapters.hub.fetching import HubOptions
 
 Source = Annotated[
@@ -30,8 +32,14 @@ Subfolder = Annotated[
 ]
 WithBase = Annotated[bool, typer.Option("--base/--no-base", help="Fetch an adapter's base, too.")]
 
+BackendOption = Annotated[
+    Backend,
+    typer.Option("--backend", help="Of a base: its weights (torch), or its graph for ONNX Runtime and no weights."),
+]
+
 EXAMPLES = examples(
     "intent-adapters pull ORG/clinic",
+    "intent-adapters pull ORG/clinic --backend onnx",
     "intent-adapters pull ORG/clinic --revision v1.0 --output agents/clinic --no-base",
 )
 
@@ -42,6 +50,7 @@ def pull_command(
     revision: Revision = None,
     subfolder: Subfolder = None,
     base: WithBase = True,
+    backend: BackendOption = "torch",
     token: Token = None,
     json: Json = False,
 ) -> None:
@@ -56,33 +65,35 @@ def pull_command(
         from intent_adapters.artifacts.adapter import Adapter
         from intent_adapters.hub.fetching import fetch_either
 
-        found, is_adapter = fetch_either(source, **hub)
+        found, is_adapter = fetch_either(source, onnx=backend == "onnx", **hub)
         facts: dict[str, Any] = {
             "kind": "adapter" if is_adapter else "base",
             "commit": found.commit,
             "folder": str(output or found.folder),
         }
         if is_adapter:
-            facts |= _adapter_facts(source, Adapter.read(found.folder), base, token)
+            facts |= _adapter_facts(source, Adapter.read(found.folder), base, backend, token)
         else:
-            facts["fingerprint"] = _fingerprint(found.folder, source)
+            facts["fingerprint"] = _fingerprint(found.folder, source, backend)
         if output is not None:
-            _copy(found.folder, output, is_adapter)
+            _copy(found.folder, output, ADAPTER if is_adapter else BASE if backend == "torch" else ONNX_BASE)
     if json:
         print_json(facts)
     else:
         out.print(facts_table(facts, title=f"pulled {source}"))
 
 
-def _adapter_facts(source: str, adapter: Adapter, with_base: bool, token: str | None) -> dict[str, Any]:
+def _adapter_facts(
+    source: str, adapter: Adapter, with_base: bool, backend: Backend, token: str | None
+) -> dict[str, Any]:
     """What an adapter is; its base is fetched and compared, if wished."""
     config = adapter.config
     named = config.base_model_name_or_path
     if with_base and named:
         from intent_adapters.hub.fetching import fetch_base
 
-        fetched = fetch_base(named, revision=config.revision, token=token)
-        found = _fingerprint(fetched.folder, named)
+        fetched = fetch_base(named, onnx=backend == "onnx", revision=config.revision, token=token)
+        found = _fingerprint(fetched.folder, named, backend)
         trained_on = config.provenance.base_fingerprint
         if trained_on not in (None, found):
             raise BaseMismatchError(
@@ -92,16 +103,18 @@ def _adapter_facts(source: str, adapter: Adapter, with_base: bool, token: str | 
     return {"intents": len(adapter.labels), "base": named, "base_revision": config.revision}
 
 
-def _fingerprint(folder: Path, name: str) -> str:
-    from intent_adapters.artifacts.base import read_base
-    from intent_adapters.artifacts.fingerprint import fingerprint
+def _fingerprint(folder: Path, name: str, backend: Backend) -> str:
+    if backend == "onnx":
+        from intent_adapters.runtime.onnx.run import read_onnx_base
 
-    return fingerprint(read_base(folder, name, device="cpu"))
+        return read_onnx_base(folder, name, precision=None, threads=1).description.fingerprint
+    from intent_adapters.artifacts.base_files import folder_fingerprint
+
+    return folder_fingerprint(folder, name)
 
 
-def _copy(source: Path, target: Path, is_adapter: bool) -> None:
+def _copy(source: Path, target: Path, files: Files) -> None:
     """Copies the files that we read; those in the cache are links."""
-    files = ADAPTER if is_adapter else BASE
     with replaced_folder(target) as staging:
         for name in files.present(source):
             (staging / name).parent.mkdir(parents=True, exist_ok=True)

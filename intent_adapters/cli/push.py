@@ -11,6 +11,7 @@ from intent_adapters.artifacts.contents import CONFIG_NAME
 from intent_adapters.cli.card import Folder, card_facts
 from intent_adapters.cli.console import examples, facts_table, out, print_json, working
 from intent_adapters.cli.options import Facts, Json, Language, License, Scores, ScoresName, Token, TrainingData
+from intent_adapters.errors import BaseError
 
 if TYPE_CHECKING:
     from intent_adapters.hub.publishing import PublishOptions
@@ -67,7 +68,10 @@ def push_command(
     token: Token = None,
     json: Json = False,
 ) -> None:
-    """Publish an adapter or a base on the Hub, with its card, in one commit."""
+    """Publish an adapter or a base on the Hub, with its card, in one commit.
+
+    A base is published with the graphs for ONNX Runtime that `intent-adapters export BASE` put into its folder.
+    """
     known = card_facts(facts, language, license_name, data, scores, scores_name)
     options: PublishOptions = {
         "private": private,
@@ -79,10 +83,10 @@ def push_command(
     }
     with working("pushing"):
         from intent_adapters.artifacts.adapter import Adapter
-        from intent_adapters.artifacts.fingerprint import fingerprint
+        from intent_adapters.artifacts.base_files import folder_fingerprint
         from intent_adapters.hub import publish_adapter, publish_base
         from intent_adapters.hub.cards.saving import existing_card
-        from intent_adapters.loading import load_base
+        from intent_adapters.runtime.onnx.run import foreign_graphs
 
         readme = existing_card(folder)
         if (folder / CONFIG_NAME).is_file():
@@ -91,7 +95,12 @@ def push_command(
         elif base is not None:
             raise typer.BadParameter(f"{str(folder)!r} is no adapter; a base has no base", param_hint="--base")
         else:
-            found = fingerprint(load_base(folder, device="cpu"))
+            found = folder_fingerprint(folder, str(folder))
+            if foreign := foreign_graphs(folder, found):
+                raise BaseError(
+                    f"{str(foreign[0])!r} was not made from the weights beside it. Export the base again "
+                    f"(intent-adapters export {folder}), or remove the graph."
+                )
             published = publish_base(folder, repo_id, found, facts=known, readme=readme, **options)
     if json:
         print_json(asdict(published))

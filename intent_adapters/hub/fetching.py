@@ -76,8 +76,13 @@ def fetch_base(source: str | Path, *, onnx: bool = False, **hub: Unpack[HubOptio
     return fetch(source, ONNX_BASE if onnx else BASE, **hub)
 
 
-def fetch_either(source: str | Path, **hub: Unpack[HubOptions]) -> tuple[Fetched, bool]:
+def fetch_either(source: str | Path, *, onnx: bool = False, **hub: Unpack[HubOptions]) -> tuple[Fetched, bool]:
     """Find the folder of an adapter or a base, whichever it is, downloading it if it is on the Hub.
+
+    Args:
+        source: Local folder or Hub id.
+        onnx: Of a base fetch the ONNX graphs instead of the safetensors weights.
+        **hub: See `HubOptions`.
 
     Returns:
         The folder, and whether it is an adapter's.
@@ -89,7 +94,7 @@ def fetch_either(source: str | Path, **hub: Unpack[HubOptions]) -> tuple[Fetched
         found = fetch(source, ADAPTER, **hub)
     except AdapterError as error:
         try:
-            return fetch(source, BASE, **hub), False
+            return fetch_base(source, onnx=onnx, **hub), False
         except BaseError:
             raise error from None
     return found, (found.folder / CONFIG_NAME).is_file()

@@ -10,6 +10,7 @@ from typing import Any
 from huggingface_hub import ModelCard
 
 from intent_adapters.artifacts.base_weights import read_shapes
+from intent_adapters.artifacts.contents import ONNX_FOLDER
 from intent_adapters.errors import BaseError
 from intent_adapters.hub.cards import markdown
 from intent_adapters.hub.cards.facts import CardFacts
@@ -94,6 +95,10 @@ def _shape(folder: Path) -> dict[str, object]:
     settings_file = folder / "sentence_bert_config.json"
     settings = _read_json(settings_file) if settings_file.is_file() else {}
     shapes = read_shapes(folder, str(folder))
+    graphs = [
+        f"{path.stem.removeprefix('encoder_')}, {markdown.size(path.stat().st_size)}"
+        for path in sorted(folder.glob(f"{ONNX_FOLDER}/encoder_*.onnx"))
+    ]
     if not shapes:
         raise BaseError(f"{str(folder)!r} has no safetensors weights: that is no base whose card could be written.")
     return {
@@ -104,6 +109,7 @@ def _shape(folder: Path) -> dict[str, object]:
         "longest text": f"{settings['max_seq_length']} tokens" if settings.get("max_seq_length") else None,
         "parameters": f"{sum(math.prod(shape) * count for shape, count in shapes.items()):,}",
         "weights on disk": markdown.size(sum(path.stat().st_size for path in folder.rglob("*.safetensors"))),
+        'for ONNX Runtime (`backend="onnx"`)': "; ".join(graphs) or None,
     }
 
 

@@ -11,13 +11,13 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from intent_adapters.architectures import ARCHITECTURES, Architecture
+from intent_adapters.artifacts.contents import ONNX_FOLDER
 from intent_adapters.artifacts.fingerprint import PROBE_TEXTS
 from intent_adapters.artifacts.folders import read_whole
 from intent_adapters.choices import Precision
 from intent_adapters.errors import BaseError
 from intent_adapters.runtime.malloc_trim import trim_malloc
 from intent_adapters.runtime.onnx.run.description import (
-    FOLDER,
     IDS,
     MASK,
     Description,
@@ -107,7 +107,7 @@ def _read(folder: Path, name: str, precision: Precision | None, threads: int) ->
     wanted = [precision] if precision else sorted(get_args(Precision), reverse=True)
     files = [file for file in map(graph_file, wanted) if (folder / file).is_file()]
     if not files:
-        have = ", ".join(sorted(path.name for path in (folder / FOLDER).glob("*.onnx"))) or "no graph at all"
+        have = ", ".join(sorted(path.name for path in (folder / ONNX_FOLDER).glob("*.onnx"))) or "no graph at all"
         raise BaseError(
             f"{name!r} has no {' or '.join(map(graph_file, wanted))} (there: {have}). {export_hint(name, precision)}"
         )
@@ -116,9 +116,10 @@ def _read(folder: Path, name: str, precision: Precision | None, threads: int) ->
 
 def export_hint(base: str, precision: str | None) -> str:
     """What to do where a base has no graph of ours, as one sentence."""
+    target, loaded = ("", base) if Path(base).is_dir() else (" FOLDER", "FOLDER")
     return (
-        f"Export it once: intent-adapters export {base} FOLDER --precision {precision or 'int8'}, and load FOLDER "
-        'with backend="onnx".'
+        f"Export it once: intent-adapters export {base}{target} --precision {precision or 'int8'} (with "
+        f'intent-adapters[export], without PyTorch), and load {loaded} with backend="onnx".'
     )
 
 
@@ -143,19 +144,59 @@ def _architecture(folder: Path) -> Architecture:
 
 
 def _tokenizer(folder: Path, description: Description) -> FastTokenizer:
-    try:
-        backend = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        side = (backend.truncation or {}).get("direction", "right")
-        padding = (backend.padding or {}).get("pad_id", 0)
-        tokenize = FastTokenizer(backend, description.max_tokens, truncation_side=side, padding=padding)
-        probes = probe(tokenize)
-    except Exception as error:  # the library has no class of its own for what it cannot read
-        raise BaseError(f"The tokenizer of the base {str(folder)!r} cannot be loaded: {error}") from error
-    if probes != description.probes:
+    tokenize = read_tokenizer(folder, description.max_tokens)
+    if probe(tokenize) != description.probes:
         raise BaseError(
             f"The tokenizer in {str(folder)!r} is not the one that the graph was exported with: export it again."
         )
     return tokenize
+
+
+def read_tokenizer(folder: Path, max_tokens: int) -> FastTokenizer:
+    """The tokenizer of a base. How it numbers padding plays no part: no answer depends on what the mask leaves out.
+
+    Raises:
+        BaseError: It cannot be read.
+    """
+    try:
+        backend = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        side = (backend.truncation or {}).get("direction", "right")
+        return FastTokenizer(backend, max_tokens, truncation_side=side)
+    except Exception as error:  # the library has no class of its own for what it cannot read
+        raise BaseError(f"The tokenizer of the base {str(folder)!r} cannot be loaded: {error}") from error
+
+
+def read_description(graph: Path) -> Description:
+    """What a graph says about itself.
+
+    Raises:
+        BaseError: It is none of ours, or damaged.
+        MissingExtraError: ONNX Runtime is not installed.
+    """
+    where = f"the graph {str(graph)!r}"
+    check_graph(graph)
+    return Description.read(OnnxSession(graph, 1, where).metadata, where)
+
+
+def foreign_graphs(base: Path, fingerprint: str) -> list[Path]:
+    """Graphs of ours in a base's folder that were not made from its weights, or are damaged.
+
+    Args:
+        base: The folder.
+        fingerprint: Of the weights.
+
+    Raises:
+        MissingExtraError: There is a graph, and ONNX Runtime is not installed.
+    """
+
+    def is_own(graph: Path) -> bool:
+        try:
+            return read_description(graph).fingerprint == fingerprint
+        except BaseError:
+            return False
+
+    graphs = [base / graph_file(precision) for precision in get_args(Precision)]
+    return [graph for graph in graphs if graph.is_file() and not is_own(graph)]
 
 
 def probe(tokenize: FastTokenizer) -> list[list[int]]:

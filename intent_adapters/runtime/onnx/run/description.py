@@ -9,6 +9,7 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, get_args
 
+from intent_adapters.artifacts.contents import ONNX_FOLDER
 from intent_adapters.choices import Precision
 from intent_adapters.errors import BaseError
 from intent_adapters.runtime.onnx.run.sites import GraphSite
@@ -17,7 +18,6 @@ from intent_adapters.runtime.onnx.run.sites import GraphSite
 IDS, MASK, OUTPUT = "input_ids", "attention_mask", "sentence_embedding"
 KEY = "intent_adapters"
 FORMAT = 1
-FOLDER = "onnx"
 MAX_BYTES = 2**31 - 1  # what protobuf can hold
 # Every tensor that lies outside its file says where under this name.
 EXTERNAL = b"location"
@@ -25,7 +25,7 @@ EXTERNAL = b"location"
 
 def graph_file(precision: str) -> str:
     """Where the graph of a precision is in a base's folder."""
-    return f"{FOLDER}/encoder_{precision}.onnx"
+    return f"{ONNX_FOLDER}/encoder_{precision}.onnx"
 
 
 @dataclass(frozen=True)
