@@ -20,8 +20,7 @@ from intent_adapters.artifacts.base_files import BaseFiles, folder_fingerprint
 from intent_adapters.artifacts.encoder import encoder_of
 from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.errors import BaseError
-from tests.runtime.onnx.conftest import EXPORTED
-from tests.support.tiny import ARCHITECTURES, tiny_base
+from tests.support.tiny import ARCHITECTURES, EXPORTED, tiny_base
 
 MODEL_CARDS = Path(__file__).parents[2] / "model_cards"
 

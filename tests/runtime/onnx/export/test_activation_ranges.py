@@ -13,8 +13,7 @@ from intent_adapters.artifacts.base_files import BaseFiles
 from intent_adapters.artifacts.encoder import encoder_of
 from intent_adapters.runtime.onnx.export.activation_ranges import UTTERANCES, measure_ranges
 from intent_adapters.runtime.onnx.run.base import read_tokenizer
-from tests.runtime.onnx.conftest import EXPORTED
-from tests.support.tiny import tiny_base
+from tests.support.tiny import EXPORTED, tiny_base
 
 
 @pytest.mark.parametrize("architecture", EXPORTED)

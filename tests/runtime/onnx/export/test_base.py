@@ -22,9 +22,9 @@ from intent_adapters.runtime.onnx.export import export_base, export_folder
 from intent_adapters.runtime.onnx.run.base import foreign_graphs, probe
 from intent_adapters.runtime.onnx.run.description import KEY, graph_file
 from tests.cli.conftest import run
-from tests.runtime.onnx.conftest import EXPORTED, Exports
+from tests.runtime.onnx.conftest import Exports
 from tests.support.adapters import random_adapter
-from tests.support.tiny import tiny_base, tiny_encoder, tiny_tokenizer
+from tests.support.tiny import EXPORTED, tiny_base, tiny_encoder, tiny_tokenizer
 
 TEXTS = ["cancel my appointment", "예약 변경", "what is it that you want? " * 4]
 
