@@ -172,6 +172,8 @@ def test_a_graph_of_other_weights_is_not_pushed_and_goes_when_there_is_none(hub,
     result = run("push", tmp_path / "other", "org/base")
     assert result.exit_code == 1
     assert "not made from the weights beside it" in result.stderr
+    IntentModel.from_pretrained(base, device="cpu").push_base("org/base")
+    assert "onnx/encoder_int8.onnx" in hub.files("org/base", "main")
     shutil.rmtree(tmp_path / "other/onnx")
     ok("push", tmp_path / "other", "org/base")
     assert "onnx/encoder_int8.onnx" not in hub.files("org/base", "main")

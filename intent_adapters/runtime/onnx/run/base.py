@@ -165,36 +165,28 @@ def read_tokenizer(folder: Path, max_tokens: int) -> FastTokenizer:
         raise BaseError(f"The tokenizer of the base {str(folder)!r} cannot be loaded: {error}") from error
 
 
-def read_description(graph: Path) -> Description:
-    """What a graph says about itself.
-
-    Raises:
-        BaseError: It is none of ours, or damaged.
-        MissingExtraError: ONNX Runtime is not installed.
-    """
-    where = f"the graph {str(graph)!r}"
-    return Description.read(OnnxSession(read_graph(graph), 1, where).metadata, where)
-
-
-def foreign_graphs(base: Path, fingerprint: str) -> list[Path]:
-    """Graphs of ours in a base's folder that were not made from its weights, or are damaged.
+def graphs_in(base: Path) -> dict[Path, str | None]:
+    """The graphs of ours in a base's folder, and the fingerprints of the bases they were made from.
 
     Args:
         base: The folder.
-        fingerprint: Of the weights.
+
+    Returns:
+        Path -> fingerprint; `None` for a damaged one.
 
     Raises:
         MissingExtraError: There is a graph, and ONNX Runtime is not installed.
     """
-
-    def is_own(graph: Path) -> bool:
-        try:
-            return read_description(graph).fingerprint == fingerprint
-        except BaseError:
-            return False
-
     graphs = [base / graph_file(precision) for precision in get_args(Precision)]
-    return [graph for graph in graphs if graph.is_file() and not is_own(graph)]
+    return {graph: _made_from(graph) for graph in graphs if graph.is_file()}
+
+
+def _made_from(graph: Path) -> str | None:
+    where = f"the graph {str(graph)!r}"
+    try:
+        return Description.read(OnnxSession(read_graph(graph), 1, where).metadata, where).fingerprint
+    except BaseError:
+        return None
 
 
 def probe(tokenize: FastTokenizer) -> list[list[int]]:
