@@ -12,7 +12,8 @@ import numpy as np
 
 from intent_adapters.adapter_config import AdapterConfig
 from intent_adapters.adapter_config.sites import sites_among
-from intent_adapters.artifacts.base_files import Array, BaseFiles
+from intent_adapters.artifacts.base_files import BaseFiles
+from intent_adapters.artifacts.base_weights import Array
 from intent_adapters.artifacts.contents import CARD_NAME, ONNX_BASE, ONNX_FOLDER
 from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.artifacts.folders import check_target, read_whole, replaced_folder
@@ -167,7 +168,12 @@ def _compose(source: Path, name: str, precision: Precision, config: AdapterConfi
         max_tokens=files.max_tokens,
         probes=probe(tokenize),
     )
-    ranges, expected = measure_ranges(files, tokenize)
+    try:
+        ranges, expected = measure_ranges(files, tokenize)
+    except BaseError:
+        raise
+    except Exception as error:  # NumPy's, and of classes that ONNX Runtime does not name publicly
+        raise BaseError(f"The files of the base {name!r} do not fit together: {error}") from error
     arithmetic = ARITHMETIC[precision]
     graph = Graph()
     encoder = EncoderGraph(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import get_args
@@ -10,7 +9,8 @@ from typing import get_args
 import numpy as np
 from tokenizers import Tokenizer
 
-from intent_adapters.architectures import ARCHITECTURES, Architecture
+from intent_adapters.artifacts.base_files import exportable
+from intent_adapters.artifacts.base_weights import read_json
 from intent_adapters.artifacts.contents import ONNX_FOLDER
 from intent_adapters.artifacts.fingerprint import PROBE_TEXTS
 from intent_adapters.artifacts.folders import read_whole
@@ -60,7 +60,7 @@ class OnnxBase:
         self.one_thread = OnnxSession(content, 1, where) if threads > 1 else self.session
         self.description = Description.read(self.session.metadata, where)
         self._check_ends(where)
-        self.sites = GraphSites(self.description.sites, _architecture(folder))
+        self.sites = GraphSites(self.description.sites, exportable(read_json(folder / "config.json", str(folder)))[0])
         self.tokenize = _tokenizer(folder, self.description)
         self.feeds = Feeds(self.description.sites)
         self._warm_up(where)
@@ -132,14 +132,6 @@ def default_threads() -> int:
     if said.isdecimal() and int(said):
         return int(said)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _architecture(folder: Path) -> Architecture:
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        return ARCHITECTURES[config["model_type"]]
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise BaseError(f"The config of the base {str(folder)!r} cannot be used: {error!r}") from error
 
 
 def _tokenizer(folder: Path, description: Description) -> FastTokenizer:

@@ -133,6 +133,17 @@ def test_a_graph_beside_the_weights(tmp_path: Path):
         export_folder(tmp_path / "alone", None)
 
 
+@pytest.mark.parametrize("change", [{"hidden_size": 64}, {"num_attention_heads": 5}, {"hidden_act": "nonsense"}])
+def test_a_config_that_is_not_of_the_weights(tmp_path: Path, change: dict[str, Any]):
+    folder = tmp_path / "base"
+    tiny_base(tmp_path).save(str(folder))
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps({**config, **change}), encoding="utf-8")
+    with pytest.raises(BaseError, match=r"do not fit together|cannot be exported|cannot load the graph"):
+        export_folder(folder, None)
+    assert not (folder / "onnx").exists()
+
+
 def test_graphs_of_former_weights_go(tmp_path: Path):
     folder = tmp_path / "base"
     tiny_base(tmp_path).save(str(folder))
