@@ -9,6 +9,7 @@ from huggingface_hub import constants
 
 from intent_adapters import IntentModel
 from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.errors import BaseError
 from intent_adapters.hub import problems
 from tests.cli.conftest import Agents, run
 from tests.support.loopback_hub import LoopbackHub, connect
@@ -161,6 +162,11 @@ def test_a_graph_in_the_folder_of_a_base_travels_with_it(hub, agents: Agents, tm
     connect(hub, tmp_path / "third", monkeypatch, token=hub.add_user("eve", role="read"))
     ok("pull", "org/base", "-o", tmp_path / "weights")
     assert not (tmp_path / "weights/onnx").exists()
+
+
+def test_a_base_on_the_hub_without_a_graph_says_how_to_make_one(published, agents: Agents):
+    with pytest.raises(BaseError, match=r"intent-adapters export org/base FOLDER --precision int8.* load FOLDER with"):
+        IntentModel.from_pretrained("org/base", backend="onnx")
 
 
 def test_a_graph_of_other_weights_is_not_pushed_and_goes_when_there_is_none(hub, agents: Agents, tmp_path: Path):

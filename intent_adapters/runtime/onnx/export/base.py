@@ -220,7 +220,7 @@ def _write_into(composed: _Composed, base: Path) -> Exported:
     with replaced_folder(graphs, without=stale) as staging:
         file = staging / Path(graph_file(composed.description.precision)).name
         file.write_bytes(composed.graph)
-        least = _check(OnnxBase(base, file.relative_to(base).as_posix(), threads=1), composed.expected)
+        least = _check(OnnxBase(base, str(file), threads=1), composed.expected)
     return Exported(base, composed.description, len(composed.graph), least)
 
 

@@ -110,8 +110,9 @@ def test_texts_that_are_cut_at_their_beginning(tmp_path: Path):
     np.testing.assert_allclose(ours.encode(TEXTS), IntentModel(base).encode(TEXTS), atol=1e-4)
 
 
-def test_a_graph_beside_the_weights(tmp_path: Path):
-    folder = tmp_path / "base"
+def test_a_graph_beside_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    folder = Path("base")
     tiny_base(tmp_path).save(str(folder))
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     for precision in ("float32", "int8"):
