@@ -64,7 +64,7 @@ class HubError(IntentAdaptersError):
     """The Hub refuses something, does not have it, or cannot be reached while publishing or searching."""
 
 
-class MissingExtraError(IntentAdaptersError, ImportError):
+class MissingExtraError(IntentAdaptersError, ModuleNotFoundError):
     """Something needs a package that comes with an extra of this one; the message names the extra."""
 
 

@@ -17,7 +17,6 @@ from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.artifacts.version_folders import KEPT
 from intent_adapters.choices import Backend, NonLinearity, Precision, Sites, StoredDtype
 from intent_adapters.errors import ConfigError, IntentAdaptersError, TextError, shorten
-from intent_adapters.hub.cards.saving import save_with_card
 from intent_adapters.hub.fetching import HubOptions
 from intent_adapters.inputs import agents_per_row, check_choice, check_range, check_texts
 from intent_adapters.loading import (
@@ -143,7 +142,7 @@ class IntentModel:
         adapter_dtype: Literal["float32", "float16"] = "float32",
         dtype: Literal["float32", "bfloat16"] = "float32",
         device: str | torch.device | None = None,
-        backend: Backend = "torch",
+        backend: Backend | None = None,
         precision: Precision | None = None,
         threads: int | None = None,
         **hub: Unpack[HubOptions],
@@ -159,7 +158,8 @@ class IntentModel:
             dtype: In which the encoder computes.
             device: Where to run; `None` takes the best device that there is.
             backend: `"onnx"` runs a base that `intent-adapters export` made in ONNX Runtime, on the CPU: several times
-                as fast, and without PyTorch weights.
+                as fast, and without PyTorch. `None` takes `"onnx"` for a folder that holds only such a base and where
+                PyTorch is not installed, else `"torch"`.
             precision: For ONNX: which graph of the base, `"float32"` or `"int8"`; `None` takes int8 if there is one.
             threads: For ONNX: how many one pass of the encoder uses; `None`: what OMP_NUM_THREADS says, or as many as
                 there are processors for this process.
@@ -546,6 +546,8 @@ class IntentModel:
             IntentAdaptersWarning: A README.md that we did not make was left as it is; or a version is not kept any
                 more.
         """
+        from intent_adapters.hub.cards.saving import save_with_card
+
         save_with_card(self.adapter(agent), folder, versions=versions)
 
     def save_base(self, folder: str | Path, *, dtype: StoredDtype = "auto") -> None:

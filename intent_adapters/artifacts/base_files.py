@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from intent_adapters.artifacts.contents import IS_EXPORTED, is_exported
 from intent_adapters.artifacts.fingerprint import PROBE_TEXTS, Features, fingerprint
 from intent_adapters.artifacts.folders import read_whole
 from intent_adapters.errors import BaseError
+from intent_adapters.extras import is_installed
 
 # Settings of a Transformer module that change what its tokenizer or its encoder does.
 UNREAD_SETTINGS = (
@@ -201,7 +201,7 @@ def folder_fingerprint(folder: Path, name: str) -> str:
     try:
         return read_whole(folder, lambda: BaseFiles(folder, name).fingerprint)
     except BaseError:
-        if not find_spec("sentence_transformers"):
+        if not is_installed("sentence_transformers"):
             raise
     from intent_adapters.artifacts.base import read_base
 
@@ -234,6 +234,6 @@ def _size(values: dict[str, Any], *keys: str) -> int:
 
 def _unread(base: str, why: str) -> BaseError:
     return BaseError(
-        f"The files of the base {base!r} alone do not say what it does: {why}. Do this where sentence-transformers is "
-        "installed, which can read it."
+        f"The files of the base {base!r} alone do not say what it does: {why}. sentence-transformers can read it: pip "
+        "install 'intent-adapters[torch]'."
     )

@@ -14,7 +14,7 @@ import typer
 
 from intent_adapters.choices import Precision
 from intent_adapters.cli.console import examples, facts_table, out, print_json, working
-from intent_adapters.cli.loading import backend_for, check_folders, name_and_source
+from intent_adapters.cli.loading import check_folders, name_and_source
 from intent_adapters.cli.options import Backend, Device, Json, RequiredBase
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ def benchmark_command(
     from intent_adapters.runtime.onnx.run.base import default_threads
 
     rows = list(TEXTS) if texts is None else read_texts(texts)
+    from intent_adapters.loading import backend_for
     from intent_adapters.model import IntentModel
 
     backend = backend_for(base, backend)

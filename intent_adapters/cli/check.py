@@ -72,7 +72,7 @@ def check_command(
 
     columns: dict[str, Any] = {"text_column": text_column, "label_column": label_column, "encoding": encoding}
     rows = read_rows(data, split=split, purpose="evaluation", **columns)
-    model = open_model(base, [], device) if base else None
+    model = open_model(base, [], device, "torch") if base else None
     with working("checking"):
         from intent_adapters.data.check import check_rows
 

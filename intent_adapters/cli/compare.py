@@ -74,7 +74,7 @@ def compare_command(
     from intent_adapters.evaluation import compare
 
     compared = compare(
-        open_model(base, [], device),
+        open_model(base, [], device, "torch"),
         rows,
         test_rows,
         [system.strip() for system in systems.split(",")],

@@ -21,6 +21,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from intent_adapters.errors import AgentError, DataError, IntentAdaptersError, IntentAdaptersWarning
+from intent_adapters.extras import missing
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -59,6 +60,11 @@ class ErrorGroup(TyperGroup):
                 choose = "; choose with --agent" if any("--agent" in option.opts for option in parameters()) else ""
                 there = f" There are: {', '.join(error.names)}{choose}."
             err.print(Text(f"Error: {say(error)}{there}", style="red"), soft_wrap=True)
+            raise typer.Exit(1) from error
+        except ModuleNotFoundError as error:
+            if (named := missing(error)) is error:
+                raise
+            err.print(Text(f"Error: {named}", style="red"), soft_wrap=True)
             raise typer.Exit(1) from error
         except BrokenPipeError:
             raise  # whoever read the output has gone; it is nothing to talk about

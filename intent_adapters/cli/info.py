@@ -60,8 +60,8 @@ def _show_environment(json: bool) -> None:
         "system": facts["system"],
         **facts["versions"],
         "cores": facts["processor"]["cores"],
-        "instructions": facts["processor"]["instructions"],
-        "GPUs": ", ".join(facts["processor"]["gpus"]) or None,
+        "instructions": facts["processor"].get("instructions"),
+        "GPUs": ", ".join(facts["processor"].get("gpus", ())) or None,
         "threads": ", ".join(f"{name} {count}" for name, count in facts["threads"].items()),
         "extras": ", ".join(extra for extra, installed in facts["extras"].items() if installed),
     }

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from intent_adapters.artifacts.contents import is_exported
 from intent_adapters.choices import Backend
 from intent_adapters.cli.console import working
 from intent_adapters.errors import IntentAdaptersError
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def open_model(
-    base: str | None, adapters: list[str], device: str | None, backend: Backend | None = "torch"
+    base: str | None, adapters: list[str], device: str | None, backend: Backend | None = None
 ) -> IntentModel:
     """Loads the base and every adapter; without a base, the one that the first adapter names.
 
@@ -33,7 +32,7 @@ def open_model(
         from intent_adapters.model import IntentModel
 
         model = IntentModel.from_pretrained(
-            base, adapter=first or (named[0][1] if named else None), device=device, backend=backend_for(base, backend)
+            base, adapter=first or (named[0][1] if named else None), device=device, backend=backend
         )
         for name, source in named[1:]:
             if (called := name or folder_name(source)) in model.agents:
@@ -43,11 +42,6 @@ def open_model(
                 )
             model.load_adapter(source, name=name)
     return model
-
-
-def backend_for(base: str | None, backend: Backend | None) -> Backend:
-    """The backend that was asked for, or else the one that a local base is made for."""
-    return backend or ("onnx" if base and is_exported(Path(base)) else "torch")
 
 
 def check_folders(value: Any) -> Any:

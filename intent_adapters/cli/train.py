@@ -196,7 +196,7 @@ def train_command(
     agent = name or folder_name(output)
     lines = [row.place for row in tested]
     check_known_labels([row.label for row in tested], rows["label"], str(data), str(test), places=lines)
-    model = open_model(base, [], device)
+    model = open_model(base, [], device, "torch")
     _warn_of_problems(check_rows(placed, model))
     result = train_agent(
         model,

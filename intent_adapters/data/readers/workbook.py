@@ -34,7 +34,7 @@ def read_workbook(path: Path, problems: Problems, sheet: str | None = None) -> T
         MissingExtraError: openpyxl is not installed.
     """
     _check_archive(path)
-    openpyxl = need("openpyxl", "xlsx")
+    openpyxl = need("openpyxl")
     sheets: dict[str, list[tuple[int, list[str]]]] = {}
     try:
         with warnings.catch_warnings(action="ignore"):  # of charts and the like

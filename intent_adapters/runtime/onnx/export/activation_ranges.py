@@ -6,7 +6,6 @@ import numpy as np
 
 from intent_adapters.artifacts.base_files import BaseFiles
 from intent_adapters.artifacts.base_weights import Array
-from intent_adapters.extras import need
 from intent_adapters.runtime.onnx.export.arithmetic import Float32
 from intent_adapters.runtime.onnx.export.encoder import ColumnRanges, EncoderGraph, Ranges
 from intent_adapters.runtime.onnx.export.graph import Graph
@@ -46,7 +45,9 @@ def measure_ranges(files: BaseFiles, tokenize: FastTokenizer) -> tuple[Ranges, A
     encoder = EncoderGraph(graph, files, Float32(), (), "gelu", None)
     embeddings = pool(graph, files.modules[1:], encoder.write(), MASK)
     watched = [*encoder.norms.values(), *encoder.attended.values()]
-    session = need("onnxruntime", "export").InferenceSession(
+    import onnxruntime  # which a process that answers in PyTorch can do without
+
+    session = onnxruntime.InferenceSession(
         graph.finish(embeddings, OUTPUT, ("rows", None), {}, watched), providers=["CPUExecutionProvider"]
     )
     runs: list[list[Array]] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple, get_args
@@ -19,7 +18,7 @@ from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.artifacts.folders import check_target, read_whole, replaced_folder
 from intent_adapters.choices import NonLinearity, Precision, Sites
 from intent_adapters.errors import BaseError, ConfigError
-from intent_adapters.extras import need
+from intent_adapters.extras import is_installed, need
 from intent_adapters.inputs import check_choice
 from intent_adapters.runtime.onnx.export.activation_ranges import UTTERANCES, measure_ranges
 from intent_adapters.runtime.onnx.export.arithmetic import Float32, Int8
@@ -129,7 +128,7 @@ def export_folder(
     try:
         composed = read_whole(source, lambda: _compose(source, name, precision, config))
     except BaseError:
-        if folder is None or not find_spec("sentence_transformers"):
+        if folder is None or not is_installed("sentence_transformers"):
             raise
         from intent_adapters.artifacts.base import read_base
 
@@ -140,8 +139,7 @@ def export_folder(
 
 def _checked(precision: Precision, sites: Sites, non_linearity: NonLinearity) -> AdapterConfig:
     """What is said of the adapters, as the config of one."""
-    need("onnx", "export")
-    need("onnxruntime", "export")
+    need("onnx")
     check_choice("precision", precision, get_args(Precision))
     if sites == "none":
         raise ConfigError(

@@ -25,7 +25,7 @@ class Graph:
     """A graph in the making. Values are known by their names; a missing optional input is the empty string."""
 
     def __init__(self) -> None:
-        self._onnx = need("onnx", "export")
+        self._onnx = need("onnx")
         self._nodes: list[Any] = []
         self._inputs: list[Any] = []
         self._constants: dict[str, Any] = {}

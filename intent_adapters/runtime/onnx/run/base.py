@@ -16,12 +16,13 @@ from intent_adapters.artifacts.fingerprint import PROBE_TEXTS
 from intent_adapters.artifacts.folders import read_whole
 from intent_adapters.choices import Precision
 from intent_adapters.errors import BaseError
+from intent_adapters.runtime.malloc_trim import trim_malloc
 from intent_adapters.runtime.onnx.run.description import (
     IDS,
     MASK,
     Description,
+    check_graph,
     graph_file,
-    read_graph,
 )
 from intent_adapters.runtime.onnx.run.feeds import Feeds
 from intent_adapters.runtime.onnx.run.session import OnnxSession
@@ -48,22 +49,23 @@ class OnnxBase:
 
     Raises:
         BaseError: Files are damaged, or do not belong together.
-        MissingExtraError: ONNX Runtime is not installed.
     """
 
     def __init__(self, folder: Path, graph: str, threads: int) -> None:
         where = f"the graph {str(folder / graph)!r}"
         self._opened = folder, graph, threads
         self.threads = threads
-        content = read_graph(folder / graph)
-        self.session = OnnxSession(content, threads, where)
-        self.one_thread = OnnxSession(content, 1, where) if threads > 1 else self.session
+        file = folder / graph
+        check_graph(file)
+        self.session = OnnxSession(file, threads, where)
+        self.one_thread = OnnxSession(file, 1, where) if threads > 1 else self.session
         self.description = Description.read(self.session.metadata, where)
         self._check_ends(where)
         self.sites = GraphSites(self.description.sites, exportable(read_json(folder / "config.json", str(folder)))[0])
         self.tokenize = _tokenizer(folder, self.description)
         self.feeds = Feeds(self.description.sites)
         self._warm_up(where)
+        trim_malloc()
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), self._opened  # sessions can be neither copied nor pickled
@@ -97,7 +99,6 @@ def read_onnx_base(folder: Path, name: str, *, precision: Precision | None, thre
 
     Raises:
         BaseError: It has no graph of ours, or a damaged one.
-        MissingExtraError: ONNX Runtime is not installed.
     """
     return read_whole(folder, lambda: _read(folder, name, precision, threads or default_threads()))
 
@@ -165,9 +166,6 @@ def graphs_in(base: Path) -> dict[Path, str | None]:
 
     Returns:
         Path -> fingerprint; `None` for a damaged one.
-
-    Raises:
-        MissingExtraError: There is a graph, and ONNX Runtime is not installed.
     """
     graphs = [base / graph_file(precision) for precision in get_args(Precision)]
     return {graph: _made_from(graph) for graph in graphs if graph.is_file()}
@@ -176,7 +174,8 @@ def graphs_in(base: Path) -> dict[Path, str | None]:
 def _made_from(graph: Path) -> str | None:
     where = f"the graph {str(graph)!r}"
     try:
-        return Description.read(OnnxSession(read_graph(graph), 1, where).metadata, where).fingerprint
+        check_graph(graph)
+        return Description.read(OnnxSession(graph, 1, where).metadata, where).fingerprint
     except BaseError:
         return None
 

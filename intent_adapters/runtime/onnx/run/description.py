@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, get_args
 
@@ -80,18 +81,18 @@ class Description:
         return description
 
 
-def read_graph(path: Path) -> bytes:
-    """Read a graph; one that asks for further files is refused, wherever they are.
+def check_graph(path: Path) -> None:
+    """See that a graph is whole in its file: one that asks for further files is refused, wherever they are.
 
     Raises:
         BaseError: It is too large, or asks for other files.
     """
     size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise BaseError(f"{str(path)!r} has {size} bytes; an exported graph has at most {MAX_BYTES}.")
-    content = path.read_bytes()
-    if EXTERNAL in content:
+    if not 0 < size <= MAX_BYTES:
+        raise BaseError(f"{str(path)!r} has {size} bytes; an exported graph has 1 to {MAX_BYTES}.")
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        further = content.find(EXTERNAL) != -1
+    if further:
         raise BaseError(
             f"{str(path)!r} asks for tensors in other files. Graphs that we export hold all that they need."
         )
-    return content
