@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,7 @@ from intent_adapters.loading import (
 from intent_adapters.prediction import Prediction
 from intent_adapters.runtime.agent import AgentOrigin, StoreStats
 from intent_adapters.runtime.answering import Runtime, answer, embed
-from intent_adapters.runtime.onnx.run import OnnxBase, OnnxRuntime
+from intent_adapters.runtime.onnx.run import OnnxBase, OnnxRuntime, graphs_in
 from intent_adapters.runtime.resident import resident_bytes
 from intent_adapters.runtime.store import AdapterStore
 
@@ -607,7 +608,9 @@ class IntentModel:
         dtype: StoredDtype = "auto",
         **options: Unpack[PublishOptions],
     ) -> Published:
-        """Publish the base on the Hub. Agents that are trained or pushed afterwards name it there as their base.
+        """Publish the base on the Hub, with the graphs for ONNX Runtime in the folder that it was loaded from.
+
+        Agents that are trained or pushed afterwards name it there as their base.
 
         Args:
             repo_id: Where to: "ORG/NAME".
@@ -626,8 +629,13 @@ class IntentModel:
         from intent_adapters.hub.publishing import publish_base
 
         with TemporaryDirectory() as temporary:
-            save_base(self.base, Path(temporary, "base"), dtype=dtype)
-            published = publish_base(Path(temporary, "base"), repo_id, self.fingerprint, facts=facts, **options)
+            folder = Path(temporary, "base")
+            save_base(self.base, folder, dtype=dtype)
+            for graph, made_from in graphs_in(Path(self.base_name or folder)).items():
+                if made_from == self.fingerprint:
+                    (folder / graph.parent.name).mkdir(exist_ok=True)
+                    shutil.copyfile(graph, folder / graph.parent.name / graph.name)
+            published = publish_base(folder, repo_id, self.fingerprint, facts=facts, **options)
         if not options.get("create_pr"):
             self.base_name, self.base_revision = repo_id, published.commit
         return published

@@ -13,7 +13,7 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor
 from transformers.utils import logging
 
-from intent_adapters.artifacts.base_files import read_modules
+from intent_adapters.artifacts.base_modules import read_modules
 from intent_adapters.artifacts.base_weights import check_weights, read_shapes
 from intent_adapters.artifacts.contents import IS_EXPORTED, ONNX_FOLDER, is_exported
 from intent_adapters.artifacts.encoder import encoder_of

@@ -2,69 +2,31 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from tokenizers import Tokenizer
 
 from intent_adapters.architectures import ARCHITECTURES, Architecture, GraphNames
-from intent_adapters.artifacts.contents import CONFIG_NAME, IS_EXPORTED, is_exported
+from intent_adapters.artifacts.base_modules import read_module, read_modules
+from intent_adapters.artifacts.base_weights import Array, read_json
+from intent_adapters.artifacts.contents import IS_EXPORTED, is_exported
 from intent_adapters.artifacts.fingerprint import PROBE_TEXTS, Features, fingerprint
 from intent_adapters.artifacts.folders import read_whole
 from intent_adapters.errors import BaseError
+from intent_adapters.extras import is_installed
 
-Array = NDArray[np.float32]
-
-SAFE_MODULES = frozenset({"Transformer", "Pooling", "Normalize", "Dense"})
-# Files written before sentence-transformers 6 have a flag for each way of pooling.
-POOLING_FLAGS = {
-    "pooling_mode_cls_token": "cls",
-    "pooling_mode_max_tokens": "max",
-    "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
-    "pooling_mode_weightedmean_tokens": "weightedmean",
-    "pooling_mode_lasttoken": "lasttoken",
-}
 # Settings of a Transformer module that change what its tokenizer or its encoder does.
 UNREAD_SETTINGS = (
     "do_lower_case",
     "processing_kwargs",
     *(f"{what}_{ending}" for what in ("model", "config", "tokenizer", "processor") for ending in ("args", "kwargs")),
 )
-
-
-class Module(NamedTuple):
-    """A module of sentence-transformers.
-
-    Attributes:
-        kind: The name of its class.
-        config: Its settings.
-        weights: Its tensors.
-    """
-
-    kind: str
-    config: dict[str, Any]
-    weights: Weights
-
-    @property
-    def pooling_mode(self) -> str:
-        """How it pools, several ways together as Python writes a tuple; "" for a module that does not."""
-        if self.kind != "Pooling":
-            return ""
-        flags = [mode for flag, mode in POOLING_FLAGS.items() if self.config.get(flag)]
-        modes = self.config.get("pooling_mode") or flags or ["mean"]
-        modes = modes if isinstance(modes, list) else [modes]
-        return str(modes[0] if len(modes) == 1 else tuple(modes))
 
 
 @dataclass(frozen=True)
@@ -130,15 +92,15 @@ class BaseFiles:
         entries = read_modules(folder, name)
         if not entries or entries[0] != ("Transformer", ""):
             raise _unread(name, "it has no modules.json that begins with a Transformer in the folder itself")
-        values = _read(folder / "config.json", name)
-        self.architecture, self.graph = exportable(values.get("model_type"))
+        values = read_json(folder / "config.json", name)
+        self.architecture, self.graph = exportable(values)
         if values.get("is_decoder") or values.get("position_embedding_type") not in (None, "absolute"):
             raise BaseError(f"The encoder of {name!r} is a decoder or has relative positions, and is not exported.")
         try:
             self.config = EncoderConfig.read(values, self.graph)
         except (KeyError, ValueError, TypeError) as error:
             raise _unread(name, f"its config.json lacks {error}") from error
-        self.modules = tuple(_module(folder, *entry, name) for entry in entries)
+        self.modules = tuple(read_module(folder, *entry, name) for entry in entries)
         self.weights = self.modules[0].weights
         self._name = name
         self._check_weights()
@@ -189,7 +151,7 @@ class BaseFiles:
 
     def _read_tokenizer(self, folder: Path) -> tuple[Tokenizer, int]:
         name = self._name
-        module, settings = self.modules[0].config, _read(folder / "tokenizer_config.json", name, {})
+        module, settings = self.modules[0].config, read_json(folder / "tokenizer_config.json", name, {})
         if unread := [key for key in UNREAD_SETTINGS if module.get(key)]:
             raise _unread(name, f"its module sets {unread[0]}")
         if settings.get("padding_side", "right") != "right":
@@ -239,77 +201,20 @@ def folder_fingerprint(folder: Path, name: str) -> str:
     try:
         return read_whole(folder, lambda: BaseFiles(folder, name).fingerprint)
     except BaseError:
-        if not find_spec("sentence_transformers"):
+        if not is_installed("sentence_transformers"):
             raise
     from intent_adapters.artifacts.base import read_base
 
     return fingerprint(read_base(folder, name, device="cpu"))
 
 
-class Weights:
-    """The tensors of a module, in float32 whatever the file has. Each is read when it is asked for.
-
-    Attributes:
-        names: Of the tensors.
-    """
-
-    def __init__(self, folder: Path, base: str) -> None:
-        self._base = base
-        self._files: dict[str, Path] = {}
-        for path in _weight_files(folder, base):
-            with self._open(path) as file:
-                self._files.update(dict.fromkeys(file.keys(), path))
-        self.names = self._files.keys()
-
-    def __getitem__(self, name: str) -> Array:
-        with self._open(self._files[name]) as file:
-            return np.asarray(file.get_tensor(name), np.float32)
-
-    @contextmanager
-    def _open(self, path: Path) -> Iterator[Any]:
-        try:
-            with safe_open(path, framework="np") as file:
-                yield file
-        except (SafetensorError, OSError, ValueError, TypeError) as error:
-            raise BaseError(
-                f"{path.name} of the base {self._base!r} is damaged or no safetensors file: {error}."
-            ) from error
-
-
-def read_modules(folder: Path, base: str) -> list[tuple[str, str]] | None:
-    """What modules.json says: class and folder of each module; `None` if there is no such file.
-
-    Raises:
-        BaseError: It names classes that are not sentence-transformers': it can name any importable class. Or it points
-            out of the folder, or is damaged, or the folder holds an adapter.
-    """
-    if (folder / CONFIG_NAME).exists():  # transformers would load the base that this names, from wherever it says
-        raise BaseError(f"{base!r} is an adapter, no base: pass it as `adapter=`, and its base is found by itself.")
-    path = folder / "modules.json"
-    if not path.is_file():
-        return None
-    try:
-        modules = json.loads(path.read_text(encoding="utf-8"))
-        places = [(str(module["type"]), str(module["path"])) for module in modules]
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise BaseError(f"modules.json of the base {base!r} cannot be read: {error}") from error
-    for name, place in places:
-        if not name.startswith("sentence_transformers.") or name.rpartition(".")[2] not in SAFE_MODULES:
-            raise BaseError(
-                f"The base {base!r} asks for the module {name!r}. Only {', '.join(sorted(SAFE_MODULES))} of "
-                "sentence-transformers are loaded, so that no foreign code can run."
-            )
-        if not (folder / place).resolve().is_relative_to(folder.resolve()):
-            raise BaseError(f"modules.json of the base {base!r} points out of its folder, to {place!r}.")
-    return [(name.rpartition(".")[2], place) for name, place in places]
-
-
-def exportable(model_type: str | None) -> tuple[Architecture, GraphNames]:
-    """What is known of an architecture, if it can be exported.
+def exportable(config: Mapping[str, Any]) -> tuple[Architecture, GraphNames]:
+    """What is known of the architecture that a config.json names, if it can be exported.
 
     Raises:
         BaseError: It cannot.
     """
+    model_type = config.get("model_type")
     known = ARCHITECTURES.get(str(model_type))
     if known is None or known.graph is None:
         exported = ", ".join(name for name, architecture in ARCHITECTURES.items() if architecture.graph)
@@ -318,37 +223,6 @@ def exportable(model_type: str | None) -> tuple[Architecture, GraphNames]:
             f'{exported}. Run this base with backend="torch".'
         )
     return known, known.graph
-
-
-def _module(folder: Path, kind: str, place: str, base: str) -> Module:
-    path = folder / place
-    if kind == "Transformer":
-        config = next((_read(file, base) for file in sorted(path.glob("sentence_*_config.json"))), {})
-    else:
-        config = _read(path / "config.json", base, {})
-    return Module(kind, config, Weights(path, base))
-
-
-def _weight_files(folder: Path, base: str) -> list[Path]:
-    index = folder / "model.safetensors.index.json"
-    if (folder / "model.safetensors").is_file() or not index.is_file():
-        return sorted(folder.glob("model.safetensors"))
-    try:
-        return [folder / Path(name).name for name in sorted(set(_read(index, base)["weight_map"].values()))]
-    except (KeyError, AttributeError, TypeError) as error:
-        raise BaseError(f"{index.name} of the base {base!r} cannot be read: {error!r}") from error
-
-
-def _read(path: Path, base: str, default: dict[str, Any] | None = None) -> dict[str, Any]:
-    if default is not None and not path.is_file():
-        return default
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise BaseError(f"{path.name} of the base {base!r} cannot be read: {error}") from error
-    if not isinstance(values, dict):
-        raise BaseError(f"{path.name} of the base {base!r} holds no object.")
-    return values
 
 
 def _size(values: dict[str, Any], *keys: str) -> int:
@@ -360,6 +234,6 @@ def _size(values: dict[str, Any], *keys: str) -> int:
 
 def _unread(base: str, why: str) -> BaseError:
     return BaseError(
-        f"The files of the base {base!r} alone do not say what it does: {why}. Do this where sentence-transformers is "
-        "installed, which can read it."
+        f"The files of the base {base!r} alone do not say what it does: {why}. sentence-transformers can read it: pip "
+        "install 'intent-adapters[torch]'."
     )

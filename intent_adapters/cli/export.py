@@ -18,7 +18,7 @@ Base = Annotated[
 Output = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[FOLDER]",
+        metavar="FOLDER",
         help="Where to; an earlier export is replaced.",
         show_default="the base's own folder, beside its weights",
     ),

@@ -33,8 +33,12 @@ Subfolder = Annotated[
 WithBase = Annotated[bool, typer.Option("--base/--no-base", help="Fetch an adapter's base, too.")]
 
 BackendOption = Annotated[
-    Backend,
-    typer.Option("--backend", help="Of a base: its weights (torch), or its graph for ONNX Runtime and no weights."),
+    Backend | None,
+    typer.Option(
+        "--backend",
+        help="Of a base: torch fetches its weights, onnx its graph and no weights.",
+        show_default="torch where PyTorch is installed",
+    ),
 ]
 
 EXAMPLES = examples(
@@ -50,7 +54,7 @@ def pull_command(
     revision: Revision = None,
     subfolder: Subfolder = None,
     base: WithBase = True,
-    backend: BackendOption = "torch",
+    backend: BackendOption = None,
     token: Token = None,
     json: Json = False,
 ) -> None:
@@ -64,7 +68,9 @@ def pull_command(
     with working("pulling"):
         from intent_adapters.artifacts.adapter import Adapter
         from intent_adapters.hub.fetching import fetch_either
+        from intent_adapters.loading import backend_for
 
+        backend = backend_for(source, backend)
         found, is_adapter = fetch_either(source, onnx=backend == "onnx", **hub)
         facts: dict[str, Any] = {
             "kind": "adapter" if is_adapter else "base",

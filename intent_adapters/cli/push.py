@@ -86,7 +86,7 @@ def push_command(
         from intent_adapters.artifacts.base_files import folder_fingerprint
         from intent_adapters.hub import publish_adapter, publish_base
         from intent_adapters.hub.cards.saving import existing_card
-        from intent_adapters.runtime.onnx.run import foreign_graphs
+        from intent_adapters.runtime.onnx.run import graphs_in
 
         readme = existing_card(folder)
         if (folder / CONFIG_NAME).is_file():
@@ -96,7 +96,7 @@ def push_command(
             raise typer.BadParameter(f"{str(folder)!r} is no adapter; a base has no base", param_hint="--base")
         else:
             found = folder_fingerprint(folder, str(folder))
-            if foreign := foreign_graphs(folder, found):
+            if foreign := [graph for graph, made_from in graphs_in(folder).items() if made_from != found]:
                 raise BaseError(
                     f"{str(foreign[0])!r} was not made from the weights beside it. Export the base again "
                     f"(intent-adapters export {folder}), or remove the graph."

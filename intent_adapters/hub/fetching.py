@@ -89,14 +89,15 @@ def fetch_either(source: str | Path, *, onnx: bool = False, **hub: Unpack[HubOpt
 
     Raises:
         AdapterError: There is neither.
+        BaseError: The same with `onnx`: most likely it is a base without a graph.
     """
     try:
         found = fetch(source, ADAPTER, **hub)
     except AdapterError as error:
         try:
             return fetch_base(source, onnx=onnx, **hub), False
-        except BaseError:
-            raise error from None
+        except BaseError as base_error:
+            raise (base_error if onnx else error) from None
     return found, (found.folder / CONFIG_NAME).is_file()
 
 

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Dense
@@ -20,6 +22,7 @@ from intent_adapters.artifacts.base_files import BaseFiles, folder_fingerprint
 from intent_adapters.artifacts.encoder import encoder_of
 from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.errors import BaseError
+from tests.support.shared import minilm_path
 from tests.support.tiny import ARCHITECTURES, EXPORTED, tiny_base
 
 MODEL_CARDS = Path(__file__).parents[2] / "model_cards"
@@ -51,9 +54,10 @@ def test_the_fingerprint_is_that_of_the_base_in_memory(tmp_path: Path, architect
         np.testing.assert_array_equal(files.weights[name], value.numpy())
 
 
-@pytest.mark.parametrize("name", ["intent-base-en", "intent-base-ko-en"])
-def test_of_the_released_bases_too(name: str):
-    assert BaseFiles(MODEL_CARDS / name, name).fingerprint == fingerprint(read_base(MODEL_CARDS / name, device="cpu"))
+@pytest.mark.parametrize("name", ["intent-base-en", "intent-base-ko-en", "all-MiniLM-L6-v2"])
+def test_of_real_bases_too(name: str):
+    folder = minilm_path() if name == "all-MiniLM-L6-v2" else MODEL_CARDS / name
+    assert BaseFiles(folder, name).fingerprint == fingerprint(read_base(folder, device="cpu"))
 
 
 def rewrite(change: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[Path], None]:
@@ -173,6 +177,37 @@ def test_what_the_files_do_not_say_is_not_guessed(whole: Path, tmp_path: Path, c
     damage(folder)
     with pytest.raises(BaseError, match=message):
         _ = BaseFiles(folder, "base").fingerprint
+
+
+SETTINGS = {
+    "config.json": ("hidden_size", "num_hidden_layers", "hidden_act", "layer_norm_eps", "pad_token_id", "model_type"),
+    "tokenizer_config.json": ("pad_token", "model_max_length", "padding_side", "truncation_side"),
+    "sentence_bert_config.json": ("max_seq_length", "do_lower_case", "processing_kwargs"),
+    "1_Pooling/config.json": ("pooling_mode",),
+}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    place=st.sampled_from([(file, key) for file, keys in SETTINGS.items() for key in keys]), value=JSON, text=st.text()
+)
+def test_whatever_a_file_says_it_is_read_or_refused(whole: Path, place: tuple[str, str], value: Any, text: str):
+    file, key = place
+    before = (whole / file).read_bytes()
+    try:
+        for content in (json.dumps({**json.loads(before), key: value}), text):
+            (whole / file).write_bytes(content.encode("utf-8", "surrogatepass"))
+            try:
+                assert len(BaseFiles(whole, "base").fingerprint) == 64
+            except BaseError as error:
+                assert "base" in str(error) or "ONNX" in str(error)
+    finally:
+        (whole / file).write_bytes(before)
 
 
 def test_what_only_sentence_transformers_can_read_it_reads(tmp_path: Path):

@@ -9,6 +9,7 @@ from huggingface_hub import constants
 
 from intent_adapters import IntentModel
 from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.errors import BaseError
 from intent_adapters.hub import problems
 from tests.cli.conftest import Agents, run
 from tests.support.loopback_hub import LoopbackHub, connect
@@ -163,6 +164,11 @@ def test_a_graph_in_the_folder_of_a_base_travels_with_it(hub, agents: Agents, tm
     assert not (tmp_path / "weights/onnx").exists()
 
 
+def test_a_base_on_the_hub_without_a_graph_says_how_to_make_one(published, agents: Agents):
+    with pytest.raises(BaseError, match=r"intent-adapters export org/base FOLDER --precision int8.* load FOLDER with"):
+        IntentModel.from_pretrained("org/base", backend="onnx")
+
+
 def test_a_graph_of_other_weights_is_not_pushed_and_goes_when_there_is_none(hub, agents: Agents, tmp_path: Path):
     base = shutil.copytree(agents.base, tmp_path / "base")
     ok("export", base)
@@ -172,6 +178,8 @@ def test_a_graph_of_other_weights_is_not_pushed_and_goes_when_there_is_none(hub,
     result = run("push", tmp_path / "other", "org/base")
     assert result.exit_code == 1
     assert "not made from the weights beside it" in result.stderr
+    IntentModel.from_pretrained(base, device="cpu").push_base("org/base")
+    assert "onnx/encoder_int8.onnx" in hub.files("org/base", "main")
     shutil.rmtree(tmp_path / "other/onnx")
     ok("push", tmp_path / "other", "org/base")
     assert "onnx/encoder_int8.onnx" not in hub.files("org/base", "main")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from intent_adapters.artifacts.base_files import Array, BaseFiles
+from intent_adapters.artifacts.base_files import BaseFiles
+from intent_adapters.artifacts.base_weights import Array
 from intent_adapters.runtime.onnx.export.arithmetic import Float32
 from intent_adapters.runtime.onnx.export.encoder import ColumnRanges, EncoderGraph, Ranges
 from intent_adapters.runtime.onnx.export.graph import Graph

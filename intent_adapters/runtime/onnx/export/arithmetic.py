@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from intent_adapters.artifacts.base_files import Array
+from intent_adapters.artifacts.base_weights import Array
 from intent_adapters.runtime.onnx.export.graph import FLOAT, RUNTIME_DOMAIN, Graph
 
 # The least value that a GELU takes, to two digits: -0.17. Its greatest, where that is smaller, says nothing.

@@ -11,7 +11,8 @@ import numpy as np
 
 from intent_adapters.adapter_config import AdapterConfig
 from intent_adapters.adapter_config.sites import sites_among
-from intent_adapters.artifacts.base_files import Array, BaseFiles
+from intent_adapters.artifacts.base_files import BaseFiles
+from intent_adapters.artifacts.base_weights import Array
 from intent_adapters.artifacts.contents import CARD_NAME, ONNX_BASE, ONNX_FOLDER
 from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.artifacts.folders import check_target, read_whole, replaced_folder
@@ -24,7 +25,7 @@ from intent_adapters.runtime.onnx.export.arithmetic import Float32, Int8
 from intent_adapters.runtime.onnx.export.encoder import EncoderGraph
 from intent_adapters.runtime.onnx.export.graph import Graph
 from intent_adapters.runtime.onnx.export.pooling import dimension, pool
-from intent_adapters.runtime.onnx.run.base import OnnxBase, foreign_graphs, probe, read_tokenizer
+from intent_adapters.runtime.onnx.run.base import OnnxBase, graphs_in, probe, read_tokenizer
 from intent_adapters.runtime.onnx.run.description import MASK, OUTPUT, Description, graph_file
 from intent_adapters.runtime.onnx.run.sites import GraphSite
 
@@ -165,7 +166,12 @@ def _compose(source: Path, name: str, precision: Precision, config: AdapterConfi
         max_tokens=files.max_tokens,
         probes=probe(tokenize),
     )
-    ranges, expected = measure_ranges(files, tokenize)
+    try:
+        ranges, expected = measure_ranges(files, tokenize)
+    except BaseError:
+        raise
+    except Exception as error:  # NumPy's, and of classes that ONNX Runtime does not name publicly
+        raise BaseError(f"The files of the base {name!r} do not fit together: {error}") from error
     arithmetic = ARITHMETIC[precision]
     graph = Graph()
     encoder = EncoderGraph(
@@ -207,11 +213,12 @@ def _write_into(composed: _Composed, base: Path) -> Exported:
     """Put a graph beside the weights. Graphs of former weights go."""
     graphs = base / ONNX_FOLDER
     check_target(graphs, "export", BaseError, is_earlier=True)
-    stale = [graph.name for graph in foreign_graphs(base, composed.description.fingerprint)]
+    known = composed.description.fingerprint
+    stale = [graph.name for graph, made_from in graphs_in(base).items() if made_from != known]
     with replaced_folder(graphs, without=stale) as staging:
         file = staging / Path(graph_file(composed.description.precision)).name
         file.write_bytes(composed.graph)
-        least = _check(OnnxBase(base, file.relative_to(base).as_posix(), threads=1), composed.expected)
+        least = _check(OnnxBase(base, str(file), threads=1), composed.expected)
     return Exported(base, composed.description, len(composed.graph), least)
 
 

@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from intent_adapters.artifacts.base_files import Array, BaseFiles
+from intent_adapters.artifacts.base_files import BaseFiles
+from intent_adapters.artifacts.base_weights import Array
 from intent_adapters.runtime.onnx.export.activations import GELUS, activate, activation_name
 from intent_adapters.runtime.onnx.export.arithmetic import Float32
 from intent_adapters.runtime.onnx.export.graph import INT64, RUNTIME_DOMAIN, Graph, Size

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from intent_adapters.artifacts.base_files import Module
+from intent_adapters.artifacts.base_modules import Module
 from intent_adapters.errors import BaseError
 from intent_adapters.runtime.onnx.export.graph import FLOAT, Graph
 

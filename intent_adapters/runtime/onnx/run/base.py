@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import get_args
@@ -10,7 +9,8 @@ from typing import get_args
 import numpy as np
 from tokenizers import Tokenizer
 
-from intent_adapters.architectures import ARCHITECTURES, Architecture
+from intent_adapters.artifacts.base_files import exportable
+from intent_adapters.artifacts.base_weights import read_json
 from intent_adapters.artifacts.contents import ONNX_FOLDER
 from intent_adapters.artifacts.fingerprint import PROBE_TEXTS
 from intent_adapters.artifacts.folders import read_whole
@@ -61,7 +61,7 @@ class OnnxBase:
         self.one_thread = OnnxSession(file, 1, where) if threads > 1 else self.session
         self.description = Description.read(self.session.metadata, where)
         self._check_ends(where)
-        self.sites = GraphSites(self.description.sites, _architecture(folder))
+        self.sites = GraphSites(self.description.sites, exportable(read_json(folder / "config.json", str(folder)))[0])
         self.tokenize = _tokenizer(folder, self.description)
         self.feeds = Feeds(self.description.sites)
         self._warm_up(where)
@@ -135,14 +135,6 @@ def default_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _architecture(folder: Path) -> Architecture:
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        return ARCHITECTURES[config["model_type"]]
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise BaseError(f"The config of the base {str(folder)!r} cannot be used: {error!r}") from error
-
-
 def _tokenizer(folder: Path, description: Description) -> FastTokenizer:
     tokenize = read_tokenizer(folder, description.max_tokens)
     if probe(tokenize) != description.probes:
@@ -166,37 +158,26 @@ def read_tokenizer(folder: Path, max_tokens: int) -> FastTokenizer:
         raise BaseError(f"The tokenizer of the base {str(folder)!r} cannot be loaded: {error}") from error
 
 
-def read_description(graph: Path) -> Description:
-    """What a graph says about itself.
-
-    Raises:
-        BaseError: It is none of ours, or damaged.
-        MissingExtraError: ONNX Runtime is not installed.
-    """
-    where = f"the graph {str(graph)!r}"
-    check_graph(graph)
-    return Description.read(OnnxSession(graph, 1, where).metadata, where)
-
-
-def foreign_graphs(base: Path, fingerprint: str) -> list[Path]:
-    """Graphs of ours in a base's folder that were not made from its weights, or are damaged.
+def graphs_in(base: Path) -> dict[Path, str | None]:
+    """The graphs of ours in a base's folder, and the fingerprints of the bases they were made from.
 
     Args:
         base: The folder.
-        fingerprint: Of the weights.
 
-    Raises:
-        MissingExtraError: There is a graph, and ONNX Runtime is not installed.
+    Returns:
+        Path -> fingerprint; `None` for a damaged one.
     """
-
-    def is_own(graph: Path) -> bool:
-        try:
-            return read_description(graph).fingerprint == fingerprint
-        except BaseError:
-            return False
-
     graphs = [base / graph_file(precision) for precision in get_args(Precision)]
-    return [graph for graph in graphs if graph.is_file() and not is_own(graph)]
+    return {graph: _made_from(graph) for graph in graphs if graph.is_file()}
+
+
+def _made_from(graph: Path) -> str | None:
+    where = f"the graph {str(graph)!r}"
+    try:
+        check_graph(graph)
+        return Description.read(OnnxSession(graph, 1, where).metadata, where).fingerprint
+    except BaseError:
+        return None
 
 
 def probe(tokenize: FastTokenizer) -> list[list[int]]:

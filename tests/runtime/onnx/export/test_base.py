@@ -14,12 +14,13 @@ from sentence_transformers.sentence_transformer.modules import Dense
 from intent_adapters import IntentModel
 from intent_adapters.artifacts.base import save_base
 from intent_adapters.artifacts.base_files import folder_fingerprint
+from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.bottleneck.functional import NON_LINEARITIES
 from intent_adapters.errors import BaseError, ConfigError, MissingExtraError
 from intent_adapters.loading import load_onnx_base
 from intent_adapters.runtime.onnx.export import base as exporting
 from intent_adapters.runtime.onnx.export import export_base, export_folder
-from intent_adapters.runtime.onnx.run.base import foreign_graphs, probe
+from intent_adapters.runtime.onnx.run.base import graphs_in, probe
 from intent_adapters.runtime.onnx.run.description import KEY, graph_file
 from tests.cli.conftest import run
 from tests.runtime.onnx.conftest import Exports
@@ -109,8 +110,9 @@ def test_texts_that_are_cut_at_their_beginning(tmp_path: Path):
     np.testing.assert_allclose(ours.encode(TEXTS), IntentModel(base).encode(TEXTS), atol=1e-4)
 
 
-def test_a_graph_beside_the_weights(tmp_path: Path):
-    folder = tmp_path / "base"
+def test_a_graph_beside_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    folder = Path("base")
     tiny_base(tmp_path).save(str(folder))
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     for precision in ("float32", "int8"):
@@ -132,17 +134,26 @@ def test_a_graph_beside_the_weights(tmp_path: Path):
         export_folder(tmp_path / "alone", None)
 
 
+@pytest.mark.parametrize("change", [{"hidden_size": 64}, {"num_attention_heads": 5}, {"hidden_act": "nonsense"}])
+def test_a_config_that_is_not_of_the_weights(tmp_path: Path, change: dict[str, Any]):
+    folder = tmp_path / "base"
+    tiny_base(tmp_path).save(str(folder))
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps({**config, **change}), encoding="utf-8")
+    with pytest.raises(BaseError, match=r"do not fit together|cannot be exported|cannot load the graph"):
+        export_folder(folder, None)
+    assert not (folder / "onnx").exists()
+
+
 def test_graphs_of_former_weights_go(tmp_path: Path):
     folder = tmp_path / "base"
     tiny_base(tmp_path).save(str(folder))
     export_folder(folder, None, precision="float32")
     tiny_base(tmp_path, seed=1).save(str(folder))  # which leaves what it does not know
-    assert [path.name for path in foreign_graphs(folder, folder_fingerprint(folder, "base"))] == [
-        "encoder_float32.onnx"
-    ]
+    assert list(graphs_in(folder).values()) == [fingerprint(tiny_base(tmp_path))]
     export_folder(folder, None)
     assert [path.name for path in (folder / "onnx").iterdir()] == ["encoder_int8.onnx"]
-    assert not foreign_graphs(folder, folder_fingerprint(folder, "base"))
+    assert graphs_in(folder) == {folder / graph_file("int8"): folder_fingerprint(folder, "base")}
     save_base(tiny_base(tmp_path, seed=2), folder)
     assert not (folder / "onnx").exists()
 

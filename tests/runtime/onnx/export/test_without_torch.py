@@ -35,5 +35,5 @@ def test_what_takes_pytorch_says_so(exports: Exports, tmp_path: Path):
     (tmp_path / "base/modules.json").unlink()
     failed = run_without(ABSENT, COMMAND, "export", tmp_path / "base", tmp_path / "onnx")
     assert failed.returncode == 1
-    assert "where sentence-transformers is installed" in failed.stderr.replace("\n", " ")
+    assert "pip install 'intent-adapters[torch]'" in failed.stderr.replace("\n", " ")
     assert not (tmp_path / "onnx").exists()
