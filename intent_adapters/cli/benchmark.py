@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from intent_adapters.choices import Precision
-from intent_adapters.cli.console import examples, facts_table, out, print_json, working
+from intent_adapters.cli import options
+from intent_adapters.cli.console import examples, print_facts, working
 from intent_adapters.cli.loading import backend_for, check_folders, name_and_source
-from intent_adapters.cli.options import Backend, Device, Json, RequiredBase
 
 if TYPE_CHECKING:
     from intent_adapters.model import IntentModel
@@ -28,12 +28,10 @@ Adapters = Annotated[
         metavar="[NAME=]ADAPTER",
         help="Hub id or folder of an adapter; may be given several times.",
         callback=check_folders,
-        show_default=False,
     ),
 ]
 AdapterFolder = Annotated[
-    Path | None,
-    typer.Option("--adapter-dir", help="A folder of adapter folders: all of them.", show_default=False, exists=True),
+    Path | None, typer.Option("--adapter-dir", help="A folder of adapter folders: all of them.", exists=True)
 ]
 PrecisionOption = Annotated[
     Precision | None, typer.Option("--precision", help="Which graph of a base in ONNX.", show_default="int8 if there")
@@ -67,16 +65,16 @@ TEXTS = (
 )
 
 
-def benchmark_command(
-    base: RequiredBase,
+def command(
+    base: options.RequiredBase,
     adapter: Adapters = None,
     adapter_dir: AdapterFolder = None,
-    backend: Backend = None,
+    backend: options.Backend = None,
     precision: PrecisionOption = None,
     threads: Threads = None,
-    device: Device = None,
+    device: options.Device = None,
     texts: TextsFile = None,
-    json: Json = False,
+    json: options.Json = False,
 ) -> None:
     """Measure how fast your base and your agents answer on this machine, and what they take.
 
@@ -107,7 +105,7 @@ def benchmark_command(
         started = time.perf_counter()
         model = IntentModel.from_pretrained(base, device=device, backend=backend, **of_onnx)
         seconds = time.perf_counter() - started
-        facts: dict[str, object] = {
+        facts = {
             "base": base,
             "backend": backend,
             "threads": threads,
@@ -119,10 +117,7 @@ def benchmark_command(
             "adapter_bytes": model.stats.bytes,
             "process_bytes": _process_bytes(),
         }
-    if json:
-        print_json(facts)
-    else:
-        out.print(facts_table(facts, title=f"{base}, this machine"))
+    print_facts(facts, f"{base}, this machine", json=json)
 
 
 def _loading(model: IntentModel, sources: list[tuple[str | None, str]]) -> float:

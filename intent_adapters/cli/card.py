@@ -11,18 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from intent_adapters.artifacts.contents import CARD_NAME, CONFIG_NAME
-from intent_adapters.cli.console import err, examples, working
-from intent_adapters.cli.options import Facts, Language, License, Scores, ScoresName, TrainingData
+from intent_adapters.cli import options
+from intent_adapters.cli.console import err, examples, print_text, working
 from intent_adapters.errors import DataError
 
 if TYPE_CHECKING:
     from intent_adapters.hub import CardFacts
 
 Folder = Annotated[
-    Path,
-    typer.Argument(
-        metavar="FOLDER", help="Folder of an adapter or a base.", exists=True, file_okay=False, show_default=False
-    ),
+    Path, typer.Argument(metavar="FOLDER", help="Folder of an adapter or a base.", exists=True, file_okay=False)
 ]
 RepoId = Annotated[
     str | None,
@@ -39,15 +36,15 @@ EXAMPLES = examples(
 )
 
 
-def card_command(
+def command(
     folder: Folder,
     repo_id: RepoId = None,
-    facts: Facts = None,
-    language: Language = None,
-    license_name: License = None,
-    data: TrainingData = None,
-    scores: Scores = None,
-    scores_name: ScoresName = "held-out utterances",
+    facts: options.Facts = None,
+    language: options.Language = None,
+    license_name: options.License = None,
+    data: options.TrainingData = None,
+    scores: options.Scores = None,
+    scores_name: options.ScoresName = "held-out utterances",
     print_card: Print = False,
 ) -> None:
     """Write the model card of an adapter or a base into its folder.
@@ -71,7 +68,7 @@ def card_command(
         typer.echo(str(card))
         return
     card.save(folder / CARD_NAME)
-    err.print(f"wrote {folder / CARD_NAME}", markup=False, soft_wrap=True)
+    print_text(f"wrote {folder / CARD_NAME}", to=err)
 
 
 def card_facts(

@@ -8,24 +8,14 @@ from typing import TYPE_CHECKING, Annotated, get_args
 import typer
 
 from intent_adapters.choices import SystemName
-from intent_adapters.cli.console import add_row, err, examples, new_table, out, percent, print_json, renamed
+from intent_adapters.cli import options
+from intent_adapters.cli.console import err, examples, percent, print_json, print_table, print_text, renamed
 from intent_adapters.cli.loading import open_model
-from intent_adapters.cli.options import (
-    Data,
-    Device,
-    Encoding,
-    Json,
-    LabelColumn,
-    RequiredBase,
-    Split,
-    TestSplit,
-    TextColumn,
-)
 
 if TYPE_CHECKING:
     from intent_adapters.evaluation import ComparedSystem
 
-Test = Annotated[str, typer.Argument(metavar="TEST", help="Utterances to measure on, as DATA.", show_default=False)]
+Test = Annotated[str, typer.Argument(metavar="TEST", help="Utterances to measure on, as DATA.")]
 Systems = Annotated[
     str, typer.Option("--systems", help=f"Any of {', '.join(get_args(SystemName))}, separated by commas.")
 ]
@@ -41,20 +31,20 @@ EXAMPLES = examples(
 )
 
 
-def compare_command(
-    data: Data,
+def command(
+    data: options.Data,
     test: Test,
-    base: RequiredBase,
+    base: options.RequiredBase,
     systems: Systems = ALL_SYSTEMS,
     seeds: Seeds = "0,1,2",
-    split: Split = None,
-    test_split: TestSplit = None,
-    text_column: TextColumn = None,
-    label_column: LabelColumn = None,
-    encoding: Encoding = None,
-    device: Device = None,
+    split: options.Split = None,
+    test_split: options.TestSplit = None,
+    text_column: options.TextColumn = None,
+    label_column: options.LabelColumn = None,
+    encoding: options.Encoding = None,
+    device: options.Device = None,
     markdown: Markdown = False,
-    json: Json = False,
+    json: options.Json = False,
 ) -> None:
     """Train an agent in several ways on the same utterances, and measure each on the same test utterances.
 
@@ -79,17 +69,14 @@ def compare_command(
         test_rows,
         [system.strip() for system in systems.split(",")],
         numbers,
-        on_run=lambda system, seed, accuracy: err.print(f"{system}, seed {seed}: {percent(accuracy)}"),
+        on_run=lambda system, seed, accuracy: print_text(f"{system}, seed {seed}: {percent(accuracy)}", to=err),
     )
     if json:
         print_json([system.to_dict() for system in compared])
     elif markdown:
         typer.echo(_markdown(compared))
     else:
-        table = new_table(*_COLUMNS, numbers=_COLUMNS[1:])
-        for system in compared:
-            add_row(table, *_cells(system))
-        out.print(table)
+        print_table(_COLUMNS, map(_cells, compared), numbers=_COLUMNS[1:])
 
 
 _COLUMNS = ("system", "accuracy ± over seeds", "95 % interval by the sample", "training", "an agent on disk")

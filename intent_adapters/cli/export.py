@@ -8,19 +8,14 @@ from typing import Annotated, Literal
 import typer
 
 from intent_adapters.choices import NonLinearity, Precision
-from intent_adapters.cli.console import examples, facts_table, out, print_json, working
+from intent_adapters.cli import options
+from intent_adapters.cli.console import examples, print_facts, working
 from intent_adapters.cli.loading import check_folders
-from intent_adapters.cli.options import Json
 
-Base = Annotated[
-    str, typer.Argument(metavar="BASE", help="Encoder: Hub id or folder.", callback=check_folders, show_default=False)
-]
-Output = Annotated[
-    Path, typer.Argument(metavar="FOLDER", help="Where to; an earlier export is replaced.", show_default=False)
-]
+Base = Annotated[str, typer.Argument(metavar="BASE", help="Encoder: Hub id or folder.", callback=check_folders)]
+Output = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to; an earlier export is replaced.")]
 PrecisionOption = Annotated[
-    Precision,
-    typer.Option("--precision", help="int8: a quarter of the size, twice as fast or more. float32: exact."),
+    Precision, typer.Option("--precision", help="int8: a quarter of the size, twice as fast or more. float32: exact.")
 ]
 SitesOption = Annotated[
     Literal["houlsby", "pfeiffer", "parallel"],
@@ -34,13 +29,13 @@ EXAMPLES = examples(
 )
 
 
-def export_command(
+def command(
     base: Base,
     folder: Output,
     precision: PrecisionOption = "int8",
     sites: SitesOption = "houlsby",
     non_linearity: NonLinearityOption = "gelu",
-    json: Json = False,
+    json: options.Json = False,
 ) -> None:
     """Export a base for ONNX Runtime; agents need no export.
 
@@ -51,7 +46,7 @@ def export_command(
 
         model = IntentModel.from_pretrained(base, device="cpu")
         exported = model.export_base(folder, precision=precision, sites=sites, non_linearity=non_linearity)
-    facts: dict[str, object] = {
+    facts = {
         "folder": str(exported.folder),
         "precision": exported.description.precision,
         "sites": len(exported.description.sites),
@@ -60,7 +55,4 @@ def export_command(
         "least_cosine": round(exported.least_cosine, 6),
         "fingerprint": exported.description.fingerprint,
     }
-    if json:
-        print_json(facts)
-    else:
-        out.print(facts_table(facts, title=f"exported {base}"))
+    print_facts(facts, f"exported {base}", json=json)

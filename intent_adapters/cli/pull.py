@@ -10,24 +10,20 @@ import typer
 
 from intent_adapters.artifacts.contents import ADAPTER, BASE
 from intent_adapters.artifacts.folders import replaced_folder
-from intent_adapters.cli.console import examples, facts_table, out, print_json, working
-from intent_adapters.cli.options import Json, Revision, Token
+from intent_adapters.cli import options
+from intent_adapters.cli.console import examples, print_facts, working
 from intent_adapters.errors import BaseMismatchError
 
 if TYPE_CHECKING:
     from intent_adapters.artifacts.adapter import Adapter
     from intent_adapters.hub.fetching import HubOptions
 
-Source = Annotated[
-    str, typer.Argument(metavar="ORG/NAME", help="Repository of an adapter or a base.", show_default=False)
-]
+Source = Annotated[str, typer.Argument(metavar="ORG/NAME", help="Repository of an adapter or a base.")]
 Output = Annotated[
     Path | None,
     typer.Option("--output", "-o", help="A new folder to copy it to, too.", show_default="the cache alone"),
 ]
-Subfolder = Annotated[
-    str | None, typer.Option("--subfolder", help="Folder of the repository that holds it.", show_default=False)
-]
+Subfolder = Annotated[str | None, typer.Option("--subfolder", help="Folder of the repository that holds it.")]
 WithBase = Annotated[bool, typer.Option("--base/--no-base", help="Fetch an adapter's base, too.")]
 
 EXAMPLES = examples(
@@ -36,14 +32,14 @@ EXAMPLES = examples(
 )
 
 
-def pull_command(
+def command(
     source: Source,
     output: Output = None,
-    revision: Revision = None,
+    revision: options.Revision = None,
     subfolder: Subfolder = None,
     base: WithBase = True,
-    token: Token = None,
-    json: Json = False,
+    token: options.Token = None,
+    json: options.Json = False,
 ) -> None:
     """Fetch an adapter, with the base that it names, or a base from the Hub, and check it.
 
@@ -68,10 +64,7 @@ def pull_command(
             facts["fingerprint"] = _fingerprint(found.folder, source)
         if output is not None:
             _copy(found.folder, output, is_adapter)
-    if json:
-        print_json(facts)
-    else:
-        out.print(facts_table(facts, title=f"pulled {source}"))
+    print_facts(facts, f"pulled {source}", json=json)
 
 
 def _adapter_facts(source: str, adapter: Adapter, with_base: bool, token: str | None) -> dict[str, Any]:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from intent_adapters.artifacts.contents import CONFIG_NAME
+from intent_adapters.cli import options
 from intent_adapters.cli.card import Folder, card_facts
-from intent_adapters.cli.console import examples, facts_table, out, print_json, working
-from intent_adapters.cli.options import Facts, Json, Language, License, Scores, ScoresName, Token, TrainingData
+from intent_adapters.cli.console import examples, print_facts, working
 
 if TYPE_CHECKING:
     from intent_adapters.hub.publishing import PublishOptions
 
-Target = Annotated[str, typer.Argument(metavar="ORG/NAME", help="The repository on the Hub.", show_default=False)]
+Target = Annotated[str, typer.Argument(metavar="ORG/NAME", help="The repository on the Hub.")]
 PinnedBase = Annotated[
     str | None,
     typer.Option(
@@ -26,21 +26,18 @@ PinnedBase = Annotated[
         show_default="the one that the adapter names",
     ),
 ]
-Private = Annotated[
-    bool | None,
-    typer.Option("--private/--public", help="For a repository that is new.", show_default=False),
-]
+Private = Annotated[bool | None, typer.Option("--private/--public", help="For a repository that is new.")]
 Branch = Annotated[
     str | None,
     typer.Option(
         "--revision", help="Branch to commit to; made if it is not there.", show_default="the default branch"
     ),
 ]
-Message = Annotated[str | None, typer.Option("--message", "-m", help="Message of the commit.", show_default=False)]
+Message = Annotated[str | None, typer.Option("--message", "-m", help="Message of the commit.")]
 PullRequest = Annotated[
     bool, typer.Option("--create-pr", help="Propose it as a pull request on a repository that is there.")
 ]
-Tag = Annotated[str | None, typer.Option("--tag", help="Name for the new state, such as v1.0.", show_default=False)]
+Tag = Annotated[str | None, typer.Option("--tag", help="Name for the new state, such as v1.0.")]
 
 EXAMPLES = examples(
     "intent-adapters push my-base ORG/my-base --license apache-2.0",
@@ -49,7 +46,7 @@ EXAMPLES = examples(
 )
 
 
-def push_command(
+def command(
     folder: Folder,
     repo_id: Target,
     base: PinnedBase = None,
@@ -58,14 +55,14 @@ def push_command(
     message: Message = None,
     create_pr: PullRequest = False,
     tag: Tag = None,
-    facts: Facts = None,
-    language: Language = None,
-    license_name: License = None,
-    data: TrainingData = None,
-    scores: Scores = None,
-    scores_name: ScoresName = "held-out utterances",
-    token: Token = None,
-    json: Json = False,
+    facts: options.Facts = None,
+    language: options.Language = None,
+    license_name: options.License = None,
+    data: options.TrainingData = None,
+    scores: options.Scores = None,
+    scores_name: options.ScoresName = "held-out utterances",
+    token: options.Token = None,
+    json: options.Json = False,
 ) -> None:
     """Publish an adapter or a base on the Hub, with its card, in one commit."""
     known = card_facts(facts, language, license_name, data, scores, scores_name)
@@ -93,7 +90,4 @@ def push_command(
         else:
             found = fingerprint(load_base(folder, device="cpu"))
             published = publish_base(folder, repo_id, found, facts=known, readme=readme, **options)
-    if json:
-        print_json(asdict(published))
-    else:
-        out.print(facts_table(asdict(published), title=f"pushed {folder}"))
+    print_facts(asdict(published), f"pushed {folder}", json=json)

@@ -6,32 +6,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.text import Text
 
+from intent_adapters.cli import options
 from intent_adapters.cli.console import (
-    add_row,
     err,
     examples,
-    facts_table,
-    new_table,
-    out,
     percent,
+    print_facts,
     print_json,
+    print_table,
+    print_text,
     working,
 )
 from intent_adapters.cli.loading import open_model
-from intent_adapters.cli.options import (
-    Adapters,
-    Agent,
-    Backend,
-    Base,
-    BatchSize,
-    Device,
-    Encoding,
-    Json,
-    TextColumn,
-    Threshold,
-)
 
 if TYPE_CHECKING:
     from intent_adapters.evaluation import Review
@@ -42,7 +29,6 @@ Log = Annotated[
         metavar="LOG",
         help="What users wrote: .txt with a message a line, or a table with a column of texts. Rows without a text "
         "are left out.",
-        show_default=False,
     ),
 ]
 Output = Annotated[
@@ -52,7 +38,6 @@ Output = Annotated[
         "-o",
         metavar="FILE",
         help="Write the groups to a .csv or .jsonl file to be labelled, for `train --add`.",
-        show_default=False,
     ),
 ]
 Unsure = Annotated[
@@ -68,21 +53,21 @@ EXAMPLES = examples(
 )
 
 
-def review_command(
+def command(
     log: Log,
-    adapter: Adapters,
+    adapter: options.Adapters,
     output: Output = None,
-    base: Base = None,
-    agent: Agent = None,
+    base: options.Base = None,
+    agent: options.Agent = None,
     unsure: Unsure = 0.5,
-    threshold: Threshold = None,
+    threshold: options.Threshold = None,
     groups: Groups = 10,
-    text_column: TextColumn = None,
-    encoding: Encoding = None,
-    batch_size: BatchSize = 64,
-    device: Device = None,
-    backend: Backend = None,
-    json: Json = False,
+    text_column: options.TextColumn = None,
+    encoding: options.Encoding = None,
+    batch_size: options.BatchSize = 64,
+    device: options.Device = None,
+    backend: options.Backend = None,
+    json: options.Json = False,
 ) -> None:
     """Look through real traffic: what an agent rejects or is unsure of, grouped by meaning, the largest group first.
 
@@ -107,35 +92,31 @@ def review_command(
     if output is not None:
         found.write(output)
         count = sum(len(group.texts) for group in found.groups)
-        err.print(Text(f"wrote {count:,} messages to {output}"), soft_wrap=True)
+        print_text(f"wrote {count:,} messages to {output}", to=err)
 
 
 def _print_review(found: Review, groups: int) -> None:
     drift = found.drift
-    facts: dict[str, object] = {
+    scope, distance = (None if figure is None else f"{figure:.2f}" for figure in (drift.scope_score, drift.distance))
+    facts = {
         "messages": found.messages,
         "different ones": found.distinct,
         "rejected": percent(drift.rejected),
         "rejected of messages like the examples": None if drift.expected is None else percent(drift.expected),
         "answered, but unsure": percent(drift.unsure),
-        "median scope score (0.5 for messages like the examples)": None
-        if drift.scope_score is None
-        else f"{drift.scope_score:.2f}",
-        "drift (0: like the examples, 1: nothing like them)": None
-        if drift.distance is None
-        else f"{drift.distance:.2f}",
+        "median scope score (0.5 for messages like the examples)": scope,
+        "drift (0: like the examples, 1: nothing like them)": distance,
     }
-    out.print(facts_table(facts, title=f"traffic of {found.agent}"))
-    if not found.groups[:groups]:
-        return
-    title = f"what to look at: {len(found.groups):,} groups" + (
-        f", the first {groups}" if len(found.groups) > groups else ""
-    )
-    table = new_table("messages", "for example", "nearest intent", "a name", numbers=("messages",), title=title)
-    for group in found.groups[:groups]:
-        texts = "\n".join(_cut(text.text) for text in group.texts[:3])
-        add_row(table, group.count, texts, group.nearest, group.name)
-    out.print(table)
+    print_facts(facts, f"traffic of {found.agent}")
+    if shown := found.groups[:groups]:
+        columns = ("messages", "for example", "nearest intent", "a name")
+        rows = [
+            (group.count, "\n".join(_cut(text.text) for text in group.texts[:3]), group.nearest, group.name)
+            for group in shown
+        ]
+        more = f", the first {groups}" if len(found.groups) > groups else ""
+        title = f"what to look at: {len(found.groups):,} groups{more}"
+        print_table(columns, rows, numbers=columns[:1], title=title)
 
 
 def _cut(text: str) -> str:
