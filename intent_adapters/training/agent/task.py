@@ -99,11 +99,6 @@ def prepare_task(
         label_names: Whether the intents' readable names become texts too. None: if they are telling.
         descriptions: What intents are about, by their names; each is a text too.
         catch_all: The intents that stand for what has no intent. None: those that are named so.
-
-    Raises:
-        DataError: The rows cannot be trained on, or a validation row or a description is of an intent that no training
-            row has, or is no text, or is an utterance of another intent.
-        ConfigError: `config` is of another kind, or `config.labels` are not the intents of the rows.
     """
     if config is not None and not isinstance(config, AdapterConfig):
         raise ConfigError(f"config must be a BottleneckConfig, but it is of type {type(config).__name__}")
@@ -135,15 +130,7 @@ def with_background(frozen: Embedder, task: Task) -> Task:
 
 
 def prepare_out_of_scope(rows: Texts | None, task: Task) -> list[str] | None:
-    """The texts that the agent should reject.
-
-    Args:
-        rows: Texts, or rows whose labels play no part.
-        task: The agent's.
-
-    Raises:
-        DataError: There are none, one is empty or no string, or one is a training text too.
-    """
+    """The texts that the agent should reject, given as texts or rows; a DataError if one is a training text too."""
     if rows is None:
         return None
     texts = texts_of(rows, "out_of_scope")
