@@ -14,13 +14,9 @@ OPTIMAL_UP_TO = 300
 
 
 def clustered_order(similarity: NDArray[np.floating]) -> NDArray[np.int64]:
-    """An order in which similar things are neighbours: the leaves of an average-linkage tree.
+    """An order (things,) in which similar things are neighbours: the leaves of an average-linkage tree.
 
-    Args:
-        similarity: (things, things) symmetric; only its order matters.
-
-    Returns:
-        (things,) numbers of the things.
+    Of the symmetric `similarity` (things, things) only the order matters.
     """
     things = len(similarity)
     if things < 3:
@@ -33,12 +29,7 @@ def clustered_order(similarity: NDArray[np.floating]) -> NDArray[np.int64]:
 
 
 def first_of_pairs(pairs: Iterable[tuple[str, str]], limit: int) -> list[str]:
-    """The things that occur in the first of some pairs, whole pairs as long as they fit.
-
-    Args:
-        pairs: The most important first.
-        limit: How many things at most.
-    """
+    """The things in the first of some pairs, the most important first: whole pairs, as long as they are so few."""
     chosen: dict[str, None] = {}
     for pair in pairs:
         grown = {**chosen, **dict.fromkeys(pair)}
