@@ -18,11 +18,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def check_row_file(path: str | Path) -> Path:
-    """The path of a file that `write_rows` can write.
-
-    Raises:
-        ConfigError: Its suffix is another, or its folder is not there, or it cannot be written.
-    """
+    """The path of a file that `write_rows` can write; if it cannot, a ConfigError says why."""
     path = Path(path)
     if path.suffix not in SUFFIXES:
         raise ConfigError(f"{str(path)!r} must end in {' or '.join(SUFFIXES)}: that decides how it is written")
@@ -36,11 +32,7 @@ def check_row_file(path: str | Path) -> Path:
 def write_rows(
     path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]], digits: int | None = None
 ) -> None:
-    """Writes these columns of rows, replacing what is there; numbers with so many digits behind the point.
-
-    Raises:
-        ConfigError: As `check_row_file`.
-    """
+    """Writes these columns of rows, replacing what is there; fractions are rounded to so many digits."""
     path = check_row_file(path)
     written = ({name: _rounded(row[name], digits) for name in columns} for row in rows)
     # Excel takes a csv file for UTF-8 only by its mark.

@@ -60,11 +60,7 @@ def read_placed_texts(
     encoding: str | None = None,
     leave_out_unusable: bool = False,
 ) -> list[tuple[str, str]]:
-    """As `read_texts`, but each text with where it was written.
-
-    Raises:
-        DataError: As `read_texts`.
-    """
+    """As `read_texts`, but each text with where it was written."""
     path = Path(source)
     if not path.is_file():
         rows = read_rows(source, text_column=text_column, encoding=encoding, purpose="evaluation")
