@@ -15,35 +15,11 @@ import typer
 from intent_adapters.choices import Precision
 from intent_adapters.cli import options
 from intent_adapters.cli.console import examples, print_facts, working
-from intent_adapters.cli.loading import backend_for, check_folders, name_and_source
+from intent_adapters.cli.loading import backend_for, name_and_source
 
 if TYPE_CHECKING:
     from intent_adapters.model import IntentModel
 
-Adapters = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--adapter",
-        "-a",
-        metavar="[NAME=]ADAPTER",
-        help="Hub id or folder of an adapter; may be given several times.",
-        callback=check_folders,
-    ),
-]
-AdapterFolder = Annotated[
-    Path | None, typer.Option("--adapter-dir", help="A folder of adapter folders: all of them.", exists=True)
-]
-PrecisionOption = Annotated[
-    Precision | None, typer.Option("--precision", help="Which graph of a base in ONNX.", show_default="int8 if there")
-]
-Threads = Annotated[
-    int | None,
-    typer.Option("--threads", min=1, help="Threads of one pass.", show_default="OMP_NUM_THREADS, or all processors"),
-]
-TextsFile = Annotated[
-    Path | None,
-    typer.Option("--texts", help="Utterances to ask: one a line, or a data file.", show_default="eight of ours"),
-]
 
 EXAMPLES = examples(
     "intent-adapters benchmark --base BASE --adapter agents/clinic --adapter agents/it",
@@ -67,13 +43,26 @@ TEXTS = (
 
 def command(
     base: options.RequiredBase,
-    adapter: Adapters = None,
-    adapter_dir: AdapterFolder = None,
+    adapter: options.OptionalAdapters = None,
+    adapter_dir: Annotated[
+        Path | None, typer.Option("--adapter-dir", help="A folder of adapter folders: all of them.", exists=True)
+    ] = None,
     backend: options.Backend = None,
-    precision: PrecisionOption = None,
-    threads: Threads = None,
+    precision: Annotated[
+        Precision | None,
+        typer.Option("--precision", help="Which graph of a base in ONNX.", show_default="int8 if there"),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            "--threads", min=1, help="Threads of one pass.", show_default="OMP_NUM_THREADS, or all processors"
+        ),
+    ] = None,
     device: options.Device = None,
-    texts: TextsFile = None,
+    texts: Annotated[
+        Path | None,
+        typer.Option("--texts", help="Utterances to ask: one a line, or a data file.", show_default="eight of ours"),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Measure how fast your base and your agents answer on this machine, and what they take.

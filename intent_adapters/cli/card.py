@@ -21,13 +21,6 @@ if TYPE_CHECKING:
 Folder = Annotated[
     Path, typer.Argument(metavar="FOLDER", help="Folder of an adapter or a base.", exists=True, file_okay=False)
 ]
-RepoId = Annotated[
-    str | None,
-    typer.Option(
-        "--repo-id", help="Where it will be on the Hub.", metavar="ORG/NAME", show_default="the folder's name"
-    ),
-]
-Print = Annotated[bool, typer.Option("--print", help="Write the card to standard output instead of README.md.")]
 
 EXAMPLES = examples(
     "intent-adapters card agents/clinic --language ko --license apache-2.0 --data clinic.csv",
@@ -38,14 +31,21 @@ EXAMPLES = examples(
 
 def command(
     folder: Folder,
-    repo_id: RepoId = None,
+    repo_id: Annotated[
+        str | None,
+        typer.Option(
+            "--repo-id", help="Where it will be on the Hub.", metavar="ORG/NAME", show_default="the folder's name"
+        ),
+    ] = None,
     facts: options.Facts = None,
     language: options.Language = None,
     license_name: options.License = None,
     data: options.TrainingData = None,
     scores: options.Scores = None,
     scores_name: options.ScoresName = "held-out utterances",
-    print_card: Print = False,
+    print_card: Annotated[
+        bool, typer.Option("--print", help="Write the card to standard output instead of README.md.")
+    ] = False,
 ) -> None:
     """Write the model card of an adapter or a base into its folder.
 

@@ -22,14 +22,6 @@ if TYPE_CHECKING:
     from intent_adapters.data.example_file import ExampleFile
     from intent_adapters.model import IntentModel
 
-Fixes = Annotated[
-    str | None,
-    typer.Option(
-        "--fixes",
-        metavar="FILE",
-        help="csv or jsonl that /fix adds utterances to, for `train --add`; {agent} in it is the agent's name.",
-    ),
-]
 
 EXAMPLES = examples(
     "intent-adapters chat -a agents/clinic",
@@ -51,7 +43,14 @@ def command(
     agent: options.Agent = None,
     top_k: options.TopK = 3,
     threshold: options.Threshold = None,
-    fixes: Fixes = None,
+    fixes: Annotated[
+        str | None,
+        typer.Option(
+            "--fixes",
+            metavar="FILE",
+            help="csv or jsonl that /fix adds utterances to, for `train --add`; {agent} in it is the agent's name.",
+        ),
+    ] = None,
     encoding: options.Encoding = None,
     device: options.Device = None,
     backend: options.Backend = None,

@@ -17,25 +17,6 @@ if TYPE_CHECKING:
 
 KINDS = get_args(FindingKind)
 
-BaseToCheck = Annotated[
-    str | None,
-    typer.Option(
-        "--base",
-        "-b",
-        help="Encoder that will be trained on: Hub id or folder.",
-        show_default="only what needs no base is looked for",
-    ),
-]
-Allow = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--allow",
-        metavar="KIND",
-        help=f"Pass over findings of a kind: {', '.join(KINDS)}. May be given several times.",
-    ),
-]
-Strict = Annotated[bool, typer.Option("--strict", help="Fail on notes too, and not on problems alone.")]
-Limit = Annotated[int, typer.Option("--limit", min=0, help="How many findings of each kind to list.")]
 
 EXAMPLES = examples(
     "intent-adapters check clinic.csv --base BASE",
@@ -45,10 +26,25 @@ EXAMPLES = examples(
 
 def command(
     data: options.Data,
-    base: BaseToCheck = None,
-    allow: Allow = None,
-    strict: Strict = False,
-    limit: Limit = 10,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            "--base",
+            "-b",
+            help="Encoder that will be trained on: Hub id or folder.",
+            show_default="only what needs no base is looked for",
+        ),
+    ] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow",
+            metavar="KIND",
+            help=f"Pass over findings of a kind: {', '.join(KINDS)}. May be given several times.",
+        ),
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail on notes too, and not on problems alone.")] = False,
+    limit: Annotated[int, typer.Option("--limit", min=0, help="How many findings of each kind to list.")] = 10,
     split: options.Split = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,

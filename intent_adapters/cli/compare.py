@@ -15,12 +15,6 @@ from intent_adapters.cli.loading import open_model
 if TYPE_CHECKING:
     from intent_adapters.evaluation import ComparedSystem
 
-Test = Annotated[str, typer.Argument(metavar="TEST", help="Utterances to measure on, as DATA.")]
-Systems = Annotated[
-    str, typer.Option("--systems", help=f"Any of {', '.join(get_args(SystemName))}, separated by commas.")
-]
-Seeds = Annotated[str, typer.Option("--seeds", help="Whole numbers, separated by commas: one training run each.")]
-Markdown = Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")]
 
 ALL_SYSTEMS = ",".join(get_args(SystemName))
 
@@ -33,17 +27,21 @@ EXAMPLES = examples(
 
 def command(
     data: options.Data,
-    test: Test,
+    test: Annotated[str, typer.Argument(metavar="TEST", help="Utterances to measure on, as DATA.")],
     base: options.RequiredBase,
-    systems: Systems = ALL_SYSTEMS,
-    seeds: Seeds = "0,1,2",
+    systems: Annotated[
+        str, typer.Option("--systems", help=f"Any of {', '.join(get_args(SystemName))}, separated by commas.")
+    ] = ALL_SYSTEMS,
+    seeds: Annotated[
+        str, typer.Option("--seeds", help="Whole numbers, separated by commas: one training run each.")
+    ] = "0,1,2",
     split: options.Split = None,
     test_split: options.TestSplit = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
     encoding: options.Encoding = None,
     device: options.Device = None,
-    markdown: Markdown = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
     json: options.Json = False,
 ) -> None:
     """Train an agent in several ways on the same utterances, and measure each on the same test utterances.

@@ -17,30 +17,6 @@ if TYPE_CHECKING:
     from intent_adapters.evaluation import Difference, PairedScores
 
 
-Old = Annotated[
-    str,
-    typer.Argument(
-        metavar="OLD",
-        help="Folder or Hub id of an adapter; FOLDER@2 is its version 2. A folder without NEW is compared with its "
-        "version that was in use before.",
-    ),
-]
-New = Annotated[
-    str | None, typer.Argument(metavar="[NEW]", help="The new adapter, as OLD.", show_default="the folder of OLD")
-]
-On = Annotated[
-    str, typer.Option("--on", metavar="DATA", help="Utterances that neither was trained on, as for evaluate.")
-]
-Show = Annotated[int, typer.Option("--show", min=0, help="How many changed answers to show.")]
-FailOn = Annotated[
-    Literal["worse", "loss", "never"],
-    typer.Option(
-        "--fail-on",
-        help="What ends with exit code 1: a new adapter that is worse beyond chance; one that answers fewer "
-        "utterances right, be it by chance; nothing.",
-    ),
-]
-
 EXAMPLES = examples(
     "intent-adapters diff agents/clinic --on heldout.csv",
     "intent-adapters diff agents/clinic@2 agents/clinic@4 --on heldout.csv --out-of-scope chatter.txt",
@@ -49,14 +25,32 @@ EXAMPLES = examples(
 
 
 def command(
-    old: Old,
-    data: On,
-    new: New = None,
+    old: Annotated[
+        str,
+        typer.Argument(
+            metavar="OLD",
+            help="Folder or Hub id of an adapter; FOLDER@2 is its version 2. A folder without NEW is compared with "
+            "its version that was in use before.",
+        ),
+    ],
+    data: Annotated[
+        str, typer.Option("--on", metavar="DATA", help="Utterances that neither was trained on, as for evaluate.")
+    ],
+    new: Annotated[
+        str | None, typer.Argument(metavar="[NEW]", help="The new adapter, as OLD.", show_default="the folder of OLD")
+    ] = None,
     out_of_scope: options.OutOfScope = None,
     base: options.Base = None,
     threshold: options.Threshold = None,
-    fail_on: FailOn = "worse",
-    show: Show = 20,
+    fail_on: Annotated[
+        Literal["worse", "loss", "never"],
+        typer.Option(
+            "--fail-on",
+            help="What ends with exit code 1: a new adapter that is worse beyond chance; one that answers fewer "
+            "utterances right, be it by chance; nothing.",
+        ),
+    ] = "worse",
+    show: Annotated[int, typer.Option("--show", min=0, help="How many changed answers to show.")] = 20,
     split: options.Split = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,

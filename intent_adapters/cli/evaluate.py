@@ -24,30 +24,7 @@ from intent_adapters.cli.loading import open_model
 if TYPE_CHECKING:
     from intent_adapters.evaluation import ClassificationScores, Evaluation, Mistake
 
-Plots = Annotated[
-    Path | None, typer.Option("--plots", metavar="DIR", help="Draw pictures of it all into this folder.")
-]
-Worst = Annotated[int, typer.Option("--worst", min=0, help="How many intents, confused pairs and utterances to list.")]
 
-Errors = Annotated[
-    Path | None, typer.Option("--errors", metavar="FILE", help="Write every mistake to a .csv or .jsonl file.")
-]
-Train = Annotated[
-    str | None,
-    typer.Option(
-        "--train", metavar="DATA", help="What the agent was trained on, to say how many of the utterances are in it."
-    ),
-]
-CrossValidate = Annotated[
-    bool,
-    typer.Option(
-        "--cross-validate",
-        help="Where there is no test file: DATA are training data; train on all parts of them but one and ask about "
-        "that one, in turn.",
-    ),
-]
-Folds = Annotated[int, typer.Option("--folds", min=2, help="Parts of --cross-validate.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Of the parts and the trainings of --cross-validate.")]
 # Fewer rows say little about probabilities.
 ENOUGH_TO_CALIBRATE = 100
 
@@ -66,17 +43,39 @@ def command(
     agent: options.Agent = None,
     out_of_scope: options.OutOfScope = None,
     threshold: options.Threshold = None,
-    errors: Errors = None,
-    train: Train = None,
-    cross_validate: CrossValidate = False,
-    folds: Folds = 5,
-    seed: Seed = 0,
-    plots: Plots = None,
+    errors: Annotated[
+        Path | None, typer.Option("--errors", metavar="FILE", help="Write every mistake to a .csv or .jsonl file.")
+    ] = None,
+    train: Annotated[
+        str | None,
+        typer.Option(
+            "--train",
+            metavar="DATA",
+            help="What the agent was trained on, to say how many of the utterances are in it.",
+        ),
+    ] = None,
+    cross_validate: Annotated[
+        bool,
+        typer.Option(
+            "--cross-validate",
+            help="Where there is no test file: DATA are training data; train on all parts of them but one and ask "
+            "about that one, in turn.",
+        ),
+    ] = False,
+    folds: Annotated[int, typer.Option("--folds", min=2, help="Parts of --cross-validate.")] = 5,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Of the parts and the trainings of --cross-validate.")
+    ] = 0,
+    plots: Annotated[
+        Path | None, typer.Option("--plots", metavar="DIR", help="Draw pictures of it all into this folder.")
+    ] = None,
     split: options.Split = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
     encoding: options.Encoding = None,
-    worst: Worst = 10,
+    worst: Annotated[
+        int, typer.Option("--worst", min=0, help="How many intents, confused pairs and utterances to list.")
+    ] = 10,
     batch_size: options.BatchSize = 64,
     device: options.Device = None,
     backend: options.Backend = None,

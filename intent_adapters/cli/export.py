@@ -12,17 +12,6 @@ from intent_adapters.cli import options
 from intent_adapters.cli.console import examples, print_facts, working
 from intent_adapters.cli.loading import check_folders
 
-Base = Annotated[str, typer.Argument(metavar="BASE", help="Encoder: Hub id or folder.", callback=check_folders)]
-Output = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to; an earlier export is replaced.")]
-PrecisionOption = Annotated[
-    Precision, typer.Option("--precision", help="int8: a quarter of the size, twice as fast or more. float32: exact.")
-]
-SitesOption = Annotated[
-    Literal["houlsby", "pfeiffer", "parallel"],
-    typer.Option("--sites", help="Where agents have their bottlenecks; houlsby includes pfeiffer."),
-]
-NonLinearityOption = Annotated[NonLinearity, typer.Option("--non-linearity", help="That of the agents' bottlenecks.")]
-
 EXAMPLES = examples(
     "intent-adapters export sentence-transformers/all-MiniLM-L6-v2 minilm-int8",
     "intent-adapters export BASE base-float32 --precision float32 --json",
@@ -30,11 +19,19 @@ EXAMPLES = examples(
 
 
 def command(
-    base: Base,
-    folder: Output,
-    precision: PrecisionOption = "int8",
-    sites: SitesOption = "houlsby",
-    non_linearity: NonLinearityOption = "gelu",
+    base: Annotated[str, typer.Argument(metavar="BASE", help="Encoder: Hub id or folder.", callback=check_folders)],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to; an earlier export is replaced.")],
+    precision: Annotated[
+        Precision,
+        typer.Option("--precision", help="int8: a quarter of the size, twice as fast or more. float32: exact."),
+    ] = "int8",
+    sites: Annotated[
+        Literal["houlsby", "pfeiffer", "parallel"],
+        typer.Option("--sites", help="Where agents have their bottlenecks; houlsby includes pfeiffer."),
+    ] = "houlsby",
+    non_linearity: Annotated[
+        NonLinearity, typer.Option("--non-linearity", help="That of the agents' bottlenecks.")
+    ] = "gelu",
     json: options.Json = False,
 ) -> None:
     """Export a base for ONNX Runtime; agents need no export.

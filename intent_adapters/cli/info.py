@@ -12,17 +12,6 @@ from intent_adapters.cli import options
 from intent_adapters.cli.console import examples, percent, print_facts, print_json, print_table, print_text, working
 from intent_adapters.cli.loading import check_folders
 
-Source = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="ADAPTER_OR_BASE", help="Hub id or folder of an adapter or a base.", callback=check_folders
-    ),
-]
-Environment = Annotated[
-    bool,
-    typer.Option("--environment", help="Instead: versions, threads and extras here, and what does not go together."),
-]
-
 EXAMPLES = examples(
     "intent-adapters info agents/clinic",
     "intent-adapters info sentence-transformers/all-MiniLM-L6-v2 --json",
@@ -30,7 +19,21 @@ EXAMPLES = examples(
 )
 
 
-def command(source: Source = None, environment: Environment = False, json: options.Json = False) -> None:
+def command(
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="ADAPTER_OR_BASE", help="Hub id or folder of an adapter or a base.", callback=check_folders
+        ),
+    ] = None,
+    environment: Annotated[
+        bool,
+        typer.Option(
+            "--environment", help="Instead: versions, threads and extras here, and what does not go together."
+        ),
+    ] = False,
+    json: options.Json = False,
+) -> None:
     """Show what is inside an adapter or a base, or what it runs on.
 
     Of an adapter its intents, sizes, sites and the base that it stands on; of a base its architecture, size and

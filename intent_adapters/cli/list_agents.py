@@ -15,14 +15,6 @@ from intent_adapters.cli.console import err, examples, percent, print_json, prin
 from intent_adapters.cli.loading import check_folders
 from intent_adapters.errors import AdapterError
 
-Base = Annotated[
-    str,
-    typer.Argument(metavar="BASE|FOLDER", help="Hub id of the base, or a folder of adapters.", callback=check_folders),
-]
-Author = Annotated[str | None, typer.Option("--author", help="Of the Hub, only those of this user or organisation.")]
-Search = Annotated[str | None, typer.Option("--search", help="Only those with this in their id or name.")]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="This many at most.")]
-
 EXAMPLES = examples(
     "intent-adapters list ORG/intent-base-ko-en",
     "intent-adapters list ORG/intent-base-ko-en --search clinic --json",
@@ -31,10 +23,17 @@ EXAMPLES = examples(
 
 
 def command(
-    base: Base,
-    author: Author = None,
-    search: Search = None,
-    limit: Limit = None,
+    base: Annotated[
+        str,
+        typer.Argument(
+            metavar="BASE|FOLDER", help="Hub id of the base, or a folder of adapters.", callback=check_folders
+        ),
+    ],
+    author: Annotated[
+        str | None, typer.Option("--author", help="Of the Hub, only those of this user or organisation.")
+    ] = None,
+    search: Annotated[str | None, typer.Option("--search", help="Only those with this in their id or name.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="This many at most.")] = None,
     token: options.Token = None,
     json: options.Json = False,
 ) -> None:

@@ -98,9 +98,6 @@ Token = Annotated[
         show_default="the stored one",
     ),
 ]
-Revision = Annotated[
-    str | None, typer.Option("--revision", help="Branch, tag or commit.", show_default="the default branch")
-]
 Facts = Annotated[
     Path | None,
     typer.Option(
@@ -125,7 +122,6 @@ Scores = Annotated[
 ScoresName = Annotated[
     str, typer.Option("--scores-name", help="What the scores were measured on, in words.", metavar="TEXT")
 ]
-
 
 # Of stages 1 and 2.
 Pairs = Annotated[

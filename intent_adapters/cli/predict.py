@@ -15,13 +15,6 @@ from intent_adapters.cli.loading import open_model
 if TYPE_CHECKING:
     from intent_adapters.prediction import Prediction
 
-Texts = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="TEXT", help="Utterances; without any, or with -, the lines of standard input."),
-]
-Agents = Annotated[
-    list[str] | None, typer.Option("--agent", help="The agent to ask; given several times, one for each TEXT.")
-]
 # How many batches of waiting lines are answered together: texts of like length share a pass of the encoder.
 PASSES = 16
 SHOWN = 10
@@ -37,9 +30,14 @@ EXAMPLES = examples(
 
 def command(
     adapter: options.Adapters,
-    texts: Texts = None,
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="TEXT", help="Utterances; without any, or with -, the lines of standard input."),
+    ] = None,
     base: options.Base = None,
-    agent: Agents = None,
+    agent: Annotated[
+        list[str] | None, typer.Option("--agent", help="The agent to ask; given several times, one for each TEXT.")
+    ] = None,
     top_k: options.TopK = 3,
     threshold: options.Threshold = None,
     batch_size: options.BatchSize = 64,

@@ -18,14 +18,6 @@ if TYPE_CHECKING:
     from intent_adapters.artifacts.adapter import Adapter
     from intent_adapters.hub.fetching import HubOptions
 
-Source = Annotated[str, typer.Argument(metavar="ORG/NAME", help="Repository of an adapter or a base.")]
-Output = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", help="A new folder to copy it to, too.", show_default="the cache alone"),
-]
-Subfolder = Annotated[str | None, typer.Option("--subfolder", help="Folder of the repository that holds it.")]
-WithBase = Annotated[bool, typer.Option("--base/--no-base", help="Fetch an adapter's base, too.")]
-
 EXAMPLES = examples(
     "intent-adapters pull ORG/clinic",
     "intent-adapters pull ORG/clinic --revision v1.0 --output agents/clinic --no-base",
@@ -33,11 +25,18 @@ EXAMPLES = examples(
 
 
 def command(
-    source: Source,
-    output: Output = None,
-    revision: options.Revision = None,
-    subfolder: Subfolder = None,
-    base: WithBase = True,
+    source: Annotated[str, typer.Argument(metavar="ORG/NAME", help="Repository of an adapter or a base.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="A new folder to copy it to, too.", show_default="the cache alone"),
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option("--revision", help="Branch, tag or commit.", show_default="the default branch")
+    ] = None,
+    subfolder: Annotated[
+        str | None, typer.Option("--subfolder", help="Folder of the repository that holds it.")
+    ] = None,
+    base: Annotated[bool, typer.Option("--base/--no-base", help="Fetch an adapter's base, too.")] = True,
     token: options.Token = None,
     json: options.Json = False,
 ) -> None:

@@ -15,29 +15,6 @@ from intent_adapters.cli.console import examples, print_facts, working
 if TYPE_CHECKING:
     from intent_adapters.hub.publishing import PublishOptions
 
-Target = Annotated[str, typer.Argument(metavar="ORG/NAME", help="The repository on the Hub.")]
-PinnedBase = Annotated[
-    str | None,
-    typer.Option(
-        "--base",
-        "-b",
-        metavar="ORG/NAME",
-        help="Where the adapter's base is on the Hub; needed if it was trained on a folder.",
-        show_default="the one that the adapter names",
-    ),
-]
-Private = Annotated[bool | None, typer.Option("--private/--public", help="For a repository that is new.")]
-Branch = Annotated[
-    str | None,
-    typer.Option(
-        "--revision", help="Branch to commit to; made if it is not there.", show_default="the default branch"
-    ),
-]
-Message = Annotated[str | None, typer.Option("--message", "-m", help="Message of the commit.")]
-PullRequest = Annotated[
-    bool, typer.Option("--create-pr", help="Propose it as a pull request on a repository that is there.")
-]
-Tag = Annotated[str | None, typer.Option("--tag", help="Name for the new state, such as v1.0.")]
 
 EXAMPLES = examples(
     "intent-adapters push my-base ORG/my-base --license apache-2.0",
@@ -48,13 +25,29 @@ EXAMPLES = examples(
 
 def command(
     folder: Folder,
-    repo_id: Target,
-    base: PinnedBase = None,
-    private: Private = None,
-    revision: Branch = None,
-    message: Message = None,
-    create_pr: PullRequest = False,
-    tag: Tag = None,
+    repo_id: Annotated[str, typer.Argument(metavar="ORG/NAME", help="The repository on the Hub.")],
+    base: Annotated[
+        str | None,
+        typer.Option(
+            "--base",
+            "-b",
+            metavar="ORG/NAME",
+            help="Where the adapter's base is on the Hub; needed if it was trained on a folder.",
+            show_default="the one that the adapter names",
+        ),
+    ] = None,
+    private: Annotated[bool | None, typer.Option("--private/--public", help="For a repository that is new.")] = None,
+    revision: Annotated[
+        str | None,
+        typer.Option(
+            "--revision", help="Branch to commit to; made if it is not there.", show_default="the default branch"
+        ),
+    ] = None,
+    message: Annotated[str | None, typer.Option("--message", "-m", help="Message of the commit.")] = None,
+    create_pr: Annotated[
+        bool, typer.Option("--create-pr", help="Propose it as a pull request on a repository that is there.")
+    ] = False,
+    tag: Annotated[str | None, typer.Option("--tag", help="Name for the new state, such as v1.0.")] = None,
     facts: options.Facts = None,
     language: options.Language = None,
     license_name: options.License = None,

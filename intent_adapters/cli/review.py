@@ -23,27 +23,6 @@ from intent_adapters.cli.loading import open_model
 if TYPE_CHECKING:
     from intent_adapters.evaluation import Review
 
-Log = Annotated[
-    str,
-    typer.Argument(
-        metavar="LOG",
-        help="What users wrote: .txt with a message a line, or a table with a column of texts. Rows without a text "
-        "are left out.",
-    ),
-]
-Output = Annotated[
-    Path | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE",
-        help="Write the groups to a .csv or .jsonl file to be labelled, for `train --add`.",
-    ),
-]
-Unsure = Annotated[
-    float, typer.Option("--unsure", min=0.0, max=1.0, help="Below which probability an answer counts as unsure.")
-]
-Groups = Annotated[int, typer.Option("--groups", min=0, help="How many groups to list.")]
 
 SHOWN_LETTERS = 160
 
@@ -54,14 +33,31 @@ EXAMPLES = examples(
 
 
 def command(
-    log: Log,
+    log: Annotated[
+        str,
+        typer.Argument(
+            metavar="LOG",
+            help="What users wrote: .txt with a message a line, or a table with a column of texts. Rows without a "
+            "text are left out.",
+        ),
+    ],
     adapter: options.Adapters,
-    output: Output = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write the groups to a .csv or .jsonl file to be labelled, for `train --add`.",
+        ),
+    ] = None,
     base: options.Base = None,
     agent: options.Agent = None,
-    unsure: Unsure = 0.5,
+    unsure: Annotated[
+        float, typer.Option("--unsure", min=0.0, max=1.0, help="Below which probability an answer counts as unsure.")
+    ] = 0.5,
     threshold: options.Threshold = None,
-    groups: Groups = 10,
+    groups: Annotated[int, typer.Option("--groups", min=0, help="How many groups to list.")] = 10,
     text_column: options.TextColumn = None,
     encoding: options.Encoding = None,
     batch_size: options.BatchSize = 64,

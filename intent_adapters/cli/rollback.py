@@ -11,20 +11,22 @@ from intent_adapters.cli import options
 from intent_adapters.cli.console import err, examples, print_facts, print_text
 from intent_adapters.cli.versions import Folder
 
-Number = Annotated[
-    int | None,
-    typer.Argument(
-        metavar="[NUMBER]",
-        min=1,
-        help="The version, as `intent-adapters versions` numbers it.",
-        show_default="the one that was in use before",
-    ),
-]
-
 EXAMPLES = examples("intent-adapters rollback agents/clinic", "intent-adapters rollback agents/clinic 2")
 
 
-def command(folder: Folder, number: Number = None, json: options.Json = False) -> None:
+def command(
+    folder: Folder,
+    number: Annotated[
+        int | None,
+        typer.Argument(
+            metavar="[NUMBER]",
+            min=1,
+            help="The version, as `intent-adapters versions` numbers it.",
+            show_default="the one that was in use before",
+        ),
+    ] = None,
+    json: options.Json = False,
+) -> None:
     """Put a former version of an adapter in use again, with its card.
 
     The version that was in use is kept: a second rollback without a number undoes the first.

@@ -11,37 +11,6 @@ from intent_adapters.cli import options
 from intent_adapters.cli.console import examples, print_facts, working
 from intent_adapters.cli.loading import open_model
 
-Folder = Annotated[
-    Path, typer.Argument(metavar="ADAPTER", help="Folder of the adapter.", exists=True, file_okay=False)
-]
-Value = Annotated[
-    float | None,
-    typer.Argument(
-        metavar="[VALUE]",
-        min=0.0,
-        max=1.0,
-        help="The threshold: about the share of its own utterances that a calibrated agent then rejects. 0 rejects "
-        "nothing.",
-    ),
-]
-On = Annotated[
-    str | None,
-    typer.Option(
-        "--on", metavar="DATA", help="Instead of VALUE: find it on labelled utterances that were not trained on."
-    ),
-]
-Rejecting = Annotated[
-    float | None,
-    typer.Option(
-        "--rejecting",
-        metavar="SHARE",
-        min=0.0,
-        max=0.999,
-        help="With --on: the share of them that may be rejected.",
-        show_default="with --out-of-scope, the best balance",
-    ),
-]
-
 EXAMPLES = examples(
     "intent-adapters set-threshold agents/clinic 0.1",
     "intent-adapters set-threshold agents/clinic --on validation.csv --rejecting 0.03",
@@ -50,10 +19,36 @@ EXAMPLES = examples(
 
 
 def command(
-    folder: Folder,
-    value: Value = None,
-    on: On = None,
-    rejecting: Rejecting = None,
+    folder: Annotated[
+        Path, typer.Argument(metavar="ADAPTER", help="Folder of the adapter.", exists=True, file_okay=False)
+    ],
+    value: Annotated[
+        float | None,
+        typer.Argument(
+            metavar="[VALUE]",
+            min=0.0,
+            max=1.0,
+            help="The threshold: about the share of its own utterances that a calibrated agent then rejects. 0 "
+            "rejects nothing.",
+        ),
+    ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            "--on", metavar="DATA", help="Instead of VALUE: find it on labelled utterances that were not trained on."
+        ),
+    ] = None,
+    rejecting: Annotated[
+        float | None,
+        typer.Option(
+            "--rejecting",
+            metavar="SHARE",
+            min=0.0,
+            max=0.999,
+            help="With --on: the share of them that may be rejected.",
+            show_default="with --out-of-scope, the best balance",
+        ),
+    ] = None,
     out_of_scope: options.OutOfScope = None,
     base: options.Base = None,
     split: options.Split = None,

@@ -24,95 +24,6 @@ if TYPE_CHECKING:
     from intent_adapters.evaluation import Evaluation, HeldOutScores
     from intent_adapters.training import TrainingResult
 
-Output = Annotated[
-    Path,
-    typer.Option(
-        "--output", "-o", help="Folder for the adapter; one that is there already is kept as a former version."
-    ),
-]
-Name = Annotated[str | None, typer.Option("--name", help="The agent's name.", show_default="that of the folder")]
-MethodOption = Annotated[
-    Method,
-    typer.Option(
-        "--method",
-        help="adapter: bottlenecks and head, or the probe if that does better on utterances that neither was trained "
-        "on; full: every weight of the encoder, which is saved too; probe: the head alone, a logistic regression.",
-    ),
-]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="The same data, seed and machine give the same adapter.")]
-Epochs = Annotated[
-    int | None, typer.Option("--epochs", min=1, help="Passes over the data.", show_default="by the size of the data")
-]
-EffortOption = Annotated[
-    Effort, typer.Option("--effort", help="How long to train: fast is half and best twice as long as default.")
-]
-Descriptions = Annotated[
-    Path | None,
-    typer.Option(
-        "--descriptions",
-        metavar="FILE",
-        help="What intents are about: a JSON or YAML object of their names, each with a text or a list of texts.",
-    ),
-]
-CatchAll = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--catch-all",
-        metavar="INTENT",
-        help="An intent that stands for what has no intent: an answer with it is out of scope. May be given several "
-        "times.",
-        show_default="those named so, as none, fallback or 기타",
-    ),
-]
-Test = Annotated[str | None, typer.Option("--test", help="Utterances to measure the trained agent on, as DATA.")]
-OutOfScope = Annotated[
-    str | None,
-    typer.Option(
-        "--out-of-scope",
-        metavar="FILE",
-        help="Utterances that the agent should reject, for its threshold; never trained on. A file as DATA, labels or "
-        "not, or .txt with one a line.",
-    ),
-]
-FalseRejectionRate = Annotated[
-    float,
-    typer.Option(
-        "--false-rejection-rate",
-        min=0.001,
-        max=0.499,
-        help="The share of the agent's own utterances that its threshold may reject, without --out-of-scope.",
-    ),
-]
-Unlabelled = Annotated[
-    str | None,
-    typer.Option(
-        "--unlabelled",
-        metavar="FILE",
-        help="What the agent's users wrote, from a log for one, to learn from unless that makes the agent worse. A "
-        "file as --out-of-scope.",
-    ),
-]
-Versions = Annotated[
-    int, typer.Option("--versions", min=0, help="How many former versions the folder of the adapter keeps, at most.")
-]
-Calibrate = Annotated[
-    bool,
-    typer.Option(
-        "--calibrate/--no-calibrate",
-        help="Compare the adapter with the probe, and learn how sure the agent may be and what it should reject, from "
-        "two short trainings more.",
-    ),
-]
-
-Add = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--add",
-        metavar="FILE",
-        help="More utterances, such as a file of `review` that was labelled: rows without a label are left out. May "
-        "be given several times.",
-    ),
-]
 
 EXAMPLES = examples(
     "intent-adapters train clinic.csv --base sentence-transformers/all-MiniLM-L6-v2 --output agents/clinic",
@@ -127,21 +38,103 @@ EXAMPLES = examples(
 def command(
     data: options.Data,
     base: options.RequiredBase,
-    output: Output,
-    name: Name = None,
-    method: MethodOption = "adapter",
-    seed: Seed = 0,
-    epochs: Epochs = None,
-    effort: EffortOption = "default",
-    descriptions: Descriptions = None,
-    catch_all: CatchAll = None,
-    calibrate: Calibrate = True,
-    out_of_scope: OutOfScope = None,
-    false_rejection_rate: FalseRejectionRate = 0.05,
-    unlabelled: Unlabelled = None,
-    versions: Versions = KEPT,
-    test: Test = None,
-    add: Add = None,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", help="Folder for the adapter; one that is there already is kept as a former version."
+        ),
+    ],
+    name: Annotated[
+        str | None, typer.Option("--name", help="The agent's name.", show_default="that of the folder")
+    ] = None,
+    method: Annotated[
+        Method,
+        typer.Option(
+            "--method",
+            help="adapter: bottlenecks and head, or the probe if that does better on utterances that neither was "
+            "trained on; full: every weight of the encoder, which is saved too; probe: the head alone, a logistic "
+            "regression.",
+        ),
+    ] = "adapter",
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="The same data, seed and machine give the same adapter.")
+    ] = 0,
+    epochs: Annotated[
+        int | None,
+        typer.Option("--epochs", min=1, help="Passes over the data.", show_default="by the size of the data"),
+    ] = None,
+    effort: Annotated[
+        Effort, typer.Option("--effort", help="How long to train: fast is half and best twice as long as default.")
+    ] = "default",
+    descriptions: Annotated[
+        Path | None,
+        typer.Option(
+            "--descriptions",
+            metavar="FILE",
+            help="What intents are about: a JSON or YAML object of their names, each with a text or a list of texts.",
+        ),
+    ] = None,
+    catch_all: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--catch-all",
+            metavar="INTENT",
+            help="An intent that stands for what has no intent: an answer with it is out of scope. May be given "
+            "several times.",
+            show_default="those named so, as none, fallback or 기타",
+        ),
+    ] = None,
+    calibrate: Annotated[
+        bool,
+        typer.Option(
+            "--calibrate/--no-calibrate",
+            help="Compare the adapter with the probe, and learn how sure the agent may be and what it should reject, "
+            "from two short trainings more.",
+        ),
+    ] = True,
+    out_of_scope: Annotated[
+        str | None,
+        typer.Option(
+            "--out-of-scope",
+            metavar="FILE",
+            help="Utterances that the agent should reject, for its threshold; never trained on. A file as DATA, "
+            "labels or not, or .txt with one a line.",
+        ),
+    ] = None,
+    false_rejection_rate: Annotated[
+        float,
+        typer.Option(
+            "--false-rejection-rate",
+            min=0.001,
+            max=0.499,
+            help="The share of the agent's own utterances that its threshold may reject, without --out-of-scope.",
+        ),
+    ] = 0.05,
+    unlabelled: Annotated[
+        str | None,
+        typer.Option(
+            "--unlabelled",
+            metavar="FILE",
+            help="What the agent's users wrote, from a log for one, to learn from unless that makes the agent worse. "
+            "A file as --out-of-scope.",
+        ),
+    ] = None,
+    versions: Annotated[
+        int,
+        typer.Option("--versions", min=0, help="How many former versions the folder of the adapter keeps, at most."),
+    ] = KEPT,
+    test: Annotated[
+        str | None, typer.Option("--test", help="Utterances to measure the trained agent on, as DATA.")
+    ] = None,
+    add: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--add",
+            metavar="FILE",
+            help="More utterances, such as a file of `review` that was labelled: rows without a label are left out. "
+            "May be given several times.",
+        ),
+    ] = None,
     split: options.Split = None,
     test_split: options.TestSplit = None,
     text_column: options.TextColumn = None,

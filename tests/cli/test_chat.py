@@ -99,16 +99,17 @@ def test_on_a_terminal_it_prompts_and_ends_politely(agents: Agents, end: str):
         return shown.count(b"it> ")
 
     try:
-        # What is typed before the prompt is ready to read may be lost: it is typed again, after a while.
-        for act, is_done in (
-            (lambda: None, lambda: prompts() > 0),
-            (lambda: os.write(ours, b"hi\n"), lambda: prompts() > 1),
-            (finish, lambda: process.poll() is not None),
+        # What is typed before the prompt is ready to read may be lost: it is typed again, after a while. What ends the
+        # process is repeated later, since it may take its time to end.
+        for act, is_done, tenths in (
+            (lambda: None, lambda: prompts() > 0, 20),
+            (lambda: os.write(ours, b"hi\n"), lambda: prompts() > 1, 20),
+            (finish, lambda: process.poll() is not None, 150),
         ):
             for tenth in range(600):
                 if is_done() or process.poll() is not None:
                     break
-                if tenth % 20 == 0:
+                if tenth % tenths == 0:
                     act()
                 if select.select([ours], [], [], 0.1)[0]:
                     shown += _read(ours)
