@@ -129,7 +129,7 @@ def check_known_labels(
     unknown = list(dict.fromkeys(label for label in labels if label not in known))
     if unknown:
         place = f"{places[labels.index(unknown[0])]}: " if places else ""
-        more = f" and {len(unknown) - 1} more labels" if unknown[1:] else ""
+        more = f" and {len(unknown) - 1} more label{'s' * (len(unknown) > 2)}" if unknown[1:] else ""
         raise DataError(
             f"{place}{shorten(unknown[0])}{more} of {rows} {'are no intents' if more else 'is no intent'} of {whose}; "
             "correct the labels, leave these rows out, or take the rows that belong to these intents"

@@ -25,20 +25,7 @@ def save_with_card(
     """Write an adapter folder as `Adapter.write` does, and in the same step make a card of ours in it again.
 
     What a person wrote on the card is kept, and so are its licence, languages and data sets; figures of other weights
-    go. A README.md without parts of ours stays as it is.
-
-    Args:
-        adapter: The agent.
-        folder: Created, or replaced if it holds an adapter already.
-        versions: How many former versions to keep, at most.
-        beside: As for `Adapter.write`.
-
-    Raises:
-        AdapterError: The folder holds other things.
-        ConfigError: `versions` is below 0.
-
-    Warns:
-        IntentAdaptersWarning: The README.md was left as it is; or a version is not kept any more.
+    go. A README.md without parts of ours stays as it is, with a warning.
     """
     folder = Path(folder)
 
@@ -52,11 +39,7 @@ def save_with_card(
 
 
 def existing_card(folder: str | Path) -> str | None:
-    """The text of the card in a folder; None if there is none.
-
-    Raises:
-        ConfigError: It is not in UTF-8.
-    """
+    """The text of the card in a folder, None if there is none; a ConfigError if it is not in UTF-8."""
     path = Path(folder, CARD_NAME)
     try:
         return path.read_bytes().decode("utf-8-sig") if path.is_file() else None
