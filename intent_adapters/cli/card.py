@@ -79,12 +79,7 @@ def card_facts(
     scores: list[Path] | None,
     scores_name: str,
 ) -> CardFacts:
-    """Everything together; what an option says comes before what the file says.
-
-    Raises:
-        ConfigError: A fact makes no sense.
-        DataError: A file cannot be read.
-    """
+    """Everything together; what an option says comes before what the file says."""
     from intent_adapters.data import read_intents
     from intent_adapters.hub import CardFacts, Measurement
 

@@ -77,15 +77,7 @@ def command(
 
 
 class _Chat:
-    """A talk with the agents of a model.
-
-    Args:
-        model: Has the agents.
-        agent: The first to talk to.
-        top_k: How many intents an answer shows.
-        threshold: Scope score below which an answer is out of scope; None takes each agent's own.
-        fixes: Where utterances are added that an agent got wrong; `{agent}` in it stands for the agent.
-    """
+    """A talk with the agents of a model, `agent` being the first; see the options of `chat` for the others."""
 
     def __init__(self, model: IntentModel, agent: str, top_k: int, threshold: float | None, fixes: str | None) -> None:
         self.added: Counter[str] = Counter()

@@ -22,7 +22,7 @@ from intent_adapters.cli.console import (
 from intent_adapters.cli.loading import open_model
 
 if TYPE_CHECKING:
-    from intent_adapters.evaluation import ClassificationScores, Evaluation, Mistake
+    from intent_adapters.evaluation import Evaluation, HeldOutScores, Mistake
 
 
 # Fewer rows say little about probabilities.
@@ -142,7 +142,7 @@ def command(
     if json:
         print_json({**scores.to_dict(), **facts})
     else:
-        print_scores(scores, scores.interval, worst)
+        print_scores(scores, worst)
         _print_trust(scores)
         print_mistakes(scores.mistakes, worst, *places)
     if errors is not None:
@@ -171,9 +171,9 @@ def _check_cross_validation(
             raise typer.BadParameter("--cross-validate trains agents of its own: leave it out", param_hint=option)
 
 
-def print_scores(scores: ClassificationScores, interval: tuple[float, float], worst: int) -> None:
+def print_scores(scores: Evaluation | HeldOutScores, worst: int) -> None:
     """Prints accuracy and macro F1, and which intents are weak or confused."""
-    low, high = (f"{100 * end:.1f}" for end in interval)
+    low, high = (f"{100 * end:.1f}" for end in scores.interval)
     print_text(
         f"accuracy {percent(scores.accuracy)} (95 % interval {low} to {high} %), macro F1 {percent(scores.macro_f1)} "
         f"on {scores.rows} utterances of {sum(intent.support > 0 for intent in scores.intents)} intents"

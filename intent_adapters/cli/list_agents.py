@@ -102,13 +102,10 @@ def _list_folder(agents: list[dict[str, Any]], folder: str, json: bool) -> None:
         for agent in agents:
             print_json(agent)
     elif agents:
-        in_percent = [
-            agent if agent.get("accuracy") is None else agent | {"accuracy": percent(agent["accuracy"])}
-            for agent in agents
-        ]
-        print_table(
-            _COLUMNS, [[agent.get(column) for column in _COLUMNS] for agent in in_percent], numbers=_COLUMNS[1:4]
-        )
+        rows = [[agent.get(column) for column in _COLUMNS] for agent in agents]
+        for row in rows:
+            row[3] = row[3] if row[3] is None else percent(row[3])
+        print_table(_COLUMNS, rows, numbers=_COLUMNS[1:4])
     else:
         print_text(f"No adapters in {folder}: it should hold FOLDER/AGENT/{CONFIG_NAME}.", to=err)
     broken = [agent["error"] for agent in agents if "error" in agent]

@@ -16,12 +16,7 @@ if TYPE_CHECKING:
 
 
 def pairs_from(names: list[str], kinds: list[str] | None, leave_out: list[str] | None, seed: int) -> Dataset:
-    """The pairs of FILE or FILE=WEIGHT, with the same filters for all.
-
-    Raises:
-        DataError: They cannot be read.
-        typer.BadParameter: A weight that is not a number.
-    """
+    """The pairs of FILE or FILE=WEIGHT, with the same filters for all."""
     from intent_adapters.data import PairSource, read_pairs
 
     sources = []

@@ -240,7 +240,7 @@ def _measured(result: TrainingResult, test_rows: Dataset, rows: Dataset, output:
 
 def _print_results(scores: Evaluation | None, held_out: HeldOutScores | None) -> None:
     if scores:
-        print_scores(scores, scores.interval, worst=5)
+        print_scores(scores, worst=5)
         if scores.trained_on:
             print_text(f"{scores.trained_on} of the test utterances were trained on, which flatters these figures")
         print_mistakes(scores.mistakes, worst=5)
@@ -248,7 +248,7 @@ def _print_results(scores: Evaluation | None, held_out: HeldOutScores | None) ->
         print_text(
             "on utterances held out from agents that were trained in short, which err more often than this one:"
         )
-        print_scores(held_out, held_out.interval, worst=5)
+        print_scores(held_out, worst=5)
         print_mistakes(held_out.mistakes, worst=5)
 
 

@@ -63,14 +63,7 @@ class Picture(Figure):
         FigureCanvasAgg(self)
 
     def write(self, path: str | Path) -> Path:
-        """Write the picture as PNG.
-
-        Args:
-            path: The file; its folder is made if need be.
-
-        Returns:
-            The path.
-        """
+        """Write the picture as PNG, into a folder that is made if need be; returns the path."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(self._repr_png_())

@@ -102,17 +102,8 @@ def recipe_for(
     They were chosen on validation data: few-shot draws of two English data sets and three Korean chatbots. What counts
     is the number of steps: 150 batches of 32, or 200 where an intent has hardly more than two texts, in 8 to 100
     epochs; with more than 1,750 texts in fewer, so that the time stays bounded. `effort` halves or doubles all that.
-    The Circle loss pays most where an intent has hardly more than two texts.
-
-    Args:
-        texts: How many training texts there are.
-        intents: How many intents they have.
-        names: How many of the texts are names of intents, and not utterances.
-        full: Whether the encoder's own weights are trained, which takes smaller steps.
-        **options: Instead of the defaults.
-
-    Returns:
-        The recipe.
+    The Circle loss pays most where an intent has hardly more than two texts. Of the texts, `names` are names of
+    intents, and no utterances; `full` trains the encoder's own weights, which takes smaller steps.
 
     Raises:
         ConfigError: A setting is out of range, or there is no such setting.
