@@ -97,15 +97,17 @@ def _agents_in(folder: Path, search: str) -> Iterator[dict[str, Any]]:
 _COLUMNS = ("agent", "intents", "utterances", "accuracy", "trained", "base")
 
 
+def _cell(agent: dict[str, Any], column: str) -> object:
+    value = agent.get(column)
+    return percent(value) if column == "accuracy" and value is not None else value
+
+
 def _list_folder(agents: list[dict[str, Any]], folder: str, json: bool) -> None:
     if json:
         for agent in agents:
             print_json(agent)
     elif agents:
-        rows = [[agent.get(column) for column in _COLUMNS] for agent in agents]
-        for row in rows:
-            row[3] = row[3] if row[3] is None else percent(row[3])
-        print_table(_COLUMNS, rows, numbers=_COLUMNS[1:4])
+        print_table(_COLUMNS, [[_cell(agent, name) for name in _COLUMNS] for agent in agents], numbers=_COLUMNS[1:4])
     else:
         print_text(f"No adapters in {folder}: it should hold FOLDER/AGENT/{CONFIG_NAME}.", to=err)
     broken = [agent["error"] for agent in agents if "error" in agent]

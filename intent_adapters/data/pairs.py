@@ -101,7 +101,7 @@ def read_pairs(sources: Rows | PairSource | Sequence[PairSource], *, seed: int =
 
 
 def meaning_groups(anchors: Sequence[str], positives: Sequence[str]) -> NDArray[np.int64]:
-    """The number of each pair's group (pairs,), from 0: pairs that share a text say the same, and so on along the chain.
+    """The number of each pair's group (pairs,), from 0: pairs that share a text are of one, and so on along the chain.
 
     In a batch of in-batch negatives no two pairs of a group may meet, or a paraphrase would be a negative.
     """
