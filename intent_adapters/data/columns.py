@@ -9,19 +9,8 @@ from intent_adapters.data.table import Example, Record, Table
 from intent_adapters.errors import shorten
 
 TEXT_NAMES = (
-    "text",
-    "utterance",
-    "utt",
-    "sentence",
-    "query",
-    "question",
-    "example",
-    "input",
-    "message",
-    "문장",
-    "발화",
-    "질문",
-    "텍스트",
+    *("text", "utterance", "utt", "sentence", "query", "question", "example", "input", "message"),
+    *("문장", "발화", "질문", "텍스트"),
 )
 LABEL_NAMES = ("label", "intent", "category", "class", "target", "의도", "라벨", "레이블")
 # Of words that can mean other things too, where there is none of those above.

@@ -16,11 +16,7 @@ from intent_adapters.hub.naming import folder_name
 
 
 def save_with_card(
-    adapter: Adapter,
-    folder: str | Path,
-    *,
-    versions: int = KEPT,
-    beside: Callable[[Path], object] | None = None,
+    adapter: Adapter, folder: str | Path, *, versions: int = KEPT, beside: Callable[[Path], object] | None = None
 ) -> None:
     """Write an adapter folder as `Adapter.write` does, and in the same step make a card of ours in it again.
 

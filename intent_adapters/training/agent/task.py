@@ -19,12 +19,7 @@ from intent_adapters.data.validation import check_label, check_text, reduced
 from intent_adapters.errors import ConfigError, DataError, shorten
 from intent_adapters.training.agent.background import background_texts, outside
 from intent_adapters.training.agent.embedder import Embedder
-from intent_adapters.training.agent.prototypes import (
-    class_means,
-    names_are_telling,
-    new_names,
-    uttered_names,
-)
+from intent_adapters.training.agent.prototypes import class_means, names_are_telling, new_names, uttered_names
 
 Rows: TypeAlias = Dataset | Sequence[Mapping[str, object]]
 

@@ -32,12 +32,7 @@ from intent_adapters.training.agent.methods import FITTERS, Fitted, has_regressi
 from intent_adapters.training.agent.prototypes import fitting_scale
 from intent_adapters.training.agent.provenance import provenance_of, with_accuracy
 from intent_adapters.training.agent.recipe import Recipe, RecipeOptions, recipe_for
-from intent_adapters.training.agent.self_training import (
-    Unlabelled,
-    UnlabelledResult,
-    accepted,
-    prepare_unlabelled,
-)
+from intent_adapters.training.agent.self_training import Unlabelled, UnlabelledResult, accepted, prepare_unlabelled
 from intent_adapters.training.agent.task import Rows, Task, prepare_out_of_scope, prepare_task, with_background
 from intent_adapters.training.randomness import check_seed
 
@@ -395,10 +390,7 @@ def _answering_meanwhile(model: IntentModel, name: str, probe: _Trained | None) 
 
 
 def _complete(
-    config: AdapterConfig | None,
-    task: Task,
-    model: IntentModel,
-    settings: dict[str, Any],
+    config: AdapterConfig | None, task: Task, model: IntentModel, settings: dict[str, Any]
 ) -> BottleneckConfig:
     """The config with labels, base and what fits the data filled in."""
     config = BottleneckConfig(labels=task.intents) if config is None else BottleneckConfig.of(config)
