@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from intent_adapters.data.problems import data_error, reason_of
 from intent_adapters.data.readers import is_data_file
@@ -14,15 +14,8 @@ if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
 
 
-def load_hub(
-    name: str,
-    *,
-    subset: str | None = None,
-    revision: str | None = None,
-    token: str | bool | None = None,
-    cache_dir: str | None = None,
-) -> DatasetDict:
-    """Loads all splits of a Hub data set; never runs code that comes with it."""
+def load_hub(name: str, subset: str | None = None, **options: Any) -> DatasetDict:
+    """Loads all splits of a Hub data set, with options of `load_dataset`; never runs code that comes with it."""
     if is_path(name) or is_data_file(Path(name)):
         raise data_error(name, "there is no such file or folder", "check the path and the working directory")
     import datasets
@@ -33,7 +26,7 @@ def load_hub(
             datasets.enable_progress_bars,
             shown=not datasets.are_progress_bars_disabled(),
         ):
-            return datasets.load_dataset(name, subset, revision=revision, token=token, cache_dir=cache_dir)
+            return datasets.load_dataset(name, subset, **options)
     # The Hub, its client and every format that it stores raise errors of their own.
     except Exception as error:
         cure = "check the name (ORG/NAME), its subset, your token and the network; for a file, check its path"
