@@ -8,30 +8,9 @@ from typing import Annotated, Literal
 import typer
 
 from intent_adapters.choices import NonLinearity, Precision
-from intent_adapters.cli.console import examples, facts_table, out, print_json, working
+from intent_adapters.cli import options
+from intent_adapters.cli.console import examples, print_facts, working
 from intent_adapters.cli.loading import check_folders
-from intent_adapters.cli.options import Json
-
-Base = Annotated[
-    str, typer.Argument(metavar="BASE", help="Encoder: Hub id or folder.", callback=check_folders, show_default=False)
-]
-Output = Annotated[
-    Path | None,
-    typer.Argument(
-        metavar="FOLDER",
-        help="Where to; an earlier export is replaced.",
-        show_default="the base's own folder, beside its weights",
-    ),
-]
-PrecisionOption = Annotated[
-    Precision,
-    typer.Option("--precision", help="int8: a quarter of the size, twice as fast or more. float32: exact."),
-]
-SitesOption = Annotated[
-    Literal["houlsby", "pfeiffer", "parallel"],
-    typer.Option("--sites", help="Where agents have their bottlenecks; houlsby includes pfeiffer."),
-]
-NonLinearityOption = Annotated[NonLinearity, typer.Option("--non-linearity", help="That of the agents' bottlenecks.")]
 
 EXAMPLES = examples(
     "intent-adapters export my-base",
@@ -40,13 +19,28 @@ EXAMPLES = examples(
 )
 
 
-def export_command(
-    base: Base,
-    folder: Output = None,
-    precision: PrecisionOption = "int8",
-    sites: SitesOption = "houlsby",
-    non_linearity: NonLinearityOption = "gelu",
-    json: Json = False,
+def command(
+    base: Annotated[str, typer.Argument(metavar="BASE", help="Encoder: Hub id or folder.", callback=check_folders)],
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="FOLDER",
+            help="Where to; an earlier export is replaced.",
+            show_default="the base's own folder, beside its weights",
+        ),
+    ] = None,
+    precision: Annotated[
+        Precision,
+        typer.Option("--precision", help="int8: a quarter of the size, twice as fast or more. float32: exact."),
+    ] = "int8",
+    sites: Annotated[
+        Literal["houlsby", "pfeiffer", "parallel"],
+        typer.Option("--sites", help="Where agents have their bottlenecks; houlsby includes pfeiffer."),
+    ] = "houlsby",
+    non_linearity: Annotated[
+        NonLinearity, typer.Option("--non-linearity", help="That of the agents' bottlenecks.")
+    ] = "gelu",
+    json: options.Json = False,
 ) -> None:
     """Export a base for ONNX Runtime; agents need no export. PyTorch is not needed.
 
@@ -71,7 +65,4 @@ def export_command(
         "least_cosine": round(exported.least_cosine, 6),
         "fingerprint": exported.description.fingerprint,
     }
-    if json:
-        print_json(facts)
-    else:
-        out.print(facts_table(facts, title=f"exported {base}"))
+    print_facts(facts, f"exported {base}", json=json)

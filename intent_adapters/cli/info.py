@@ -6,26 +6,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.text import Text
 
 from intent_adapters.artifacts.contents import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
-from intent_adapters.cli.console import add_row, examples, facts_table, new_table, out, percent, print_json, working
+from intent_adapters.cli import options
+from intent_adapters.cli.console import examples, percent, print_facts, print_json, print_table, print_text, working
 from intent_adapters.cli.loading import check_folders
-from intent_adapters.cli.options import Json
-
-Source = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="ADAPTER_OR_BASE",
-        help="Hub id or folder of an adapter or a base.",
-        callback=check_folders,
-        show_default=False,
-    ),
-]
-Environment = Annotated[
-    bool,
-    typer.Option("--environment", help="Instead: versions, threads and extras here, and what does not go together."),
-]
 
 EXAMPLES = examples(
     "intent-adapters info agents/clinic",
@@ -34,7 +19,21 @@ EXAMPLES = examples(
 )
 
 
-def info_command(source: Source = None, environment: Environment = False, json: Json = False) -> None:
+def command(
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="ADAPTER_OR_BASE", help="Hub id or folder of an adapter or a base.", callback=check_folders
+        ),
+    ] = None,
+    environment: Annotated[
+        bool,
+        typer.Option(
+            "--environment", help="Instead: versions, threads and extras here, and what does not go together."
+        ),
+    ] = False,
+    json: options.Json = False,
+) -> None:
     """Show what is inside an adapter or a base, or what it runs on.
 
     Of an adapter its intents, sizes, sites and the base that it stands on; of a base its architecture, size and
@@ -65,9 +64,9 @@ def _show_environment(json: bool) -> None:
         "threads": ", ".join(f"{name} {count}" for name, count in facts["threads"].items()),
         "extras": ", ".join(extra for extra, installed in facts["extras"].items() if installed),
     }
-    out.print(facts_table(shown, title="environment"))
+    print_facts(shown, "environment")
     for problem in facts["problems"]:
-        out.print(Text(problem, style="yellow"))
+        print_text(problem, "yellow")
 
 
 def _show_files(source: str, json: bool) -> None:
@@ -91,12 +90,9 @@ def _show_files(source: str, json: bool) -> None:
         facts["temperature"] = f"{facts['temperature']:.3g}"
     if catch_all:
         facts["catch_all"] = ", ".join(catch_all)
-    out.print(facts_table(facts, title=f"{'adapter' if is_adapter else 'base'} {source}"))
+    print_facts(facts, f"{'adapter' if is_adapter else 'base'} {source}")
     if labels:
-        table = new_table("intents")
-        for label in labels:
-            add_row(table, label)
-        out.print(table)
+        print_table(["intents"], [[label] for label in labels])
 
 
 def _adapter_facts(folder: Path) -> dict[str, Any]:

@@ -19,12 +19,7 @@ if TYPE_CHECKING:
 def open_model(
     base: str | None, adapters: list[str], device: str | None, backend: Backend | None = None
 ) -> IntentModel:
-    """Loads the base and every adapter; without a base, the one that the first adapter names.
-
-    Raises:
-        IntentAdaptersError: as `IntentModel.from_pretrained` and `IntentModel.load_adapter`.
-        BadParameter: Two agents would have the same name.
-    """
+    """Loads the base and every adapter; without a base, the one that the first adapter names."""
     named = [name_and_source(adapter) for adapter in adapters]
     first = {name: source for name, source in named[:1] if name}
     with working("loading"):
@@ -45,11 +40,7 @@ def open_model(
 
 
 def check_folders(value: Any) -> Any:
-    """Sees whether the folders that an option names are there, before anything is imported for them.
-
-    Raises:
-        IntentAdaptersError: There is no such folder, and it cannot be a repository on the Hub.
-    """
+    """Sees whether the folders that an option names are there, before anything is imported for them."""
     for source in [value] if isinstance(value, str) else value or ():
         folder = name_and_source(source)[1]
         if is_path(folder) and not Path(folder).exists():

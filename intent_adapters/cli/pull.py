@@ -11,35 +11,14 @@ import typer
 from intent_adapters.artifacts.contents import ADAPTER, BASE, ONNX_BASE
 from intent_adapters.artifacts.folders import replaced_folder
 from intent_adapters.choices import Backend
-from intent_adapters.cli.console import examples, facts_table, out, print_json, working
-from intent_adapters.cli.options import Json, Revision, Token
+from intent_adapters.cli import options
+from intent_adapters.cli.console import examples, print_facts, working
 from intent_adapters.errors import BaseMismatchError
 
 if TYPE_CHECKING:
     from intent_adapters.artifacts.adapter import Adapter
     from intent_adapters.artifacts.contents import Files
     from intent_adapters.hub.fetching import HubOptions
-
-Source = Annotated[
-    str, typer.Argument(metavar="ORG/NAME", help="Repository of an adapter or a base.", show_default=False)
-]
-Output = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", help="A new folder to copy it to, too.", show_default="the cache alone"),
-]
-Subfolder = Annotated[
-    str | None, typer.Option("--subfolder", help="Folder of the repository that holds it.", show_default=False)
-]
-WithBase = Annotated[bool, typer.Option("--base/--no-base", help="Fetch an adapter's base, too.")]
-
-BackendOption = Annotated[
-    Backend | None,
-    typer.Option(
-        "--backend",
-        help="Of a base: torch fetches its weights, onnx its graph and no weights.",
-        show_default="torch where PyTorch is installed",
-    ),
-]
 
 EXAMPLES = examples(
     "intent-adapters pull ORG/clinic",
@@ -48,15 +27,29 @@ EXAMPLES = examples(
 )
 
 
-def pull_command(
-    source: Source,
-    output: Output = None,
-    revision: Revision = None,
-    subfolder: Subfolder = None,
-    base: WithBase = True,
-    backend: BackendOption = None,
-    token: Token = None,
-    json: Json = False,
+def command(
+    source: Annotated[str, typer.Argument(metavar="ORG/NAME", help="Repository of an adapter or a base.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="A new folder to copy it to, too.", show_default="the cache alone"),
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option("--revision", help="Branch, tag or commit.", show_default="the default branch")
+    ] = None,
+    subfolder: Annotated[
+        str | None, typer.Option("--subfolder", help="Folder of the repository that holds it.")
+    ] = None,
+    base: Annotated[bool, typer.Option("--base/--no-base", help="Fetch an adapter's base, too.")] = True,
+    backend: Annotated[
+        Backend | None,
+        typer.Option(
+            "--backend",
+            help="Of a base: torch fetches its weights, onnx its graph and no weights.",
+            show_default="torch where PyTorch is installed",
+        ),
+    ] = None,
+    token: options.Token = None,
+    json: options.Json = False,
 ) -> None:
     """Fetch an adapter, with the base that it names, or a base from the Hub, and check it.
 
@@ -83,10 +76,7 @@ def pull_command(
             facts["fingerprint"] = _fingerprint(found.folder, source, backend)
         if output is not None:
             _copy(found.folder, output, ADAPTER if is_adapter else BASE if backend == "torch" else ONNX_BASE)
-    if json:
-        print_json(facts)
-    else:
-        out.print(facts_table(facts, title=f"pulled {source}"))
+    print_facts(facts, f"pulled {source}", json=json)
 
 
 def _adapter_facts(

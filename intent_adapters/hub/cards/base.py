@@ -14,7 +14,7 @@ from intent_adapters.artifacts.contents import ONNX_FOLDER
 from intent_adapters.errors import BaseError
 from intent_adapters.hub.cards import markdown
 from intent_adapters.hub.cards.facts import CardFacts
-from intent_adapters.hub.cards.merging import OWN_KEY, Draft, check_prose, finished_card
+from intent_adapters.hub.cards.merging import OWN_KEY, finished_card
 from intent_adapters.hub.naming import folder_name
 
 TAGS = ("sentence-transformers", "intent-adapters", "intent-classification", "feature-extraction")
@@ -66,7 +66,6 @@ def base_card(
     name = name or (repo_id or folder_name(folder)).rpartition("/")[2]
     source = repo_id or name
     values: dict[str, Any] = {
-        "description": check_prose("description", facts.description),
         "shape": markdown.listed({**_shape(folder), "fingerprint": f"`{fingerprint}`"}),
         "usage": markdown.fenced(TRAINING.format(source=markdown.quoted(source))),
         "plain_usage": markdown.fenced(
@@ -74,19 +73,15 @@ def base_card(
             f"encoder = SentenceTransformer({markdown.quoted(source)})\n"
             'print(encoder.encode(["please cancel my visit"]).shape)'
         ),
-        "results": markdown.results(facts.measurements, facts.latency),
-        "data": check_prose("data", facts.data),
-        "limits": check_prose("limits", facts.limits),
-        "citation": markdown.CITATION,
     }
     metadata = facts.metadata(name, TAGS, library_name="sentence-transformers", pipeline_tag="sentence-similarity")
-    draft = Draft(
-        metadata={**metadata, OWN_KEY: {"fingerprint": fingerprint}},
-        owned=frozenset({"library_name", OWN_KEY}) | ({"license"} if facts.license else set()),
+    return finished_card(
+        existing,
+        {**metadata, OWN_KEY: {"fingerprint": fingerprint}},
+        markdown.render("base.md", facts, **values),
         title=markdown.plain(name),
-        sections=markdown.render("base.md", **values),
+        owned={"library_name", OWN_KEY} | ({"license"} if facts.license else set()),
     )
-    return finished_card(draft, existing)
 
 
 def _shape(folder: Path) -> dict[str, object]:
