@@ -27,6 +27,7 @@ from intent_adapters.cli import (
     push,
     review,
     rollback,
+    serve,
     set_threshold,
     train,
     train_encoder,
@@ -64,6 +65,7 @@ _AGENTS, _DAILY, _HUB, _BASES = "Agents", "Day by day", "The Hub", "Bases"
 app.command("train", epilog=train.EXAMPLES, rich_help_panel=_AGENTS)(train.train_command)
 app.command("predict", epilog=predict.EXAMPLES, rich_help_panel=_AGENTS)(predict.predict_command)
 app.command("chat", epilog=chat.EXAMPLES, rich_help_panel=_AGENTS)(chat.chat_command)
+app.command("serve", epilog=serve.EXAMPLES, rich_help_panel=_AGENTS)(serve.serve_command)
 app.command("info", epilog=info.EXAMPLES, rich_help_panel=_AGENTS)(info.info_command)
 app.command("check", epilog=check.EXAMPLES, rich_help_panel=_DAILY)(check.check_command)
 app.command("evaluate", epilog=evaluate.EXAMPLES, rich_help_panel=_DAILY)(evaluate.evaluate_command)
