@@ -124,6 +124,7 @@ class Agents:
         """
         found = self._find()
         if found == self._seen:
+            self._missing.clear()
             return
         for name in found:
             if found[name] != self._seen.get(name):

@@ -97,7 +97,7 @@ class Settings(BaseModel):
         if not (has_tokens or self.allow_anonymous or self.unix_socket or is_loopback(self.host)):
             raise ValueError(
                 f"without a token, the server listens on a loopback address only, and {self.host!r} is another: set "
-                f"{ENVIRONMENT_PREFIX}TOKEN or token_file=, or allow_anonymous=True if something in front of it "
+                f"{ENVIRONMENT_PREFIX}TOKEN or `token_file=`, or `allow_anonymous=True` if something in front of it "
                 "checks who asks"
             )
         return self
@@ -150,7 +150,7 @@ def read_settings(
     except ValidationError as error:
         raise ConfigError(f"The server's settings make no sense: {_said(error)}") from error
     if not settings.agents.is_dir():
-        raise ConfigError(f"There is no folder {str(settings.agents)!r}: agents= is a folder of adapter folders.")
+        raise ConfigError(f"There is no folder {str(settings.agents)!r}: `agents=` is a folder of adapter folders.")
     return settings
 
 
@@ -174,5 +174,5 @@ def _said(error: ValidationError) -> str:
     parts = []
     for problem in error.errors(include_url=False, include_input=False):
         place = ".".join(map(str, problem["loc"]))
-        parts.append(f"{place}: {problem['msg']}" if place else problem["msg"].removeprefix("Value error, "))
+        parts.append(f"`{place}=`: {problem['msg']}" if place else problem["msg"].removeprefix("Value error, "))
     return "; ".join(parts) + "."
