@@ -28,7 +28,7 @@ from urllib.parse import quote
 
 UTTERANCES = Path(__file__).parent / "benchmark" / "utterances.txt"
 ROWS = 64
-CLIENTS = (1, 8, 32, 64)
+CLIENTS = (1, 8, 32, 64, 256)
 
 
 @dataclass
@@ -128,11 +128,15 @@ def request(path: str, body: object) -> bytes:
     return head.encode() + content
 
 
-def in_process(base: str, agents: Path, texts: list[str], names: list[str], seconds: float) -> dict[str, float]:
+def in_process(
+    base: str, agents: Path, texts: list[str], names: list[str], seconds: float, max_adapter_bytes: int | None
+) -> dict[str, float]:
     """Rows per second in batches of 64, and the median of single calls, on one thread."""
     from intent_adapters import IntentModel
 
-    model = IntentModel.from_pretrained(base, backend="onnx", adapter_dir=agents, threads=1)
+    model = IntentModel.from_pretrained(
+        base, backend="onnx", adapter_dir=agents, threads=1, max_adapter_bytes=max_adapter_bytes
+    )
     model.predict(texts, names)
     took = []
     until = time.perf_counter() + seconds
@@ -183,13 +187,18 @@ def processor_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def measure(base: str, agents: Path, seconds: float, options: list[str]) -> dict[str, object]:
+def measure(
+    base: str, agents: Path, seconds: float, zipf: bool, max_adapter_bytes: int | None, options: list[str]
+) -> dict[str, object]:
     """All stages; the library comes before and after the server."""
+    if max_adapter_bytes is not None:
+        options = [*options, "--max-adapter-bytes", str(max_adapter_bytes)]
     draw = random.Random(0)
     texts = UTTERANCES.read_text(encoding="utf-8").split("\n")[:-1]
-    texts = draw.choices(texts, k=16 * ROWS)
+    texts = draw.choices(texts, k=64 * ROWS)
     known = sorted(path.name for path in agents.iterdir() if not path.name.startswith("."))
-    names = draw.choices(known, k=len(texts))
+    draw.shuffle(known)
+    names = draw.choices(known, [1 / rank if zipf else 1 for rank in range(1, len(known) + 1)], k=len(texts))
     rows = list(zip(texts, names, strict=True))
     single = [request(f"/v1/agents/{quote(name)}/predict", {"text": text}) for text, name in rows]
     many = [
@@ -197,8 +206,9 @@ def measure(base: str, agents: Path, seconds: float, options: list[str]) -> dict
         for start in range(0, len(rows), ROWS)
     ]
     found: dict[str, object] = {}
+    library_arguments = (base, agents, texts, names, seconds, max_adapter_bytes)
     with ProcessPoolExecutor(1, get_context("spawn")) as library:
-        found["library, before"] = library.submit(in_process, base, agents, texts, names, seconds).result()
+        found["library, before"] = library.submit(in_process, *library_arguments).result()
         with server(base, agents, *options) as (port, pid):
             asyncio.run(ask(port, many, 1, 1))
             for clients, requests, count in [*((clients, single, 1) for clients in CLIENTS), (1, many, ROWS)]:
@@ -208,7 +218,7 @@ def measure(base: str, agents: Path, seconds: float, options: list[str]) -> dict
                 figures = load.figures(count)
                 figures["processor_ms_per_row"] = round(1000 * used / (count * len(load.milliseconds)), 3)
                 found[f"{clients} clients, {count} rows each"] = figures
-        found["library, after"] = library.submit(in_process, base, agents, texts, names, seconds).result()
+        found["library, after"] = library.submit(in_process, *library_arguments).result()
     return found
 
 
@@ -218,9 +228,11 @@ def main() -> None:
     parser.add_argument("--base", required=True, help="a base in ONNX")
     parser.add_argument("--agents", required=True, type=Path, help="a folder of adapter folders")
     parser.add_argument("--seconds", type=float, default=3, help="how long each stage lasts")
+    parser.add_argument("--zipf", action="store_true", help="ask few agents often and most of them seldom")
+    parser.add_argument("--max-adapter-bytes", type=int, help="how much memory the adapters may take")
     parser.add_argument("options", nargs="*", help="of the server, behind --")
     arguments = parser.parse_args()
-    for stage, figures in measure(arguments.base, arguments.agents, arguments.seconds, arguments.options).items():
+    for stage, figures in measure(**vars(arguments)).items():
         print(json.dumps({stage: figures}))
 
 

@@ -21,15 +21,15 @@ class Admission:
 
     Args:
         max_wait_ms: How long what waits already may take.
-        queued: How many rows wait.
+        unanswered: How many rows wait or are being answered.
 
     Attributes:
         ms_per_row: How long a row takes.
     """
 
-    def __init__(self, max_wait_ms: float, queued: Callable[[], int]) -> None:
+    def __init__(self, max_wait_ms: float, unanswered: Callable[[], int]) -> None:
         self._max_wait_ms = max_wait_ms
-        self._queued = queued
+        self._unanswered = unanswered
         self._entering = 0
         self.ms_per_row = 0.0
 
@@ -41,7 +41,7 @@ class Admission:
     @property
     def wait_ms(self) -> float:
         """How long a row that comes now will wait."""
-        return (self._queued() + self._entering) * self.ms_per_row
+        return (self._unanswered() + self._entering) * self.ms_per_row
 
     @contextmanager
     def entering(self) -> Iterator[None]:

@@ -44,7 +44,7 @@ class Batch(NamedTuple):
 
     Attributes:
         rows: How many.
-        seconds: What it took.
+        seconds: What it took, from when the one before was done or its first row came.
         waits: For each request that had its first rows in it, how many seconds these had waited.
     """
 
@@ -95,6 +95,8 @@ class Batcher:
         self._thread = threading.Thread(target=self._work, name="intent-adapters-batches", daemon=True)
         self.queued = 0
         """Rows in the queue."""
+        self.running = 0
+        """Rows in the batch that is being answered."""
 
     def start(self) -> None:
         """Begin to answer, for the event loop that runs in this thread."""
@@ -142,17 +144,20 @@ class Batcher:
 
     def _work(self) -> None:
         while True:
+            started = time.perf_counter()
             with self._changed:
                 while not (self._queues or self._stopping):
                     self._changed.wait()
+                    started = time.perf_counter()
                 if not self._queues:
                     return
                 taken = self._take()
+                self.running = len(taken)
             if taken:
-                self._answer(taken)
+                self._answer(taken, started)
+                self.running = 0
 
-    def _answer(self, taken: list[tuple[_Waiting, int]]) -> None:
-        started = time.perf_counter()
+    def _answer(self, taken: list[tuple[_Waiting, int]], started: float) -> None:
         waits = []
         for waiting, _ in taken:
             if waiting.arrived is not None:

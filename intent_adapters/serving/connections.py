@@ -1,4 +1,7 @@
-"""Connections that may take neither forever nor too much memory to say what they want: uvicorn has no such limits."""
+"""Connections that may take neither forever nor too much memory to say what they want, and that lose no request.
+
+uvicorn has no such limits, and when it stops it closes a connection on which a request is just arriving.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEADER_SECONDS = 10.0
+# How long a server that stops waits for requests on connections that are open.
+LINGER_SECONDS = 0.5
 MAX_HEADER_BYTES = 64 * 2**10
 
 
@@ -15,6 +20,7 @@ class Connection(HttpToolsProtocol):
     """A connection whose headers must come soon, and be short."""
 
     header_seconds = HEADER_SECONDS
+    linger_seconds = LINGER_SECONDS
 
     def connection_made(self, transport: Any) -> None:
         """See asyncio; a connection that says nothing is as slow as one that says little."""
@@ -48,6 +54,13 @@ class Connection(HttpToolsProtocol):
         """See httptools."""
         self._header_bytes = 0
         super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """See uvicorn, which closes a connection without a request at once, also where one is on its way."""
+        if self._awaits_headers():
+            self.loop.call_later(self.linger_seconds, super().shutdown)
+        else:
+            super().shutdown()
 
     def _awaits_headers(self) -> bool:
         return self.cycle is None or (self.cycle.response_complete and not self.cycle.more_body)

@@ -54,6 +54,24 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         self._on_start()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn; the connections that the system has made for it by then are served, too."""
+        for listener in sockets or ():
+            last = listener.dup()
+            last.setblocking(False)
+            listener.close()
+            for server in self.servers:
+                server.close()
+            await asyncio.sleep(0)  # until then the event loop has the socket, too
+            with last, suppress(BlockingIOError):
+                while True:
+                    connection, _ = last.accept()
+                    await self._loop.connect_accepted_socket(self._connection, connection)
+        await super().shutdown(sockets)
+
+    def _connection(self) -> Connection:
+        return Connection(self.config, self.server_state, self.lifespan.state)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """SIGTERM begins to drain, and ends it the second time; SIGINT, Ctrl-C, does not wait for new requests."""
         # A signal that uvicorn takes note of it raises again in the end, and the exit code would be that of a failure.

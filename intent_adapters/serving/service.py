@@ -52,7 +52,7 @@ class Service:
         self._model = model
         self._authentication = Authentication(settings.tokens())
         self._batcher = Batcher(self._answer, self._note)
-        self._admission = Admission(settings.max_wait_ms, lambda: self._batcher.queued)
+        self._admission = Admission(settings.max_wait_ms, lambda: self._batcher.queued + self._batcher.running)
 
     async def start(self) -> None:
         """Begin to answer."""

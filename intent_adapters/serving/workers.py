@@ -124,6 +124,7 @@ class _Workers:
         mark_process_dead(worker.process.pid)
 
     def _stop(self) -> None:
+        self._listener.close()  # or clients would go on connecting when nobody accepts them any more
         for worker in self._workers:
             worker.process.terminate()
         patience = self._settings.drain_seconds + self._settings.shutdown_seconds + 10

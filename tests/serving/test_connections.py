@@ -16,6 +16,7 @@ GOOD = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 
 class Quick(Connection):
     header_seconds = 0.2
+    linger_seconds = 0.2
 
 
 async def app(scope: dict, receive: Callable, send: Callable) -> None:
@@ -23,12 +24,14 @@ async def app(scope: dict, receive: Callable, send: Callable) -> None:
     await send({"type": "http.response.body", "body": b"ok"})
 
 
-def run(test: Callable[[int], Awaitable[None]]) -> None:
+def run(test: Callable[[int], Awaitable[None]], ends: bool = False) -> None:
     async def main() -> None:
         server = uvicorn.Server(uvicorn.Config(app, http=Quick, lifespan="off", log_config=None))
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
             serving = asyncio.create_task(server.serve([listener]))
+            if ends:
+                asyncio.get_running_loop().call_later(0.5, setattr, server, "should_exit", True)
             try:
                 await asyncio.wait_for(test(port), 10)
             finally:
@@ -100,6 +103,23 @@ def test_bodies_do_not_count_as_headers():
         writer.close()
 
     run(test)
+
+
+def test_a_server_that_stops_waits_a_moment_for_requests_on_open_connections(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Quick, "header_seconds", 9)
+
+    async def test(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        silent, _ = await asyncio.open_connection("127.0.0.1", port)
+        with pytest.raises(OSError):
+            while True:  # until it takes no more connections
+                await asyncio.sleep(0.01)
+                (await asyncio.open_connection("127.0.0.1", port))[1].close()
+        writer.write(GOOD)
+        assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+        assert await silent.read() == b""
+
+    run(test, ends=True)
 
 
 @pytest.mark.parametrize("nonsense", [b"\x00\x01\x02\r\n\r\n", b"CONNECT a:1 HTTP/1.1\r\n\r\n"])

@@ -104,7 +104,7 @@ def start(base: Path, agents: Path, tmp_path: Path) -> Iterator[Start]:
 
 
 class Burst:
-    """Clients that ask on and on, each on one connection, until the server says that it closes it."""
+    """Clients that ask on and on; each makes a new connection where the server closes one, until it takes none."""
 
     def __init__(self, running: Running, clients: int) -> None:
         self.answered, self.lost, self.wrong = 0, 0, 0
@@ -114,20 +114,28 @@ class Burst:
             thread.start()
 
     def _ask(self) -> None:
-        with closing(self._running.connect()) as connection:
-            while True:
-                try:
-                    connection.request("POST", "/v1/predict", BODY)
-                    answer = connection.getresponse()
-                    content = answer.read()
-                except (OSError, http.client.HTTPException):
-                    self.lost += 1
-                    return
-                agents = [row.get("agent") for row in json.loads(content).get("predictions", [])]
-                self.wrong += answer.status != 200 or agents != [*NAMES]
-                self.answered += 1
-                if answer.headers["connection"] == "close":
-                    return
+        while True:
+            try:
+                connection = self._running.connect()
+            except ConnectionRefusedError:
+                return
+            with closing(connection):
+                while self._is_answered(connection):
+                    pass
+
+    def _is_answered(self, connection: http.client.HTTPConnection) -> bool:
+        """Asks once; whether the connection stays open."""
+        try:
+            connection.request("POST", "/v1/predict", BODY)
+            answer = connection.getresponse()
+            content = answer.read()
+        except (OSError, http.client.HTTPException):
+            self.lost += 1
+            return False
+        agents = [row.get("agent") for row in json.loads(content).get("predictions", [])]
+        self.wrong += answer.status != 200 or agents != [*NAMES]
+        self.answered += 1
+        return answer.headers["connection"] != "close"
 
     def join(self) -> None:
         for thread in self._threads:
