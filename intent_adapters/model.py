@@ -402,6 +402,9 @@ class IntentModel:
         Args:
             agent: Its name.
 
+        Returns:
+            False also for one whose adapter has left the memory; it comes back when it is asked.
+
         Raises:
             AgentError: There is no such agent.
         """

@@ -90,9 +90,6 @@ def serve_command(
     flags = {name: value for name, value in context.params.items() if name != "config"}
     for module in ("uvicorn", "httptools", "starlette", "pydantic", "orjson", "prometheus_client", "onnxruntime"):
         need(module, "serve")
-    from intent_adapters.serving.settings import read_settings
+    from intent_adapters.serving import read_settings, serve
 
-    settings = read_settings(flags, config)
-    from intent_adapters.serving.workers import serve
-
-    serve(settings)
+    serve(read_settings(flags, config))

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-TopK = Annotated[int, Field(ge=1, le=1000, description="How many intents an answer lists, at most.")]
+
+def _whole(value: object) -> object:
+    """JSON has one kind of numbers: 3.0 is a whole one."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+TopK = Annotated[
+    int, Field(ge=1, le=1000, description="How many intents an answer lists, at most."), BeforeValidator(_whole)
+]
 Threshold = Annotated[
     float | None,
     Field(
@@ -17,21 +25,33 @@ Threshold = Annotated[
 ]
 
 
+def _said(description: str, **schema: object) -> WithJsonSchema:
+    """What the document says of a field that may be left out, and has no value then."""
+    return WithJsonSchema({"description": description, **schema})
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class PredictBody(_Body):
-    """Texts for the agent that the path names."""
+    """Texts for the agent that the path names: either `text` or `texts`."""
 
-    text: str | None = Field(None, description="One text; its answer comes alone.")
-    texts: list[str] | None = Field(None, min_length=1, description="Several texts; their answers come as a list.")
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["text"]}, {"required": ["texts"]}]})
+
+    text: Annotated[str | None, _said("One text; its answer comes alone.", type="string", pattern=r"\S")] = None
+    texts: Annotated[
+        list[str] | None,
+        Field(min_length=1),
+        _said("Several texts; their answers come as a list.", type="array", items={"type": "string"}, minItems=1),
+    ] = None
     top_k: TopK = 3
     threshold: Threshold = None
 
     @model_validator(mode="after")
     def _one_of_them(self) -> PredictBody:
-        if (self.text is None) == (self.texts is None):
+        given = [getattr(self, name) for name in ("text", "texts") if name in self.model_fields_set]
+        if len(given) != 1 or given[0] is None:
             raise ValueError("give either text or texts")
         return self
 

@@ -37,7 +37,7 @@ def test_one_text(client: TestClient, model: IntentModel, agent: str):
 
 
 def test_many_texts_and_how_they_are_to_be_answered(client: TestClient, model: IntentModel):
-    body = {"texts": TEXTS, "top_k": 2, "threshold": 1}
+    body = {"texts": TEXTS, "top_k": 2.0, "threshold": 1}
     found = client.post("/v1/agents/it/predict", json=body).json()["predictions"]
     assert same(found, model.predict(TEXTS, "it", top_k=2, threshold=1.0))
     assert [(len(answer["top_k"]), answer["in_scope"], answer["threshold"]) for answer in found] == [(2, False, 1)] * 3
@@ -119,12 +119,15 @@ def test_names_of_nobody(client: TestClient, path: str):
         (b"null", 422, "invalid_request"),
         (b"{}", 422, "invalid_request"),
         (b'{"text": "a", "texts": ["b"]}', 422, "invalid_request"),
+        (b'{"text": null}', 422, "invalid_request"),
+        (b'{"text": "a", "texts": null}', 422, "invalid_request"),
         (b'{"texts": []}', 422, "invalid_request"),
         (b'{"text": 5}', 422, "invalid_request"),
         (b'{"texts": ["a", null]}', 422, "invalid_request"),
         (b'{"text": "a", "topk": 3}', 422, "invalid_request"),
         (b'{"text": "a", "top_k": 0}', 422, "invalid_request"),
         (b'{"text": "a", "top_k": "3"}', 422, "invalid_request"),
+        (b'{"text": "a", "top_k": 2.5}', 422, "invalid_request"),
         (b'{"text": "a", "top_k": 1e400}', 422, "invalid_request"),
         (b'{"text": "a", "threshold": 1.5}', 422, "invalid_request"),
         (b'{"text": "a", "threshold": NaN}', 422, "invalid_request"),
