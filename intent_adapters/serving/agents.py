@@ -44,10 +44,12 @@ class Agents:
 
     def __init__(self, model: IntentModel, folder: Path) -> None:
         self._model = model
-        self._folder = folder
+        # Absolute, since `agents/clinic` could be a repository on the Hub, too, once that folder is gone.
+        self._folder = folder.absolute()
         self._seen: dict[str, _Found] = {}
         self._missing: set[str] = set()
         self._doubles: set[str] = set()
+        self._reported: dict[str, str] = {}  # what is wrong with agents, so that it is logged once
         self.generation = ""
         """Tells the folder's present content from any other: processes that say the same have the same agents."""
         self._begun = False
@@ -94,9 +96,12 @@ class Agents:
 
     def problem(self, name: str, error: Exception) -> RequestError:
         """What to tell of an agent that cannot answer; whose files it is about stands in the log alone."""
-        if isinstance(error, AgentError) and composed(name) not in self.names:
+        name = composed(name)
+        if isinstance(error, AgentError) and name not in self.names:
             return unknown_agent(name)
-        log.error("agent cannot be loaded", extra={"fields": {"agent": composed(name), "problem": str(error)}})
+        if self._reported.get(name) != str(error):
+            self._reported[name] = str(error)
+            log.error("agent cannot be loaded", extra={"fields": {"agent": name, "problem": str(error)}})
         message = f"Agent {shorten(name)} cannot be loaded; the server's log says why."
         return RequestError(503, "agent_unavailable", message)
 
@@ -144,6 +149,7 @@ class Agents:
     def _take_over(self, name: str, found: _Found) -> None:
         is_new = name not in self._seen
         self._seen[name] = found
+        self._reported.pop(name, None)
         try:
             if not is_new and self._model.is_resident(name):
                 self._model.load_adapter(found.folder, name=name, replace=True)

@@ -106,6 +106,19 @@ def test_an_agent_that_cannot_be_loaded_says_no_path(watched: Agents, agents: Pa
     assert not asyncio.run(watched.prepare(NAMES))
 
 
+def test_a_folder_that_is_gone_is_not_looked_for_on_the_hub(
+    model: IntentModel, agents: Path, monkeypatch: pytest.MonkeyPatch, caplog
+):
+    monkeypatch.chdir(agents.parent)
+    watched = Agents(model, Path("agents"))
+    shutil.rmtree(agents / "it")
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: pytest.fail("asked the Hub"))
+    for _ in range(3):
+        assert asyncio.run(watched.prepare(["it"]))["it"].code == "agent_unavailable"
+    [record] = caplog.records  # one line is enough
+    assert str(agents) in record.fields["problem"]
+
+
 @pytest.mark.parametrize("name", ["nobody", "", "..", "../it", "it/", "\0", "\udc80", "it ", "x" * 10_000, "🙂"])
 def test_an_unknown_agent(watched: Agents, name: str):
     assert {name: error.code for name, error in asyncio.run(watched.prepare([name])).items()} == {
