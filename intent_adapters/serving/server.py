@@ -169,6 +169,8 @@ def address_of(listener: socket.socket) -> str:
 
 def _listen_at(path: Path) -> socket.socket:
     """A Unix socket; one that a killed server left is replaced."""
+    if not hasattr(socket, "AF_UNIX"):
+        raise OSError("this system has no Unix sockets for Python")
     with suppress(FileNotFoundError):
         if stat.S_ISSOCK(os.stat(path).st_mode) and not _is_answered(path):
             path.unlink()

@@ -196,6 +196,62 @@ def test_a_worker_that_is_killed_comes_back(start: Start, agents: Path, adapters
     assert running.stop() == 0
 
 
+def test_workers_do_not_outlive_their_parent(start: Start):
+    running = start("--workers", "2")
+    for _ in range(2):
+        running.wait_for("ready")
+    running.process.kill()
+    until = time.monotonic() + 20
+    with pytest.raises(ConnectionRefusedError):
+        while time.monotonic() < until:
+            running.connect().close()
+            time.sleep(0.05)
+
+
+@pytest.mark.filterwarnings("ignore:.*former version")
+def test_every_answer_is_of_one_version_while_agents_are_replaced(start: Start, base: Path, agents: Path, adapters):
+    model = IntentModel.from_pretrained(base, backend="onnx", threads=1)
+    texts = ["예약 취소", "cancel my card"]
+    expected: dict[tuple[str, str], dict] = {}
+    for number, adapter in enumerate(adapters[1]):
+        model.add_agent(f"{number}", adapter)
+        for text in texts:
+            answer = model.predict(text, f"{number}").to_dict()
+            expected[answer["version"], text] = answer
+    running = start(INTENT_ADAPTERS_POLL_SECONDS="0.02", INTENT_ADAPTERS_MAX_ADAPTER_BYTES="30000")
+    running.wait_for("ready")
+    rows = [{"text": text, "agent": agent} for text in texts for agent in NAMES]
+    versions: dict[str, set[str]] = {name: set() for name in NAMES}
+    stop = threading.Event()
+    wrong: list[object] = []
+
+    def ask() -> None:
+        with closing(running.connect()) as connection:
+            while not stop.is_set():
+                connection.request("POST", "/v1/predict", json.dumps({"rows": rows}))
+                for row, found in zip(rows, json.load(connection.getresponse())["predictions"], strict=True):
+                    wanted = expected[found["version"], row["text"]]
+                    versions[row["agent"]].add(found["version"])
+                    if (found["agent"], found["label"]) != (row["agent"], wanted["label"]) or (
+                        abs(found["score"] - wanted["score"]) > 1e-4
+                    ):
+                        wrong.append(found)
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for number in range(40):
+        adapters[1][number % len(adapters[1])].write(agents / NAMES[number % 2], versions=0)
+        time.sleep(0.04)
+    stop.set()
+    for thread in threads:
+        thread.join(30)
+    assert not wrong
+    assert len(versions["it"]) == 1
+    assert min(len(versions[name]) for name in NAMES[:2]) > 1
+    assert running.stop() == 0
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_server_that_cannot_start_says_why(start: Start, base: Path, workers: str):
     (base.parent / "broken").mkdir(exist_ok=True)
