@@ -58,7 +58,9 @@ UVICORN = {
 CEILINGS = {"peft", "onnxruntime", "uvicorn"}
 
 NAMES = [
-    pytest.param(place, name, id=f"{place}.{name}") for place, names in (PEFT | ONNX_RUNTIME | UVICORN).items() for name in names
+    pytest.param(place, name, id=f"{place}.{name}")
+    for place, names in (PEFT | ONNX_RUNTIME | UVICORN).items()
+    for name in names
 ]
 
 
