@@ -6,7 +6,7 @@ Each message says what was wrong, with which value, and what to do about it.
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 60
@@ -62,6 +62,29 @@ class BaseMismatchError(AdapterError):
 
 class HubError(IntentAdaptersError):
     """The Hub refuses something, does not have it, or cannot be reached while publishing or searching."""
+
+
+class RequestError(IntentAdaptersError):
+    """A request, or a row of one, that the server does not answer; nothing in it is secret from who asked.
+
+    Args:
+        status: The HTTP status.
+        code: What went wrong, for programs.
+        message: What went wrong and what to do, for people.
+        headers: Further headers of the response.
+
+    Attributes:
+        status: As given.
+        code: As given.
+        headers: As given.
+    """
+
+    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.code, self.headers = status, code, dict(headers or {})
+
+    def __reduce__(self) -> tuple[type[RequestError], tuple[int, str, str, dict[str, str]]]:
+        return type(self), (self.status, self.code, str(self), self.headers)
 
 
 class MissingExtraError(IntentAdaptersError, ModuleNotFoundError):

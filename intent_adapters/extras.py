@@ -15,6 +15,7 @@ EXTRA_OF = {
     "matplotlib": "plots",
     "onnx": "export",
     "openpyxl": "xlsx",
+    **dict.fromkeys(("httptools", "orjson", "prometheus_client", "pydantic", "starlette", "uvicorn"), "serve"),
 }
 
 

@@ -117,3 +117,20 @@ def agents_per_row(
             raise error
         failures.setdefault(row, error)
     return names
+
+
+def thresholds_per_row(threshold: float | Sequence[float | None] | None, count: int) -> Sequence[float | None]:
+    """The threshold of each of `count` rows.
+
+    Raises:
+        ConfigError: One is no scope score, or there are not as many as rows.
+    """
+    given = list(threshold) if isinstance(threshold, Iterable) else [threshold]
+    for value in given:
+        if value is not None and not (isinstance(value, (int, float)) and 0 <= value <= 1):
+            raise ConfigError(f"threshold is a scope score between 0 and 1, not {shorten(value)}.")
+    if not isinstance(threshold, Iterable):
+        return given * count
+    if len(given) != count:
+        raise ConfigError(f"{count} text(s) but {len(given)} threshold(s): give one for all, or one per text.")
+    return given

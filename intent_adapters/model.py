@@ -18,7 +18,7 @@ from intent_adapters.artifacts.version_folders import KEPT
 from intent_adapters.choices import Backend, NonLinearity, Precision, Sites, StoredDtype
 from intent_adapters.errors import ConfigError, IntentAdaptersError, TextError, shorten
 from intent_adapters.hub.fetching import HubOptions
-from intent_adapters.inputs import agents_per_row, check_choice, check_range, check_texts
+from intent_adapters.inputs import agents_per_row, check_choice, check_range, check_texts, thresholds_per_row
 from intent_adapters.loading import (
     AgentSource,
     check_base,
@@ -26,7 +26,7 @@ from intent_adapters.loading import (
     load_for,
 )
 from intent_adapters.prediction import Prediction
-from intent_adapters.runtime.agent import AgentOrigin, StoreStats
+from intent_adapters.runtime.agent import AgentInfo, AgentOrigin, StoreStats
 from intent_adapters.runtime.answering import Runtime, answer, embed
 from intent_adapters.runtime.onnx.run import OnnxBase, OnnxRuntime, graphs_in
 from intent_adapters.runtime.resident import resident_bytes
@@ -210,7 +210,7 @@ class IntentModel:
         agents: str | Sequence[str] | None = None,
         *,
         top_k: int = 3,
-        threshold: float | None = None,
+        threshold: float | Sequence[float | None] | None = None,
         batch_size: int = 64,
         errors: Literal["raise", "reject"] = "raise",
     ) -> list[Prediction]: ...
@@ -222,7 +222,7 @@ class IntentModel:
         agents: str | Sequence[str] | None = None,
         *,
         top_k: int = 3,
-        threshold: float | None = None,
+        threshold: float | Sequence[float | None] | None = None,
         batch_size: int = 64,
         errors: Literal["return"],
     ) -> list[Prediction | IntentAdaptersError]: ...
@@ -233,7 +233,7 @@ class IntentModel:
         agents: str | Sequence[str] | None = None,
         *,
         top_k: int = 3,
-        threshold: float | None = None,
+        threshold: float | Sequence[float | None] | None = None,
         batch_size: int = 64,
         errors: Literal["raise", "return", "reject"] = "raise",
     ) -> Prediction | list[Prediction] | list[Prediction | IntentAdaptersError]:
@@ -245,7 +245,8 @@ class IntentModel:
             agents: One agent for all texts, or one per text; may be left out if the model has just one.
             top_k: How many intents each prediction lists, at most.
             threshold: Scope score, 0 to 1, below which a prediction is out of scope: about the share of its own
-                utterances that a calibrated agent then rejects. `None` takes each agent's own.
+                utterances that a calibrated agent then rejects. `None` takes each agent's own. One for all texts, or
+                one per text.
             batch_size: Texts in one pass of the encoder, at most.
             errors: What becomes of a row that cannot be answered, because its text is empty or not a string, or its
                 agent is not there or cannot be loaded. `"raise"`: its error is raised, and nothing is answered.
@@ -260,14 +261,12 @@ class IntentModel:
             TextError: Something is not a string, or is empty.
             AgentError: There is no such agent, or none is named where there are several.
             AdapterError: An agent cannot be loaded.
-            ConfigError: `top_k`, `threshold` or `batch_size` out of range, not as many agents as texts, or
-                `errors="return"` with one text.
+            ConfigError: `top_k`, `threshold` or `batch_size` out of range, not as many agents or thresholds as
+                texts, or `errors="return"` with one text.
         """
         check_range("top_k", top_k, 1)
         check_range("batch_size", batch_size, 1)
         check_choice("errors", errors, ("raise", "return", "reject"))
-        if threshold is not None and not (isinstance(threshold, (int, float)) and 0 <= threshold <= 1):
-            raise ConfigError(f"threshold is a scope score between 0 and 1, not {threshold!r}.")
         single = isinstance(texts, str)
         if single and errors == "return":
             raise ConfigError('errors="return" is for a list of texts; the error of a single one is raised.')
@@ -278,9 +277,10 @@ class IntentModel:
             len(rows),
             failures=failures if errors == "return" else None,
         )
+        thresholds = thresholds_per_row(threshold, len(rows))
         if not rows:
             return []
-        answers = answer(self._runtime, self._store, rows, names, top_k, threshold, batch_size, failures)
+        answers = answer(self._runtime, self._store, rows, names, top_k, thresholds, batch_size, failures)
         if errors == "reject":
             answers = [_or_out_of_scope(name, said) for name, said in zip(names, answers, strict=True)]
         return answers[0] if single else answers  # type: ignore[return-value] # errors only where they are returned
@@ -377,8 +377,39 @@ class IntentModel:
         Raises:
             AgentError: There is no such agent.
         """
-        [resident] = [lease for held in self._store.leases([self._store.find_one(agent)]) for lease in held.values()]
-        return list(resident.labels)
+        return list(self.agent_info(agent).labels)
+
+    def agent_info(self, agent: str) -> AgentInfo:
+        """What is known of an agent as it answers now; it is loaded if it is not in memory.
+
+        Args:
+            agent: Its name.
+
+        Returns:
+            Its intents, its threshold and its version.
+
+        Raises:
+            AgentError: There is no such agent.
+            AdapterError: It cannot be loaded.
+        """
+        found = self._store.find_one(agent)
+        [resident] = [lease for held in self._store.leases([found]) for lease in held.values()]
+        threshold = resident.config.calibration.threshold
+        return AgentInfo(found.name, tuple(resident.labels), threshold, resident.head.version)
+
+    def is_resident(self, agent: str) -> bool:
+        """Whether an agent is in memory, so that it can answer without being loaded first.
+
+        Args:
+            agent: Its name.
+
+        Returns:
+            False also for one whose adapter has left the memory; it comes back when it is asked.
+
+        Raises:
+            AgentError: There is no such agent.
+        """
+        return self._store.find_one(agent).resident is not None
 
     def register_adapter(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -22,6 +22,9 @@ class Prediction:
         scope_score: How much the utterance is at home with the agent, between 0 and 1: about that share of the
             agent's own utterances would score lower. It compares the energy of the logits with what is usual for this
             agent (see `intent_adapters.bottleneck.scope_scores`). Where the agent was not calibrated, it is `score`.
+        threshold: What `scope_score` was compared with; `None`: with nothing.
+        version: Which version of the agent answered: `Adapter.version`. Answers that say the same are equal, whatever
+            their threshold and version.
     """
 
     agent: str
@@ -30,6 +33,8 @@ class Prediction:
     top_k: tuple[tuple[str, float], ...]
     in_scope: bool
     scope_score: float
+    threshold: float | None = field(default=None, compare=False)
+    version: str = field(default="", compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The prediction as JSON-ready values."""
@@ -40,4 +45,6 @@ class Prediction:
             "top_k": [{"label": label, "score": score} for label, score in self.top_k],
             "in_scope": self.in_scope,
             "scope_score": self.scope_score,
+            "threshold": self.threshold,
+            "version": self.version,
         }

@@ -108,6 +108,37 @@ def test_thresholds_of_the_call_and_of_the_agent(base):
     assert not model.predict("a", agents="strict").in_scope
     assert model.predict("a", agents="strict", threshold=0.0).in_scope
     assert not model.predict("a", agents="open", threshold=1.0).in_scope
+    both = model.predict(["a", "a", "a"], agents="open", threshold=[1.0, None, 0.0])
+    assert [(answer.in_scope, answer.threshold) for answer in both] == [(False, 1.0), (True, None), (True, 0.0)]
+    assert model.predict("a", agents="strict").threshold == 1.0
+
+
+def test_an_answer_says_which_version_gave_it(base, tmp_path):
+    model = IntentModel(base)
+    adapter = random_adapter(base, threshold=0.5)
+    adapter.write(tmp_path / "it")
+    model.load_adapter(tmp_path / "it")
+    info = model.agent_info("it")
+    assert info == ("it", tuple(adapter.labels), 0.5, adapter.version)
+    first = model.predict("a", "it")
+    assert first.version == info.version
+    model.set_threshold("it", 0.4)
+    assert model.predict("a", "it").version not in ("", info.version)
+    model.load_adapter(tmp_path / "it", replace=True)
+    assert model.predict("a", "it").version == info.version
+    with pytest.raises(AgentError):
+        model.agent_info("hr")
+
+
+def test_whether_an_agent_is_in_memory(base, tmp_path):
+    random_adapter(base).write(tmp_path / "it")
+    model = IntentModel(base)
+    model.register_adapter(tmp_path / "it")
+    assert not model.is_resident("it")
+    model.predict("a", "it")
+    assert model.is_resident("it")
+    with pytest.raises(AgentError):
+        model.is_resident("hr")
 
 
 def test_one_agent_needs_no_name_and_shapes_follow_the_input(base):
@@ -218,6 +249,8 @@ def test_unloading_forgets_one_agent_only(model):
         (ConfigError, "threshold", {"texts": "a", "threshold": 1.1}),
         (ConfigError, "threshold", {"texts": "a", "threshold": float("nan")}),
         (ConfigError, "threshold", {"texts": "a", "threshold": "high"}),
+        (ConfigError, "1 threshold", {"texts": ["a", "b"], "threshold": [0.5]}),
+        (ConfigError, "threshold", {"texts": ["a"], "threshold": [2]}),
     ],
 )
 def test_bad_calls_name_what_is_wrong(model, error, match, arguments):

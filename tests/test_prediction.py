@@ -9,7 +9,7 @@ import pytest
 
 from intent_adapters.prediction import Prediction
 
-PREDICTION = Prediction("clinic", "cancel", 0.75, (("cancel", 0.75), ("book", 0.25)), True, 0.4)
+PREDICTION = Prediction("clinic", "cancel", 0.75, (("cancel", 0.75), ("book", 0.25)), True, 0.4, 0.3, "0a1b2c")
 
 
 def test_to_dict_is_json_with_every_field():
@@ -21,6 +21,8 @@ def test_to_dict_is_json_with_every_field():
         "top_k": [{"label": "cancel", "score": 0.75}, {"label": "book", "score": 0.25}],
         "in_scope": True,
         "scope_score": 0.4,
+        "threshold": 0.3,
+        "version": "0a1b2c",
     }
     assert values.keys() == {field.name for field in dataclasses.fields(Prediction)}
 

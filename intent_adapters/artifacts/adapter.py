@@ -51,6 +51,7 @@ class Adapter:
 
     def __init__(self, config: AdapterConfig, tensors: Mapping[str, ArrayLike]) -> None:
         self.config = config
+        self._read_digest: str | None = None
         self.arrays: Mapping[str, NDArray[Any]] = {name: np.asarray(tensor) for name, tensor in tensors.items()}
 
     @property
@@ -144,7 +145,9 @@ class Adapter:
             arrays = weights.arrays()
         except ValueError as error:
             raise AdapterError(f"The adapter in {str(folder)!r} makes no sense: {error}. Get it again.") from error
-        return cls(config, {name.removeprefix(PREFIX): array for name, array in arrays.items()})
+        adapter = cls(config, {name.removeprefix(PREFIX): array for name, array in arrays.items()})
+        adapter._read_digest = digest
+        return adapter
 
     def write(
         self, folder: str | Path, *, versions: int = KEPT, beside: Callable[[Path], object] | None = None
@@ -187,6 +190,14 @@ class Adapter:
         The threshold and the temperature are left out: they may be set by hand.
         """
         return _digest(self.config, _as_file(self._stored()))
+
+    @property
+    def version(self) -> str:
+        """12 hex digits that tell this adapter from every other that answers differently, if only by its threshold."""
+        config = self.config
+        settings = [asdict(config.calibration), config.catch_all, config.head, config.sites]
+        meaning = [self._read_digest or self.digest, *settings]
+        return hashlib.sha256(json.dumps(meaning).encode()).hexdigest()[:12]
 
     def _replace(self, folder: Path, versions: int, beside: Callable[[Path], object] | None) -> list[int]:
         """Writes the folder; gives the numbers of the versions that are not kept any more."""

@@ -28,6 +28,7 @@ from intent_adapters.cli import (
     push,
     review,
     rollback,
+    serve,
     set_threshold,
     train,
     train_encoder,
@@ -56,7 +57,7 @@ def _program(
 
 # As the help lists them.
 _COMMANDS: dict[str, dict[str, ModuleType]] = {
-    "Agents": {"train": train, "predict": predict, "chat": chat, "info": info},
+    "Agents": {"train": train, "predict": predict, "chat": chat, "serve": serve, "info": info},
     "Day by day": {
         "check": check,
         "evaluate": evaluate,

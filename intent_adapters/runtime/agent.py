@@ -32,6 +32,22 @@ class AgentOrigin(NamedTuple):
     pinned: bool
 
 
+class AgentInfo(NamedTuple):
+    """What is known of an agent as it answers.
+
+    Attributes:
+        name: Its name.
+        labels: Its intents, in the order of the logits.
+        threshold: The scope score below which it rejects an utterance; `None`: it rejects none.
+        version: `Adapter.version`.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    threshold: float | None
+    version: str
+
+
 @dataclass(frozen=True)
 class StoreStats:
     """What a store holds, and what it has done since it was made.

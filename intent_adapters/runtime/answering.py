@@ -47,7 +47,7 @@ def answer(
     texts: Sequence[str],
     names: Sequence[str],
     top_k: int,
-    threshold: float | None,
+    thresholds: Sequence[float | None],
     batch_size: int,
     failures: dict[int, IntentAdaptersError] | None = None,
 ) -> list[Prediction | IntentAdaptersError]:
@@ -59,7 +59,7 @@ def answer(
         texts: The texts.
         names: The agent of each.
         top_k: How many intents an answer lists, at most.
-        threshold: Scope score below which an answer is out of scope; `None` takes each agent's own.
+        thresholds: Of each text, the scope score below which it is out of scope; `None` takes its agent's own.
         batch_size: Texts in one pass of the encoder, at most.
         failures: Errors by row; these rows are not answered, and those whose agent cannot answer are added. `None`:
             such an error is raised.
@@ -81,7 +81,7 @@ def answer(
             by_agent = [
                 AgentRows(names[rows[own[0]]], resident.head, own) for resident, own in places.items() if resident
             ]
-            for place, prediction in predictions(by_agent, embeddings, top_k, threshold):
+            for place, prediction in predictions(by_agent, embeddings, top_k, [thresholds[row] for row in rows]):
                 answers[rows[place]] = prediction
     answers |= failures or {}
     return [answers[row] for row in range(len(texts))]

@@ -34,6 +34,7 @@ class AgentHead:
     def __init__(self, adapter: Adapter) -> None:
         self.config = adapter.config
         self.labels = adapter.labels
+        self.version = adapter.version
         weight: Floats = adapter.arrays[f"{HEAD}.weight"]
         scale = adapter.arrays.get(f"{HEAD}.scale")
         bias: Floats | None = adapter.arrays.get(f"{HEAD}.bias")
@@ -115,7 +116,7 @@ class AgentRows(NamedTuple):
 
 
 def predictions(
-    by_agent: Sequence[AgentRows], embeddings: Floats, top_k: int, threshold: float | None
+    by_agent: Sequence[AgentRows], embeddings: Floats, top_k: int, thresholds: Sequence[float | None]
 ) -> Iterator[tuple[int, Prediction]]:
     """What agents say to some utterances.
 
@@ -126,7 +127,7 @@ def predictions(
         by_agent: The agents, each with rows of its own.
         embeddings: (rows, dimensions) sentence embeddings.
         top_k: How many intents each prediction lists, at most.
-        threshold: Scope score below which a prediction is out of scope; `None` takes each agent's own.
+        thresholds: Of each row, the scope score below which it is out of scope; `None` takes its agent's own.
 
     Yields:
         Each row and its prediction.
@@ -141,15 +142,16 @@ def predictions(
     energies = highest + np.log(total)
     found = zip(energies[:, 0].tolist(), probabilities.tolist(), best.tolist(), strict=True)
     for name, head, rows in by_agent:
-        limit = head.config.calibration.threshold if threshold is None else threshold
+        own_limit = head.config.calibration.threshold
         # An agent with fewer labels than `top_k` ranks those of others, which it has not, last.
         for row, (energy, row_scores, row_indices) in zip(rows, found, strict=False):
             labels = [head.labels[index] for index in row_indices[: len(head.labels)]]
             score = row_scores[0]
             scope_score = head.scope_score(energy, score)
+            limit = own_limit if thresholds[row] is None else thresholds[row]
             in_scope = (limit is None or scope_score >= limit) and labels[0] not in head.catch_all
             top = tuple(zip(labels, row_scores, strict=False))
-            yield row, Prediction(name, labels[0], score, top, in_scope, scope_score)
+            yield row, Prediction(name, labels[0], score, top, in_scope, scope_score, limit, head.version)
 
 
 def _logits(by_agent: Sequence[AgentRows], vectors: Floats) -> Floats:

@@ -49,6 +49,9 @@ def run_process(folder: Path, *arguments: str) -> tuple[int, str, str, set[str]]
         ("info ./nowhere", 1, "./nowhere"),
         ("diff ./nowhere org/agent --on rows.csv", 1, "./nowhere"),
         ("versions nowhere", 2, "nowhere"),
+        ("serve nowhere --base base", 1, "nowhere"),
+        ("serve . --base base --host 0.0.0.0", 1, "without a token"),
+        ("serve . --base base --port 70000", 1, "--port"),
     ],
 )
 def test_help_and_what_is_wrong_come_before_heavy_imports(tmp_path: Path, arguments: str, code: int, message: str):

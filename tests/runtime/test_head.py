@@ -34,7 +34,7 @@ def embeddings(rows=20, seed=1):
 
 def answers(adapter, rows, top_k=LABELS, threshold=None):
     asked = [AgentRows("agent", AgentHead(adapter), range(len(rows)))]
-    return [answer for _, answer in predictions(asked, rows, top_k, threshold)]
+    return [answer for _, answer in predictions(asked, rows, top_k, [threshold] * len(rows))]
 
 
 def reference(adapter, rows):
@@ -128,7 +128,7 @@ def test_agents_asked_together_answer_as_when_asked_alone(top_k):
     rows = embeddings(12)
     heads = [AgentHead(adapter) for adapter in agents]
     asked = [AgentRows(f"agent-{index}", head, range(index, 12, 4)) for index, head in enumerate(heads)]
-    together = dict(predictions(asked, rows, top_k, None))
+    together = dict(predictions(asked, rows, top_k, [None] * len(rows)))
     assert sorted(together) == list(range(12))
     for row, answer in together.items():
         [alone] = answers(agents[row % 4], rows[row : row + 1], top_k)
@@ -161,7 +161,7 @@ def test_products_wake_no_thread(rows, labels):
     tensors = {f"{HEAD}.weight": torch.randn(labels, 384, generator=draw), f"{HEAD}.scale": torch.tensor([9.0])}
     asked = [AgentRows("agent", AgentHead(Adapter(config, tensors)), range(rows))]
     vectors = torch.randn(rows, 384, generator=draw).numpy()
-    assert share_of_other_threads(lambda: list(predictions(asked, vectors, 3, None))) < 0.1
+    assert share_of_other_threads(lambda: list(predictions(asked, vectors, 3, [None] * len(vectors)))) < 0.1
 
 
 def test_large_products_are_the_small_ones_together():
@@ -173,15 +173,15 @@ def test_large_products_are_the_small_ones_together():
     }
     head = AgentHead(Adapter(config, tensors))
     rows = torch.randn(64, 384, generator=draw).numpy()
-    together = dict(predictions([AgentRows("agent", head, range(64))], rows, 3, None))
+    together = dict(predictions([AgentRows("agent", head, range(64))], rows, 3, [None] * 64))
     for row in range(64):
-        [(_, alone)] = predictions([AgentRows("agent", head, [0])], rows[row : row + 1], 3, None)
+        [(_, alone)] = predictions([AgentRows("agent", head, [0])], rows[row : row + 1], 3, [None])
         assert dict(together[row].top_k) == pytest.approx(dict(alone.top_k), abs=1e-6)
 
 
 def test_a_row_gets_the_same_bits_in_a_small_batch_as_alone():
     head, rows = AgentHead(make_adapter()), embeddings(40)
-    together = dict(predictions([AgentRows("agent", head, range(40))], rows, LABELS, None))
+    together = dict(predictions([AgentRows("agent", head, range(40))], rows, LABELS, [None] * 40))
     for row in range(40):
-        [(_, alone)] = predictions([AgentRows("agent", head, [0])], rows[row : row + 1], LABELS, None)
+        [(_, alone)] = predictions([AgentRows("agent", head, [0])], rows[row : row + 1], LABELS, [None])
         assert together[row] == alone

@@ -1,0 +1,195 @@
+"""The agents of a folder, as it is now and as it becomes: what is added, replaced or removed there is so here, too."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+from intent_adapters.artifacts.contents import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
+from intent_adapters.errors import AgentError, IntentAdaptersError, RequestError, shorten
+from intent_adapters.model import IntentModel
+from intent_adapters.runtime.agent import AgentInfo, composed
+
+log = logging.getLogger(__name__)
+
+# So that one agent on a slow disk does not keep others from being read.
+READERS = 4
+# Looking at the folder may take this share of the time, at most.
+WATCHING_SHARE = 0.02
+
+# What tells a file from one that takes its place: inode, time, size.
+_Stamp = tuple[int, int, int] | None
+
+
+class _Found(NamedTuple):
+    """An adapter folder as it was found."""
+
+    folder: str
+    config: _Stamp
+    weights: _Stamp
+
+
+class Agents:
+    """The agents of a folder, in a model.
+
+    Args:
+        model: What answers; the agents are registered with it.
+        folder: Of adapter folders.
+    """
+
+    def __init__(self, model: IntentModel, folder: Path) -> None:
+        self._model = model
+        # Absolute, since `agents/clinic` could be a repository on the Hub, too, once that folder is gone.
+        self._folder = folder.absolute()
+        self._seen: dict[str, _Found] = {}
+        self._missing: set[str] = set()
+        self._doubles: set[str] = set()
+        self._reported: dict[str, str] = {}  # what is wrong with agents, so that it is logged once
+        self.generation = ""
+        """Tells the folder's present content from any other: processes that say the same have the same agents."""
+        self._begun = False
+        # Adapters are read here, so that neither the event loop nor the batches wait for a disk.
+        self._readers = ThreadPoolExecutor(READERS, "intent-adapters-reader")
+        self.refresh()
+        self._begun = True
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The agents that there are."""
+        return self._model.agents
+
+    async def info(self, name: str) -> AgentInfo:
+        """What is known of an agent.
+
+        Raises:
+            RequestError: There is no such agent, or it cannot be loaded.
+        """
+        return await self._read(name)
+
+    async def prepare(self, names: Iterable[str]) -> dict[str, RequestError]:
+        """Load those agents that are not in memory.
+
+        Returns:
+            The errors of those that are not there, or cannot be loaded.
+        """
+        failed: dict[str, RequestError] = {}
+        for name in names:
+            try:
+                if not self._model.is_resident(name):
+                    await self._read(name)
+            except AgentError:
+                failed[name] = unknown_agent(name)
+            except RequestError as error:
+                failed[name] = error
+        return failed
+
+    async def _read(self, name: str) -> AgentInfo:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._readers, self._model.agent_info, name)
+        except (IntentAdaptersError, OSError) as error:
+            raise self.problem(name, error) from error
+
+    def problem(self, name: str, error: Exception) -> RequestError:
+        """What to tell of an agent that cannot answer; whose files it is about stands in the log alone."""
+        name = composed(name)
+        if isinstance(error, AgentError) and name not in self.names:
+            return unknown_agent(name)
+        if self._reported.get(name) != str(error):
+            self._reported[name] = str(error)
+            log.error("agent cannot be loaded", extra={"fields": {"agent": name, "problem": str(error)}})
+        message = f"Agent {shorten(name)} cannot be loaded; the server's log says why."
+        return RequestError(503, "agent_unavailable", message)
+
+    async def watch(self, seconds: float) -> None:
+        """Look at the folder again and again, until cancelled.
+
+        Args:
+            seconds: How long to wait in between; longer where looking takes long.
+        """
+        took = 0.0
+        while True:
+            await asyncio.sleep(max(seconds, took / WATCHING_SHARE))
+            started = time.perf_counter()
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._readers, self.refresh)
+            except OSError as error:
+                log.error("the folder of agents cannot be read", extra={"fields": {"problem": str(error)}})
+            took = time.perf_counter() - started
+
+    def refresh(self) -> None:
+        """Take over what has changed in the folder.
+
+        Raises:
+            OSError: The folder cannot be read.
+        """
+        found = self._find()
+        if found == self._seen:
+            self._missing.clear()
+            return
+        for name in found:
+            if found[name] != self._seen.get(name):
+                self._take_over(name, found[name])
+        gone = self._seen.keys() - found.keys()
+        # Where folders cannot be exchanged in one step, one that is replaced is away for a moment.
+        for name in gone & self._missing:
+            del self._seen[name]
+            try:
+                self._model.unload_adapter(name)
+            except AgentError:
+                continue  # it could never be registered
+            log.info("agent removed", extra={"fields": {"agent": name}})
+        self._missing = gone - self._missing
+        self.generation = hashlib.sha256(repr(sorted(self._seen.items())).encode()).hexdigest()[:12]
+
+    def _take_over(self, name: str, found: _Found) -> None:
+        is_new = name not in self._seen
+        self._seen[name] = found
+        self._reported.pop(name, None)
+        try:
+            if not is_new and self._model.is_resident(name):
+                self._model.load_adapter(found.folder, name=name, replace=True)
+            else:
+                self._model.register_adapter(found.folder, name=name, replace=not is_new)
+        except (IntentAdaptersError, OSError) as error:
+            # What was there before goes on answering.
+            log.error("agent not taken over", extra={"fields": {"agent": name, "problem": str(error)}})
+        else:
+            if self._begun:
+                log.info("agent added" if is_new else "agent replaced", extra={"fields": {"agent": name}})
+
+    def _find(self) -> dict[str, _Found]:
+        """The adapter folders, by the names of their agents."""
+        found: dict[str, _Found] = {}
+        for entry in sorted(os.listdir(self._folder)):
+            folder = os.path.join(self._folder, entry)
+            config = None if entry.startswith(".") else _stamp(os.path.join(folder, CONFIG_NAME))
+            if config is None:
+                continue
+            name = composed(entry)
+            if name not in found:
+                found[name] = _Found(folder, config, _stamp(os.path.join(folder, SAFETENSORS_WEIGHTS_NAME)))
+            elif folder not in self._doubles:
+                # They differ only in how their letters are composed.
+                self._doubles.add(folder)
+                log.error("two folders of one name", extra={"fields": {"agent": name, "left out": folder}})
+        return found
+
+
+def _stamp(path: str) -> _Stamp:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def unknown_agent(name: str) -> RequestError:
+    """The same for an agent that is not there and for one that the token may not ask, so that nobody can find out."""
+    return RequestError(404, "unknown_agent", f"There is no agent {shorten(name)} that you may ask.")

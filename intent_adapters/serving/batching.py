@@ -1,0 +1,238 @@
+"""Rows of all requests, of any mix of agents, answered in batches by one thread.
+
+There is no window to wait for: what came in while the thread was busy is the next batch. Where more waits than fits
+into one, agents take turns; of a long request only so many rows stand in the queue at a time, so that short ones pass.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from intent_adapters.prediction import Prediction
+
+MAX_ROWS = 64
+# How many rows an agent has answered before it is another one's turn. With one, what waits for an agent that is asked
+# a little more often than others would wait for as many rounds.
+ROWS_IN_TURN = 4
+# A batch of long texts is cut short, so that others need not wait for it: as much as 64 rows of 256 characters.
+MAX_CHARACTERS = 16_384
+
+
+class Row(NamedTuple):
+    """A text and how it is to be answered.
+
+    Attributes:
+        text: The utterance; it is not empty.
+        agent: Who is to answer.
+        top_k: How many intents the answer lists, at most.
+        threshold: The scope score below which it is out of scope; `None`: the agent's own.
+    """
+
+    text: str
+    agent: str
+    top_k: int = 3
+    threshold: float | None = None
+
+
+Outcome = Prediction | Exception
+
+
+class Batch(NamedTuple):
+    """A batch that was answered.
+
+    Attributes:
+        rows: How many.
+        seconds: What it took, from when the one before was done or its first row came.
+        waits: For each request that had its first rows in it, how many seconds these had waited.
+    """
+
+    rows: int
+    seconds: float
+    waits: list[float]
+
+
+class _Waiting:
+    """A request whose rows are being answered."""
+
+    __slots__ = ("arrived", "closed", "entered", "future", "inside", "left", "outcomes", "rows")
+
+    def __init__(self, rows: Sequence[Row], future: asyncio.Future[list[Outcome]]) -> None:
+        self.rows = rows
+        self.future = future
+        self.arrived: float | None = time.perf_counter()  # None once a batch has begun on it
+        self.outcomes: list[Outcome | None] = [None] * len(rows)
+        self.left = len(rows)  # rows without an outcome
+        self.entered = 0  # rows that have been in the queue
+        self.inside = 0  # rows that are in the queue
+        self.closed = False  # nobody waits for it any more
+
+
+class Batcher:
+    """Answers rows in batches.
+
+    Args:
+        predict: Answers a batch, row by row; it is called in one thread of its own.
+        report: Is told of each batch, in that thread.
+        max_rows: Rows in a batch, at most; also how many rows of one request are in the queue at a time.
+        max_characters: Characters in a batch, at most, unless one row alone has more.
+    """
+
+    def __init__(
+        self,
+        predict: Callable[[Sequence[Row]], Sequence[Outcome]],
+        report: Callable[[Batch], object] = lambda batch: None,
+        *,
+        max_rows: int = MAX_ROWS,
+        max_characters: int = MAX_CHARACTERS,
+    ) -> None:
+        self._predict, self._report = predict, report
+        self._max_rows, self._max_characters = max_rows, max_characters
+        self._queues: OrderedDict[str, deque[tuple[_Waiting, int]]] = OrderedDict()
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._work, name="intent-adapters-batches", daemon=True)
+        self.queued = 0
+        """Rows in the queue."""
+        self.running = 0
+        """Rows in the batch that is being answered."""
+
+    def start(self) -> None:
+        """Begin to answer, for the event loop that runs in this thread."""
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Answer what is in the queue, and stop."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        await asyncio.to_thread(self._thread.join)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it answers."""
+        return self._thread.is_alive()
+
+    def submit(self, rows: Sequence[Row]) -> asyncio.Future[list[Outcome]]:
+        """Have rows answered.
+
+        Args:
+            rows: At least one.
+
+        Returns:
+            The outcome of each row: its prediction, or what kept it from one. If the future is cancelled, or given an
+            exception, rows that no batch has begun on are not answered.
+        """
+        future: asyncio.Future[list[Outcome]] = self._loop.create_future()
+        waiting = _Waiting(rows, future)
+        future.add_done_callback(lambda _: self._close(waiting))
+        with self._changed:
+            for _ in range(min(len(rows), self._max_rows)):
+                self._enter(waiting)
+            self._changed.notify()
+        return future
+
+    def _close(self, waiting: _Waiting) -> None:
+        if not waiting.left:
+            return
+        with self._changed:
+            waiting.closed = True
+            self.queued -= waiting.inside
+            waiting.inside = 0
+
+    def _work(self) -> None:
+        while True:
+            started = time.perf_counter()
+            with self._changed:
+                while not (self._queues or self._stopping):
+                    self._changed.wait()
+                    started = time.perf_counter()
+                if not self._queues:
+                    return
+                taken = self._take()
+                self.running = len(taken)
+            if taken:
+                self._answer(taken, started)
+                self.running = 0
+
+    def _answer(self, taken: list[tuple[_Waiting, int]], started: float) -> None:
+        waits = []
+        for waiting, _ in taken:
+            if waiting.arrived is not None:
+                waits.append(started - waiting.arrived)
+                waiting.arrived = None
+        outcomes = self._outcomes([waiting.rows[index] for waiting, index in taken])
+        done = []
+        for (waiting, index), outcome in zip(taken, outcomes, strict=True):
+            waiting.outcomes[index] = outcome
+            waiting.left -= 1
+            if not waiting.left:
+                done.append(waiting)
+        self._loop.call_soon_threadsafe(_deliver, done)
+        self._report(Batch(len(taken), time.perf_counter() - started, waits))
+
+    def _outcomes(self, rows: list[Row]) -> Sequence[Outcome]:
+        """What each row gets. If a batch fails as a whole, its agents and then its rows are tried alone."""
+        try:
+            return self._predict(rows)
+        except Exception as error:  # whatever it is, the other rows are to be answered
+            if len(rows) == 1:
+                return [error]
+        agents = {row.agent for row in rows}
+        parts: Iterable[list[int]]
+        if len(agents) > 1:
+            parts = [[index for index, row in enumerate(rows) if row.agent == agent] for agent in agents]
+        else:
+            parts = [[index] for index in range(len(rows))]
+        found: dict[int, Outcome] = {}
+        for part in parts:
+            found |= zip(part, self._outcomes([rows[index] for index in part]), strict=True)
+        return [found[index] for index in range(len(rows))]
+
+    # What follows is called with the lock held.
+
+    def _enter(self, waiting: _Waiting) -> None:
+        index = waiting.entered
+        waiting.entered += 1
+        waiting.inside += 1
+        self.queued += 1
+        agent = waiting.rows[index].agent
+        queue = self._queues.get(agent)
+        if queue is None:
+            queue = self._queues[agent] = deque()
+        queue.append((waiting, index))
+
+    def _take(self) -> list[tuple[_Waiting, int]]:
+        """The next batch: some rows of each agent in turn."""
+        taken: list[tuple[_Waiting, int]] = []
+        characters = 0
+        while self._queues:
+            agent, queue = next(iter(self._queues.items()))
+            for _ in range(min(ROWS_IN_TURN, len(queue))):
+                waiting, index = queue[0]
+                if not waiting.closed:
+                    characters += len(waiting.rows[index].text)
+                    if len(taken) == self._max_rows or (taken and characters > self._max_characters):
+                        return taken
+                    taken.append((waiting, index))
+                    waiting.inside -= 1
+                    self.queued -= 1
+                    if waiting.entered < len(waiting.rows):
+                        self._enter(waiting)
+                queue.popleft()
+            if queue:
+                self._queues.move_to_end(agent)
+            else:
+                del self._queues[agent]
+        return taken
+
+
+def _deliver(done: list[_Waiting]) -> None:
+    for waiting in done:
+        if not waiting.future.done():
+            waiting.future.set_result([outcome for outcome in waiting.outcomes if outcome is not None])

@@ -1,0 +1,195 @@
+"""One process of a server: from settings and sockets to requests, and to an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from intent_adapters.errors import ConfigError
+from intent_adapters.model import IntentModel
+from intent_adapters.serving.app import App
+from intent_adapters.serving.connections import Connection
+from intent_adapters.serving.logs import log_to_stderr
+from intent_adapters.serving.service import Service
+from intent_adapters.serving.settings import Settings
+
+log = logging.getLogger(__name__)
+
+BACKLOG = 2048
+# Longer than what proxies keep their connections open, so that they and not we close them.
+KEEP_ALIVE_SECONDS = 75
+
+
+class Server(uvicorn.Server):
+    """A server that says that it will stop before it does.
+
+    Args:
+        config: Of uvicorn.
+        service: Told that the end has come.
+        drain_seconds: How long requests are taken after SIGTERM.
+        on_start: Called when requests are taken.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, service: Service, drain_seconds: float, on_start: Callable[[], object]
+    ) -> None:
+        super().__init__(config)
+        self._service = service
+        self._drain_seconds = drain_seconds
+        self._on_start = on_start
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn."""
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+        self._on_start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn; the connections that the system has made for it by then are served, too."""
+        for listener in sockets or ():
+            last = listener.dup()
+            last.setblocking(False)
+            for server in self.servers:
+                server.close()
+            listener.close()
+            await asyncio.sleep(0)  # until then the event loop has the socket, too
+            with last, suppress(BlockingIOError):
+                while True:
+                    connection, _ = last.accept()
+                    await self._loop.connect_accepted_socket(self._connection, connection)
+        await super().shutdown(sockets)
+
+    def _connection(self) -> Connection:
+        return Connection(self.config, self.server_state, self.lifespan.state)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGTERM begins to drain, and ends it the second time; SIGINT, Ctrl-C, does not wait for new requests."""
+        # A signal that uvicorn takes note of it raises again in the end, and the exit code would be that of a failure.
+        if self._service.draining or sig != signal.SIGTERM or not self.started:
+            self.force_exit = self.should_exit and sig == signal.SIGINT
+            self._stop()
+            return
+        self._service.draining = True
+        self._loop.call_soon_threadsafe(self._loop.call_later, self._drain_seconds, self._stop)
+
+    def _stop(self) -> None:
+        self._service.draining = True
+        self.should_exit = True
+
+
+def run_process(
+    settings: Settings, sockets: list[socket.socket], on_start: Callable[[], object] = lambda: None
+) -> None:
+    """Serve until a signal ends it.
+
+    Args:
+        settings: What the server is told.
+        sockets: They listen already.
+        on_start: Called when requests are taken.
+
+    Raises:
+        BaseError: The base cannot be loaded.
+        ConfigError: The tokens cannot be used.
+    """
+    log_to_stderr()
+    model = IntentModel.from_pretrained(
+        settings.base,
+        backend="onnx",
+        precision=settings.precision,
+        threads=settings.threads,
+        adapter_dtype=settings.adapter_dtype,
+        max_adapter_bytes=settings.max_adapter_bytes,
+    )
+    service = Service(settings, model)
+    config = uvicorn.Config(
+        App(service),
+        http=Connection,
+        loop="asyncio",  # uvloop is no faster here: what waits is the encoder
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=settings.max_connections,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+        backlog=BACKLOG,
+    )
+
+    def started() -> None:
+        log.info("ready", extra={"fields": {"agents": len(service.agents.names)}})
+        on_start()
+
+    Server(config, service, settings.drain_seconds, started).run(sockets)
+    log.info("stopped")
+
+
+@contextmanager
+def listening(settings: Settings) -> Iterator[socket.socket]:
+    """A socket that listens as the settings say; the path of a Unix socket is removed in the end.
+
+    Raises:
+        ConfigError: The address cannot be listened on.
+    """
+    try:
+        if settings.unix_socket is not None:
+            listener = _listen_at(settings.unix_socket)
+        else:
+            family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+            listener = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        place = settings.unix_socket or f"{settings.host}:{settings.port}"
+        raise ConfigError(f"The server cannot listen on {place}: {error.strerror or error}.") from error
+    with listener:
+        try:
+            log.info("listening", extra={"fields": {"address": address_of(listener)}})
+            yield listener
+        finally:
+            if settings.unix_socket is not None:
+                settings.unix_socket.unlink(missing_ok=True)
+
+
+def address_of(listener: socket.socket) -> str:
+    """Where clients find a socket."""
+    name = listener.getsockname()
+    if isinstance(name, str):
+        return f"unix:{name}"
+    host = f"[{name[0]}]" if ":" in name[0] else name[0]
+    return f"http://{host}:{name[1]}"
+
+
+def _listen_at(path: Path) -> socket.socket:
+    """A Unix socket; one that a killed server left is replaced."""
+    if not hasattr(socket, "AF_UNIX"):
+        raise OSError("this system has no Unix sockets for Python")
+    with suppress(FileNotFoundError):
+        if stat.S_ISSOCK(os.stat(path).st_mode) and not _is_answered(path):
+            path.unlink()
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.bind(str(path))
+        path.chmod(0o660)
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _is_answered(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        try:
+            client.connect(str(path))
+        except OSError:
+            return False
+    return True

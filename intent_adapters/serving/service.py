@@ -1,0 +1,221 @@
+"""What every path stands on, whatever its dialect: who asks, what they sent, and the answers to rows."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from pydantic import BaseModel
+from starlette.requests import ClientDisconnect, Request
+
+from intent_adapters.artifacts.fingerprint import PROBE_TEXTS
+from intent_adapters.errors import IntentAdaptersError, RequestError
+from intent_adapters.model import IntentModel
+from intent_adapters.prediction import Prediction
+from intent_adapters.runtime.agent import AgentInfo
+from intent_adapters.serving.admission import Admission
+from intent_adapters.serving.agents import Agents, unknown_agent
+from intent_adapters.serving.authentication import Authentication, Caller
+from intent_adapters.serving.batching import MAX_ROWS, Batch, Batcher, Outcome, Row
+from intent_adapters.serving.bodies import read_body
+from intent_adapters.serving.metrics import Metrics
+from intent_adapters.serving.settings import Settings
+
+log = logging.getLogger(__name__)
+
+Body = TypeVar("Body", bound=BaseModel)
+
+STATE_SECONDS = 1.0
+
+
+class Service:
+    """Answers rows of requests.
+
+    Args:
+        settings: Limits and tokens.
+        model: What answers.
+
+    Attributes:
+        settings: As given.
+        agents: The agents of the folder.
+        metrics: What is counted.
+        draining: Whether the server is about to stop.
+    """
+
+    def __init__(self, settings: Settings, model: IntentModel) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.agents = Agents(model, settings.agents)
+        self.draining = False
+        self._model = model
+        self._authentication = Authentication(settings.tokens())
+        self._batcher = Batcher(self._answer, self._note)
+        self._admission = Admission(settings.max_wait_ms, lambda: self._batcher.queued + self._batcher.running)
+
+    async def start(self) -> None:
+        """Begin to answer."""
+        self._batcher.start()
+        seconds = await asyncio.to_thread(self._try_out)
+        self._admission.measured(len(PROBE_TEXTS), seconds)
+        watch = self.agents.watch(self.settings.poll_seconds)
+        self._beside = [asyncio.create_task(watch), asyncio.create_task(self._keep_figures())]
+
+    async def stop(self) -> None:
+        """Answer what is in the queue, and stop."""
+        for task in self._beside:
+            task.cancel()
+        await self._batcher.stop()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether requests should be sent here."""
+        return self.is_alive and not self.draining
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can answer at all."""
+        return self._batcher.is_alive
+
+    def figures(self) -> bytes:
+        """All metrics as Prometheus reads them."""
+        self._note_state()
+        return self.metrics.text()
+
+    def caller(self, request: Request) -> Caller:
+        """Who asks.
+
+        Raises:
+            RequestError: They may not.
+        """
+        return self._authentication.caller(request.headers.get("authorization"))
+
+    async def read(self, request: Request, kind: type[Body]) -> Body:
+        """The body of a request, if there is time to answer it.
+
+        Raises:
+            RequestError: There is none, or the body is not as it should be.
+        """
+        await self._admission.check()
+        with self._admission.entering():
+            return await read_body(
+                request, kind, max_bytes=self.settings.max_body_bytes, seconds=self.settings.body_seconds
+            )
+
+    async def agent(self, caller: Caller, name: str) -> AgentInfo:
+        """What is known of an agent.
+
+        Raises:
+            RequestError: There is none that the caller may ask, or it cannot be loaded.
+        """
+        if not caller.may_ask(name):
+            raise unknown_agent(name)
+        return await self.agents.info(name)
+
+    async def predict(self, request: Request, caller: Caller, rows: Sequence[Row]) -> list[Prediction | RequestError]:
+        """The answers to rows; the request's body has been read.
+
+        Args:
+            request: Where the rows came from: if its client leaves, they are dropped.
+            caller: Who asks.
+            rows: At least one.
+
+        Returns:
+            A prediction or an error for each row.
+
+        Raises:
+            RequestError: There are too many rows, or they took too long.
+            ClientDisconnect: The client left.
+        """
+        settings = self.settings
+        if len(rows) > settings.max_rows:
+            message = f"{len(rows)} texts in one request are more than {settings.max_rows}: send fewer at a time."
+            raise RequestError(413, "too_many_rows", message)
+        names = {row.agent for row in rows}
+        request.state.rows, request.state.agents = len(rows), len(names)
+        if settings.log_texts:
+            request.state.texts = [row.text for row in rows]
+        failed = {name: unknown_agent(name) for name in names if not caller.may_ask(name)}
+        with self._admission.entering():
+            failed |= await self.agents.prepare(names - failed.keys())
+        answers: list[Prediction | RequestError | None] = [failed.get(row.agent) or self._problem(row) for row in rows]
+        left = [index for index, answer in enumerate(answers) if answer is None]
+        if left:
+            outcomes = await self._wait(request, [rows[index] for index in left])
+            for index, outcome in zip(left, outcomes, strict=True):
+                answers[index] = outcome if isinstance(outcome, Prediction) else self._told(rows[index], outcome)
+        return [answer for answer in answers if answer is not None]
+
+    def _problem(self, row: Row) -> RequestError | None:
+        """What keeps a row from being answered, whatever its agent."""
+        if not row.text.strip():
+            return RequestError(422, "empty_text", "The text is empty.")
+        if len(row.text) > self.settings.max_characters:
+            message = f"The text has {len(row.text)} characters, more than {self.settings.max_characters}."
+            return RequestError(422, "text_too_long", message)
+        return None
+
+    async def _wait(self, request: Request, rows: list[Row]) -> list[Outcome]:
+        """The outcomes of rows, as long as their client waits for them."""
+        answers = self._batcher.submit(rows)
+        timeout = asyncio.get_running_loop().call_later(self.settings.timeout_ms / 1000, _expire, answers)
+        leaving = asyncio.ensure_future(request.receive())  # the body is read: what comes next is that the client left
+        leaving.add_done_callback(lambda _: answers.cancel())
+        try:
+            return await answers
+        except asyncio.CancelledError:
+            if leaving.done():
+                raise ClientDisconnect from None
+            raise
+        finally:
+            timeout.cancel()
+            leaving.cancel()
+
+    def _answer(self, rows: Sequence[Row]) -> Sequence[Outcome]:
+        """Answers a batch, in the thread of the batches."""
+        answers = self._model.predict(
+            [row.text for row in rows],
+            [row.agent for row in rows],
+            top_k=max(row.top_k for row in rows),
+            threshold=[row.threshold for row in rows],
+            batch_size=MAX_ROWS,
+            errors="return",
+        )
+        for index, (row, answer) in enumerate(zip(rows, answers, strict=True)):
+            if isinstance(answer, Prediction) and len(answer.top_k) > row.top_k:
+                answers[index] = replace(answer, top_k=answer.top_k[: row.top_k])
+        return answers
+
+    def _try_out(self) -> float:
+        """How many seconds a few texts take: so that this is known before the first request comes."""
+        started = time.perf_counter()
+        self._model.encode(PROBE_TEXTS)
+        return time.perf_counter() - started
+
+    def _told(self, row: Row, error: Exception) -> RequestError:
+        """What to tell of a row that could not be answered."""
+        if isinstance(error, IntentAdaptersError):
+            return self.agents.problem(row.agent, error)
+        log.error("row failed", exc_info=error, extra={"fields": {"agent": row.agent}})
+        return RequestError(500, "internal_error", "The server failed to answer; its log says why.")
+
+    async def _keep_figures(self) -> None:
+        """Another process may be the one that is asked for the figures of all."""
+        while True:
+            self._note_state()
+            await asyncio.sleep(STATE_SECONDS)
+
+    def _note_state(self) -> None:
+        self.metrics.state(self._model.stats, self._batcher.queued)
+
+    def _note(self, batch: Batch) -> None:
+        self._admission.measured(batch.rows, batch.seconds)
+        self.metrics.batch(batch)
+
+
+def _expire(answers: asyncio.Future[list[Outcome]]) -> None:
+    if not answers.done():
+        answers.set_exception(RequestError(504, "timeout", "There was no answer in time: try again later."))

@@ -1,0 +1,172 @@
+"""A folder of agents that changes."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from intent_adapters import IntentModel
+from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.errors import RequestError
+from intent_adapters.serving.agents import Agents
+from tests.serving.conftest import NAMES
+
+
+@pytest.fixture
+def model(base: Path) -> IntentModel:
+    return IntentModel.from_pretrained(base, backend="onnx", threads=1)
+
+
+@pytest.fixture
+def watched(model: IntentModel, agents: Path) -> Agents:
+    return Agents(model, agents)
+
+
+@pytest.fixture
+def others(adapters) -> list[Adapter]:
+    """Adapters that no agent has yet."""
+    return adapters[1][len(NAMES) :]
+
+
+def version(watched: Agents, name: str) -> str:
+    return asyncio.run(watched.info(name)).version
+
+
+def test_the_folder_is_what_can_be_asked(watched: Agents):
+    assert sorted(watched.names) == sorted(NAMES)
+
+
+def test_what_is_added_replaced_and_removed(watched: Agents, model: IntentModel, agents: Path, others: list[Adapter]):
+    generation = watched.generation
+    assert model.predict("a", "it").version == version(watched, "it")
+    others[0].write(agents / "it")  # it is in memory
+    others[1].write(agents / "clinic")  # it is not
+    others[2].write(agents / "new one")
+    watched.refresh()
+    answers = model.predict(["a", "a", "a"], ["it", "clinic", "new one"])
+    assert [answer.version for answer in answers] == [adapter.version for adapter in others]
+    assert watched.generation not in ("", generation)
+    shutil.rmtree(agents / "new one")
+    watched.refresh()
+    assert "new one" in watched.names  # it may be on its way
+    watched.refresh()
+    assert sorted(watched.names) == sorted(NAMES)
+
+
+def test_servers_of_one_folder_have_one_generation(watched: Agents, base: Path, agents: Path, others: list[Adapter]):
+    second = Agents(IntentModel.from_pretrained(base, backend="onnx", threads=1), agents)
+    assert second.generation == watched.generation
+    others[0].write(agents / "it")
+    watched.refresh()
+    assert second.generation != watched.generation
+    second.refresh()
+    assert second.generation == watched.generation
+
+
+def test_an_agent_away_for_a_moment_stays(watched: Agents, agents: Path):
+    (agents / "it").rename(agents / ".it")
+    watched.refresh()
+    (agents / ".it").rename(agents / "it")
+    watched.refresh()
+    (agents / "it").rename(agents / ".it")
+    watched.refresh()
+    assert "it" in watched.names
+
+
+def test_a_threshold_set_by_hand_is_another_version(watched: Agents, agents: Path):
+    before = asyncio.run(watched.info("it"))
+    Adapter.read(agents / "it").with_threshold(0.9).write(agents / "it")
+    watched.refresh()
+    after = asyncio.run(watched.info("it"))
+    assert (before.threshold, after.threshold) == (0.3, 0.9)
+    assert before.version != after.version
+
+
+def test_a_bad_replacement_leaves_the_agent_as_it_was(watched: Agents, model: IntentModel, agents: Path, caplog):
+    before = version(watched, "it")
+    (agents / "it" / "adapter_model.safetensors").write_bytes(b"no weights")
+    watched.refresh()
+    watched.refresh()
+    assert model.predict("a", "it").version == before
+    assert [record.fields["agent"] for record in caplog.records] == ["it"]
+
+
+def test_an_agent_that_cannot_be_loaded_says_no_path(watched: Agents, agents: Path, others: list[Adapter]):
+    (agents / "it" / "adapter_model.safetensors").write_bytes(b"no weights")
+    failed = asyncio.run(watched.prepare(NAMES))
+    assert failed.keys() == {"it"}
+    assert (failed["it"].status, failed["it"].code) == (503, "agent_unavailable")
+    assert str(agents) not in str(failed["it"])
+    others[0].write(agents / "it")
+    watched.refresh()
+    assert not asyncio.run(watched.prepare(NAMES))
+
+
+def test_a_folder_that_is_gone_is_not_looked_for_on_the_hub(
+    model: IntentModel, agents: Path, monkeypatch: pytest.MonkeyPatch, caplog
+):
+    monkeypatch.chdir(agents.parent)
+    watched = Agents(model, Path("agents"))
+    shutil.rmtree(agents / "it")
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: pytest.fail("asked the Hub"))
+    for _ in range(3):
+        assert asyncio.run(watched.prepare(["it"]))["it"].code == "agent_unavailable"
+    [record] = caplog.records  # one line is enough
+    assert str(agents) in record.fields["problem"]
+
+
+@pytest.mark.parametrize("name", ["nobody", "", "..", "../it", "it/", "\0", "\udc80", "it ", "x" * 10_000, "🙂"])
+def test_an_unknown_agent(watched: Agents, name: str):
+    assert {name: error.code for name, error in asyncio.run(watched.prepare([name])).items()} == {
+        name: "unknown_agent"
+    }
+    with pytest.raises(RequestError) as caught:
+        asyncio.run(watched.info(name))
+    assert caught.value.status == 404
+    assert len(str(caught.value)) < 200
+    assert not any(other in str(caught.value) for other in ("clinic", "예약 상담"))
+
+
+def test_a_name_is_the_same_however_its_letters_are_composed(watched: Agents, agents: Path, caplog):
+    apart = unicodedata.normalize("NFD", "예약 상담")
+    assert not asyncio.run(watched.prepare([apart]))
+    shutil.copytree(agents / "it", agents / apart)
+    watched.refresh()
+    watched.refresh()
+    assert sorted(watched.names) == sorted(NAMES)
+    assert len(caplog.records) <= 1
+
+
+def test_what_is_no_agent_is_passed_over(watched: Agents, agents: Path, others: list[Adapter], caplog):
+    (agents / "file.txt").write_text("", encoding="utf-8")
+    (agents / "empty").mkdir()
+    shutil.copytree(agents / "it", agents / ".hidden")
+    watched.refresh()
+    assert sorted(watched.names) == sorted(NAMES)
+    assert not caplog.records
+    shutil.copytree(agents / "it", agents / "bad,name")
+    watched.refresh()
+    watched.refresh()
+    assert sorted(watched.names) == sorted(NAMES)
+    assert [record.fields["agent"] for record in caplog.records] == ["bad,name"]
+    shutil.rmtree(agents / "bad,name")
+    watched.refresh()
+    watched.refresh()
+
+
+def test_it_looks_by_itself(watched: Agents, agents: Path, others: list[Adapter]):
+    async def main() -> None:
+        watching = asyncio.create_task(watched.watch(0.01))
+        others[0].write(agents / "new")
+        for _ in range(500):
+            if "new" in watched.names:
+                break
+            await asyncio.sleep(0.01)
+        watching.cancel()
+
+    asyncio.run(main())
+    assert "new" in watched.names

@@ -1,0 +1,273 @@
+"""Servers as processes of their own: from the command to the exit code."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from intent_adapters import IntentModel
+from tests.serving.conftest import NAMES
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
+
+# As if they were not installed: a server needs none of them.
+PROGRAM = """
+import sys
+for name in ("torch", "transformers", "peft", "sentence_transformers", "sklearn", "scipy", "datasets", "pyarrow"):
+    sys.modules[name] = None
+from intent_adapters.cli import app
+if __name__ == "__main__":
+    app(prog_name="intent-adapters")
+"""
+BODY = json.dumps({"rows": [{"text": "예약 취소", "agent": agent} for agent in NAMES]})
+
+
+class Running:
+    """A server that runs."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.lines: queue.Queue[dict] = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+        self.address = self.wait_for("listening")["address"]
+
+    def _read(self) -> None:
+        for line in self.process.stderr:
+            self.lines.put(json.loads(line) if line.startswith("{") else {"event": line})
+
+    def wait_for(self, event: str) -> dict:
+        """The next line about an event."""
+        while True:
+            line = self.lines.get(timeout=60)
+            if line["event"] == event:
+                return line
+
+    def connect(self) -> http.client.HTTPConnection:
+        if self.address.startswith("unix:"):
+            connection = http.client.HTTPConnection("localhost", timeout=30)
+            connection.sock = socket.socket(socket.AF_UNIX)
+            connection.sock.connect(self.address.removeprefix("unix:"))
+            return connection
+        connection = http.client.HTTPConnection(self.address.removeprefix("http://"), timeout=30)
+        connection.connect()
+        return connection
+
+    def ask(self, method: str, path: str, body: str | None = None) -> tuple[int, bytes]:
+        with closing(self.connect()) as connection:
+            connection.request(method, path, body)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+
+Start = Callable[..., Running]
+
+
+@pytest.fixture
+def start(base: Path, agents: Path, tmp_path: Path) -> Iterator[Start]:
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM, encoding="utf-8")
+    started: list[Running] = []
+
+    def run(*options: str, **environment: str) -> Running:
+        command = [sys.executable, str(program), "serve", str(agents), "--base", str(base), "--port", "0", *options]
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, "HF_HUB_OFFLINE": "1", "INTENT_ADAPTERS_DRAIN_SECONDS": "0.2", **environment},
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+        started.append(Running(process))
+        return started[-1]
+
+    yield run
+    for running in started:
+        if running.process.poll() is None:
+            running.process.kill()
+            running.process.wait()
+
+
+class Burst:
+    """Clients that ask on and on; each makes a new connection where the server closes one, until it takes none."""
+
+    def __init__(self, running: Running, clients: int) -> None:
+        self.answered, self.lost, self.wrong = 0, 0, 0
+        self._running = running
+        self._threads = [threading.Thread(target=self._ask) for _ in range(clients)]
+        for thread in self._threads:
+            thread.start()
+
+    def _ask(self) -> None:
+        while True:
+            try:
+                connection = self._running.connect()
+            except ConnectionRefusedError:
+                return
+            with closing(connection):
+                while self._is_answered(connection):
+                    pass
+
+    def _is_answered(self, connection: http.client.HTTPConnection) -> bool:
+        """Asks once; whether the connection stays open."""
+        try:
+            connection.request("POST", "/v1/predict", BODY)
+            answer = connection.getresponse()
+            content = answer.read()
+        except (OSError, http.client.HTTPException):
+            self.lost += 1
+            return False
+        agents = [row.get("agent") for row in json.loads(content).get("predictions", [])]
+        self.wrong += answer.status != 200 or agents != [*NAMES]
+        self.answered += 1
+        return answer.headers["connection"] != "close"
+
+    def join(self) -> None:
+        for thread in self._threads:
+            thread.join(30)
+
+
+def test_nothing_is_lost_when_it_ends(start: Start):
+    running = start()
+    running.wait_for("ready")
+    burst = Burst(running, 16)
+    while burst.answered < 50:
+        time.sleep(0.01)
+    running.process.send_signal(signal.SIGTERM)
+    time.sleep(0.05)
+    status, _ = running.ask("GET", "/readyz")
+    assert status == 503
+    assert running.process.wait(30) == 0
+    burst.join()
+    assert (burst.lost, burst.wrong) == (0, 0)
+    assert running.wait_for("stopped")
+    with pytest.raises(OSError):
+        running.connect()
+
+
+def test_it_answers_at_a_unix_socket_as_the_library_does(start: Start, model: IntentModel, tmp_path: Path):
+    path = tmp_path / "s"
+    # Such a socket is left by a server that was killed.
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+    running = start("--unix-socket", str(path), "--no-access-log")
+    running.wait_for("ready")
+    status, content = running.ask("POST", "/v1/predict", BODY)
+    assert status == 200
+    expected = model.predict(["예약 취소"] * 3, list(NAMES))
+    assert [row["version"] for row in json.loads(content)["predictions"]] == [answer.version for answer in expected]
+    assert running.stop(signal.SIGINT) == 0
+    assert not path.exists()
+
+
+def test_a_worker_that_is_killed_comes_back(start: Start, agents: Path, adapters):
+    running = start("--workers", "2")
+    workers = {running.wait_for("ready")["pid"] for _ in range(2)}
+    assert len(workers) == 2
+    os.kill(min(workers), signal.SIGKILL)
+    assert running.wait_for("worker died")["worker"] == min(workers)
+    for _ in range(20):
+        assert running.ask("POST", "/v1/predict", BODY)[0] == 200
+    assert running.wait_for("ready")["pid"] not in workers
+    figures = running.ask("GET", "/metrics")[1].decode()
+    assert 'intent_adapters_request_seconds_count{route="/v1/predict",status="200"} 20.0' in figures
+    new = adapters[1][4]
+    new.write(agents / "it")  # all of them see it
+    for _ in range(2):
+        assert running.wait_for("agent replaced")["agent"] == "it"
+    for _ in range(10):
+        content = json.loads(running.ask("POST", "/v1/predict", BODY)[1])
+        assert content["predictions"][2]["version"] == new.version
+    assert running.stop() == 0
+
+
+def test_workers_do_not_outlive_their_parent(start: Start):
+    running = start("--workers", "2")
+    for _ in range(2):
+        running.wait_for("ready")
+    running.process.kill()
+    until = time.monotonic() + 20
+    with pytest.raises(ConnectionRefusedError):
+        while time.monotonic() < until:
+            running.connect().close()
+            time.sleep(0.05)
+
+
+@pytest.mark.filterwarnings("ignore:.*former version")
+def test_every_answer_is_of_one_version_while_agents_are_replaced(start: Start, base: Path, agents: Path, adapters):
+    model = IntentModel.from_pretrained(base, backend="onnx", threads=1)
+    texts = ["예약 취소", "cancel my card"]
+    expected: dict[tuple[str, str], dict] = {}
+    for number, adapter in enumerate(adapters[1]):
+        model.add_agent(f"{number}", adapter)
+        for text in texts:
+            answer = model.predict(text, f"{number}").to_dict()
+            expected[answer["version"], text] = answer
+    running = start(INTENT_ADAPTERS_POLL_SECONDS="0.02", INTENT_ADAPTERS_MAX_ADAPTER_BYTES="30000")
+    running.wait_for("ready")
+    rows = [{"text": text, "agent": agent} for text in texts for agent in NAMES]
+    versions: dict[str, set[str]] = {name: set() for name in NAMES}
+    stop = threading.Event()
+    wrong: list[object] = []
+
+    def ask() -> None:
+        with closing(running.connect()) as connection:
+            while not stop.is_set():
+                connection.request("POST", "/v1/predict", json.dumps({"rows": rows}))
+                for row, found in zip(rows, json.load(connection.getresponse())["predictions"], strict=True):
+                    wanted = expected[found["version"], row["text"]]
+                    versions[row["agent"]].add(found["version"])
+                    if (found["agent"], found["label"]) != (row["agent"], wanted["label"]) or (
+                        abs(found["score"] - wanted["score"]) > 1e-4
+                    ):
+                        wrong.append(found)
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for number in range(40):
+        adapters[1][number % len(adapters[1])].write(agents / NAMES[number % 2], versions=0)
+        time.sleep(0.04)
+    stop.set()
+    for thread in threads:
+        thread.join(30)
+    assert not wrong
+    assert len(versions["it"]) == 1
+    assert min(len(versions[name]) for name in NAMES[:2]) > 1
+    assert running.stop() == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_server_that_cannot_start_says_why(start: Start, base: Path, workers: str):
+    (base.parent / "broken").mkdir(exist_ok=True)
+    running = start("--base", str(base.parent / "broken"), "--workers", workers)
+    assert running.process.wait(60) == 1
+    running.lines.put({"event": "end"})
+    said = ""
+    while (line := running.lines.get(timeout=10)["event"]) != "end":
+        said += line
+    assert "Error" in said
+
+
+def test_a_port_that_is_taken(start: Start):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        command = [sys.executable, "-c", PROGRAM, "serve", ".", "--base", "b", "--port", str(taken.getsockname()[1])]
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, timeout=60)
+    assert done.returncode == 1
+    assert "cannot listen on 127.0.0.1" in done.stderr
+    assert "Traceback" not in done.stderr
