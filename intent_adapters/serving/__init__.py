@@ -5,6 +5,7 @@ from __future__ import annotations
 from intent_adapters.extras import missing
 
 try:
+    import httptools  # noqa: F401 # which uvicorn would do without, and be slower
     import uvicorn  # noqa: F401
 except ModuleNotFoundError as error:
     raise missing(error) from error

@@ -36,7 +36,7 @@ def agents(tmp_path_factory: pytest.TempPathFactory) -> Agents:
     write_tiny_base(folder / "base")
     export_folder(folder / "base", None, precision="float32")
     base = load_onnx_base(folder / "base")
-    for seed, name in enumerate(("it", "hr")):
+    for seed, name in ((0, "it"), (2, "hr")):  # whose answers differ
         adapter = random_adapter(
             base,
             labels=4,
