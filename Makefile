@@ -18,7 +18,7 @@ EXTRA := $(if $(filter light,$(LANE)),test-light,dev)
 # What runs without PyTorch: answering, the agents in memory, the commands that answer, the server.
 LIGHT_TESTS := tests/test_model.py tests/test_extras.py \
   tests/runtime/test_store.py tests/runtime/test_batching.py tests/runtime/onnx/run/test_shared_threads.py \
-  tests/cli/test_predict.py tests/cli/test_start.py tests/cli/test_serve.py tests/serving
+  tests/cli/test_predict.py tests/cli/test_info.py tests/cli/test_start.py tests/cli/test_serve.py tests/serving
 # Libraries with a ceiling in pyproject.toml: the newest lane goes beyond it, to hear of a break before users do.
 CEILINGS := peft onnxruntime uvicorn
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --all-extras --upgrade \

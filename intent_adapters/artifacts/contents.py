@@ -132,6 +132,11 @@ def is_exported(folder: Path) -> bool:
     return bool(_any(_EXPORTED, names)) and not _any(BASE.main, names)
 
 
+def graphs_in(folder: Path) -> list[Path]:
+    """The graphs that a base's folder holds."""
+    return sorted(folder.glob(f"{ONNX_FOLDER}/encoder_*.onnx"))
+
+
 def check_adapter_target(folder: Path) -> None:
     """See whether an adapter can be written to a folder: it is new or empty, or holds an adapter.
 

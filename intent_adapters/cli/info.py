@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from intent_adapters.artifacts.contents import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
+from intent_adapters.artifacts.contents import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME, graphs_in, is_exported
 from intent_adapters.cli import options
 from intent_adapters.cli.console import examples, percent, print_facts, print_json, print_table, print_text, working
 from intent_adapters.cli.loading import check_folders
+
+if TYPE_CHECKING:
+    from intent_adapters.artifacts.base_files import BaseFiles
 
 EXAMPLES = examples(
     "intent-adapters info agents/clinic",
@@ -74,10 +77,12 @@ def _show_files(source: str, json: bool) -> None:
         from intent_adapters.hub.fetching import fetch_either
 
         found, is_adapter = fetch_either(source)
-        facts = _adapter_facts(found.folder) if is_adapter else _base_facts(found.folder)
+        facts = _adapter_facts(found.folder) if is_adapter else _base_facts(found.folder, source)
     if json:
         print_json({"kind": "adapter" if is_adapter else "base", **facts})
         return
+    if facts.get("graphs"):
+        facts["graphs"] = ", ".join(facts["graphs"])
     labels, catch_all = facts.pop("labels", None), facts.pop("catch_all", None)
     for name in ("training", "libraries"):
         if name in facts:
@@ -128,12 +133,24 @@ def _adapter_facts(folder: Path) -> dict[str, Any]:
     }
 
 
-def _base_facts(folder: Path) -> dict[str, Any]:
+def _base_facts(folder: Path, name: str) -> dict[str, Any]:
+    """What a base is, from its files where they say enough, else as sentence-transformers loads it."""
+    from intent_adapters.artifacts.base_files import BaseFiles
+    from intent_adapters.errors import BaseError
+    from intent_adapters.extras import is_installed
+
+    if is_exported(folder):
+        return _graph_facts(folder, name)
+    try:
+        return _file_facts(folder, BaseFiles(folder, name))
+    except BaseError:
+        if not is_installed("sentence_transformers"):
+            raise
     from intent_adapters.artifacts.base import read_base
     from intent_adapters.artifacts.encoder import encoder_of
     from intent_adapters.artifacts.fingerprint import fingerprint
 
-    model = read_base(folder, device="cpu")
+    model = read_base(folder, name, device="cpu")
     config = encoder_of(model).config
     return {
         "architecture": config.model_type,
@@ -144,4 +161,38 @@ def _base_facts(folder: Path) -> dict[str, Any]:
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "bytes": sum(tensor.numel() * tensor.element_size() for tensor in model.parameters()),
         "fingerprint": fingerprint(model),
+    }
+
+
+def _file_facts(folder: Path, base: BaseFiles) -> dict[str, Any]:
+    from intent_adapters.runtime.onnx.export.pooling import dimension
+
+    sizes = [base.weights[name].size for name in base.weights.names]
+    sizes += [module.weights[name].size for module in base.modules[1:] for name in module.weights.names]
+    return {
+        "architecture": base.config.model_type,
+        "layers": base.config.layers,
+        "hidden_size": base.config.width,
+        "embedding_dimension": dimension(base.modules, base.config.width),
+        "maximum_tokens": base.max_tokens,
+        "parameters": sum(sizes),
+        "bytes": 4 * sum(sizes),
+        "graphs": [graph.name for graph in graphs_in(folder)] or None,
+        "fingerprint": base.fingerprint,
+    }
+
+
+def _graph_facts(folder: Path, name: str) -> dict[str, Any]:
+    from intent_adapters.runtime.onnx.run import read_onnx_base
+
+    graph = read_onnx_base(folder, name, precision=None, threads=1).description
+    return {
+        "precision": graph.precision,
+        "embedding_dimension": graph.dimension,
+        "maximum_tokens": graph.max_tokens,
+        "sites": len(graph.sites),
+        "non_linearity": graph.non_linearity,
+        "graphs": [file.name for file in graphs_in(folder)],
+        "bytes": sum(file.stat().st_size for file in graphs_in(folder)),
+        "fingerprint": graph.fingerprint,
     }

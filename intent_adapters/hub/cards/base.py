@@ -10,7 +10,7 @@ from typing import Any
 from huggingface_hub import ModelCard
 
 from intent_adapters.artifacts.base_weights import read_shapes
-from intent_adapters.artifacts.contents import ONNX_FOLDER
+from intent_adapters.artifacts.contents import graphs_in
 from intent_adapters.errors import BaseError
 from intent_adapters.hub.cards import markdown
 from intent_adapters.hub.cards.facts import CardFacts
@@ -91,8 +91,7 @@ def _shape(folder: Path) -> dict[str, object]:
     settings = _read_json(settings_file) if settings_file.is_file() else {}
     shapes = read_shapes(folder, str(folder))
     graphs = [
-        f"{path.stem.removeprefix('encoder_')}, {markdown.size(path.stat().st_size)}"
-        for path in sorted(folder.glob(f"{ONNX_FOLDER}/encoder_*.onnx"))
+        f"{path.stem.removeprefix('encoder_')}, {markdown.size(path.stat().st_size)}" for path in graphs_in(folder)
     ]
     if not shapes:
         raise BaseError(f"{str(folder)!r} has no safetensors weights: that is no base whose card could be written.")
