@@ -311,6 +311,20 @@ class IntentModel:
         embeddings = embed(self._runtime, self._store, rows, names, batch_size)
         return embeddings[0] if single else embeddings
 
+    def token_lengths(self, texts: Sequence[str]) -> list[int]:
+        """How many tokens of texts the base reads; what it makes of them says `count_tokens`.
+
+        Args:
+            texts: The texts, each as it is.
+
+        Returns:
+            How many of each text, with those that the tokenizer adds, and without those that are cut off.
+
+        Raises:
+            TextError: Something is not a string, or is empty.
+        """
+        return self._runtime.token_lengths(check_texts(texts))
+
     def count_tokens(self, texts: Sequence[str]) -> list[TokenCount]:
         """How many tokens the base makes of texts, how many of them it does not know, and whether it cuts them.
 
