@@ -675,6 +675,7 @@ class IntentModel:
         *,
         base: str | None = None,
         facts: CardFacts | None = None,
+        handler: bool = False,
         **options: Unpack[PublishOptions],
     ) -> Published:
         """Publish an agent on the Hub: config, weights and card in one commit.
@@ -684,6 +685,7 @@ class IntentModel:
             repo_id: Where to: "ORG/NAME".
             base: Hub id of the base. `None`: where it was loaded from or pushed to.
             facts: What its makers say about it, for its card.
+            handler: Put in what has a Hugging Face Inference Endpoint answer for the agent.
             **options: `private`, `token`, `revision`, `commit_message`, `create_pr` as in transformers; `tag`.
 
         Returns:
@@ -699,7 +701,9 @@ class IntentModel:
 
         loaded = (self.base_name, self.base_revision) if self.base_name and self.base_revision else None
         adapter = self.adapter(agent)
-        return publish_adapter(adapter, repo_id, base=base, loaded_base=loaded, facts=facts, **options)
+        return publish_adapter(
+            adapter, repo_id, base=base, loaded_base=loaded, facts=facts, handler=handler, **options
+        )
 
     def _register(self, sources: Mapping[str, AgentSource], replace: bool = False) -> None:
         self._store.register({name: self._loader(name, source) for name, source in sources.items()}, replace)

@@ -41,6 +41,9 @@ PullRequest = Annotated[
     bool, typer.Option("--create-pr", help="Propose it as a pull request on a repository that is there.")
 ]
 Tag = Annotated[str | None, typer.Option("--tag", help="Name for the new state, such as v1.0.", show_default=False)]
+Handler = Annotated[
+    bool, typer.Option("--handler", help="Add what has a Hugging Face Inference Endpoint answer for the adapter.")
+]
 
 EXAMPLES = examples(
     "intent-adapters push my-base ORG/my-base --license apache-2.0",
@@ -58,6 +61,7 @@ def push_command(
     message: Message = None,
     create_pr: PullRequest = False,
     tag: Tag = None,
+    handler: Handler = False,
     facts: Facts = None,
     language: Language = None,
     license_name: License = None,
@@ -87,9 +91,13 @@ def push_command(
         readme = existing_card(folder)
         if (folder / CONFIG_NAME).is_file():
             adapter = Adapter.read(folder)
-            published = publish_adapter(adapter, repo_id, base=base, facts=known, readme=readme, **options)
+            published = publish_adapter(
+                adapter, repo_id, base=base, facts=known, readme=readme, handler=handler, **options
+            )
         elif base is not None:
             raise typer.BadParameter(f"{str(folder)!r} is no adapter; a base has no base", param_hint="--base")
+        elif handler:
+            raise typer.BadParameter(f"{str(folder)!r} is no adapter; a base answers nothing", param_hint="--handler")
         else:
             found = fingerprint(load_base(folder, device="cpu"))
             published = publish_base(folder, repo_id, found, facts=known, readme=readme, **options)
