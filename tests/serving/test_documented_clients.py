@@ -1,0 +1,48 @@
+"""The clients that the documents show, in Python, curl and JavaScript, against a server."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tests.serving.test_server import Start, start
+
+__all__ = ["start"]
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
+
+PAGES = [Path(__file__).parents[2] / "docs" / "how_to" / f"{name}.md" for name in ("serve", "migrate")]
+EXAMPLE = re.compile(r"^( *)```(bash|python|javascript)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+SERVER = "localhost:8000"
+
+
+def examples(language: str) -> list[str]:
+    found = [match for page in PAGES for match in EXAMPLE.findall(page.read_text(encoding="utf-8"))]
+    return [textwrap.dedent(code) for _, kind, code in found if kind == language and SERVER in code]
+
+
+@pytest.mark.parametrize(
+    ("language", "program"),
+    [
+        ("python", [sys.executable, "-c"]),
+        ("bash", ["bash", "-euc"]),
+        ("javascript", ["node", "--input-type=module", "-e"]),
+    ],
+)
+def test_documented_clients(start: Start, language: str, program: list[str]):
+    if not shutil.which("curl" if language == "bash" else program[0]):
+        pytest.skip("it is not installed here")
+    running = start()
+    found = examples(language)
+    assert len(found) == 4
+    for code in found:
+        code = code.replace(SERVER, running.address.removeprefix("http://"))
+        done = subprocess.run([*program, code], capture_output=True, encoding="utf-8", timeout=60)
+        assert done.returncode == 0, f"{code}\n{done.stderr}"
+        assert re.search(r"intent \d|Default Fallback Intent|nlu_fallback", done.stdout), f"{code}\n{done.stdout}"
