@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import prod
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 from starlette.requests import Request
@@ -42,7 +41,9 @@ class InputTensor(StrictBody):
     """The texts."""
 
     name: Literal["text"]
-    shape: list[int] = Field(min_length=1, max_length=2, description="[texts] or [texts, 1].")
+    shape: list[Annotated[int, Field(ge=1, le=2**31 - 1)]] = Field(
+        min_length=1, max_length=2, description="[texts] or [texts, 1]."
+    )
     datatype: Literal["BYTES"]
     parameters: dict[str, Any] | None = None
     data: list[str | list[str]] = Field(description="Strings, flat or in lists of one.")
@@ -139,7 +140,7 @@ def _error(error: RequestError) -> object:
 
 def _texts(tensor: InputTensor) -> list[str]:
     texts = [text for part in tensor.data for text in ([part] if isinstance(part, str) else part)]
-    if tensor.shape[1:] not in ([], [1]) or prod(tensor.shape) != len(texts) or not texts:
+    if tensor.shape[1:] not in ([], [1]) or tensor.shape[0] != len(texts):
         message = f"The input has {len(texts)} texts and the shape {tensor.shape}: it must be [texts] or [texts, 1]."
         raise RequestError(422, "invalid_request", message)
     return texts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,13 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from intent_adapters.serving.dialects import DIALECTS as ALL_DIALECTS
 from tests.serving.conftest import NAMES, Serve
 
 TOKEN = "for-one-agent-01234"
-Body = Callable[[str], object]
+Body = Callable[[str], dict]
 
 
-def tensor(text: str) -> object:
+def tensor(text: str) -> dict:
     return {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": [text]}]}
 
 
@@ -30,6 +32,8 @@ REQUESTS: dict[str, tuple[str, Body]] = {
 LISTINGS = ("/v1/models", "/v1/agents")
 PER_AGENT = ("/v1/models/{}", "/v2/models/{}", "/v2/models/{}/ready", "/rasa/{}/status", "/v1/agents/{}")
 DIALECTS = pytest.mark.parametrize(("path", "body"), REQUESTS.values(), ids=REQUESTS)
+
+OPERATIONS = [operation for dialect in ALL_DIALECTS for operation in dialect.operations]
 
 ODD = (
     "\0",
@@ -54,6 +58,55 @@ def test_any_text_has_an_answer_or_a_clear_error(client: TestClient, path: str, 
     assert answer.status_code == (422 if empty or long else 200)
     if empty or long:
         assert ("The text is empty." if empty else "characters, more than 10000") in answer.text
+
+
+FIELDS = (
+    "inputs",
+    "text",
+    "input",
+    "model",
+    "parameters",
+    "outputs",
+    "top_k",
+    "shape",
+    "data",
+    "name",
+    "datatype",
+    "id",
+)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["a", "it", "BYTES", "label", "\ud800"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@DIALECTS
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(value=values, replaced=st.integers(0, 3))
+def test_any_json_has_an_answer_or_a_clear_error(client: TestClient, path: str, body: Body, value, replaced: int):
+    right = body("a")
+    inner = right.get("inputs")
+    place = inner[0] if replaced > 1 and isinstance(inner, list) else right
+    wrong = place | {sorted(place)[replaced % len(place)]: value}
+    sent = {"inputs": [wrong]} if place is not right else wrong if replaced else value
+    answer = client.post(path.format("it"), content=json.dumps(sent).encode())
+    assert answer.status_code in (200, 400, 404, 422)
+    assert answer.json()
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_answers_and_errors_are_what_the_document_says(client: TestClient, operation):
+    body = dict(REQUESTS.values()).get(operation.path.replace("{agent}", "{}"), lambda text: None)("a")
+    answer = client.request(operation.method, operation.path.format(agent="it"), json=body)
+    assert answer.status_code == 200
+    for model in operation.answers:
+        said = model.model_validate_json(answer.content).model_dump(mode="json", exclude_unset=True)
+        assert said == answer.json()
+    wrong = client.request("DELETE", operation.path.format(agent="it"))
+    assert wrong.status_code == 405
+    said = operation.error.model_validate_json(wrong.content).model_dump(mode="json", exclude_unset=True)
+    assert said == wrong.json()
 
 
 @DIALECTS
