@@ -1,4 +1,4 @@
-"""The clients that the documents show, in Python, curl and JavaScript, against a server."""
+"""The clients that the documents show, in Python, curl and JavaScript, and Hugging Face's own, against a server."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from huggingface_hub import InferenceClient, constants
+from huggingface_hub.errors import HfHubHTTPError
 
 from tests.serving.test_server import Start, start
 
@@ -46,3 +48,14 @@ def test_documented_clients(start: Start, language: str, program: list[str]):
         done = subprocess.run([*program, code], capture_output=True, encoding="utf-8", timeout=60)
         assert done.returncode == 0, f"{code}\n{done.stderr}"
         assert re.search(r"intent \d|Default Fallback Intent|nlu_fallback", done.stdout), f"{code}\n{done.stdout}"
+
+
+def test_hugging_faces_own_client(start: Start, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    running = start(INTENT_ADAPTERS_TOKEN="for-all-agents-0123")
+    client = InferenceClient(f"{running.address}/hf/clinic", token="for-all-agents-0123")
+    found = client.text_classification("can I park there?", top_k=2)
+    assert [entry.label.partition(" ")[0] for entry in found] == ["intent", "intent"]
+    assert found[0].score >= found[1].score
+    with pytest.raises(HfHubHTTPError, match="The text is empty"):
+        client.text_classification("")
