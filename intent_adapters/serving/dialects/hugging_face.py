@@ -14,7 +14,7 @@ from intent_adapters.serving.batching import Row
 from intent_adapters.serving.dialects.dialect import ALL, Dialect
 from intent_adapters.serving.openapi import Operation
 from intent_adapters.serving.responses import json_response, message_of
-from intent_adapters.serving.schemas import LabelScore, StrictBody, TopK
+from intent_adapters.serving.schemas import LabelScore, StrictBody, Text, TopK
 from intent_adapters.serving.service import Service
 
 
@@ -30,7 +30,7 @@ class ClassifyParameters(StrictBody):
 class ClassifyBody(StrictBody):
     """One text or several."""
 
-    inputs: str | Annotated[list[str], Field(min_length=1)]
+    inputs: Text | Annotated[list[Text], Field(min_length=1)]
     parameters: ClassifyParameters | None = None
     options: dict[str, bool] | None = Field(None, description="Of caches and waiting, which play no part here.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
@@ -17,14 +17,20 @@ from intent_adapters.serving.batching import Row
 from intent_adapters.serving.dialects.dialect import Dialect
 from intent_adapters.serving.openapi import Operation
 from intent_adapters.serving.responses import json_response, message_of
-from intent_adapters.serving.schemas import StrictBody, Threshold, TopK
+from intent_adapters.serving.schemas import StrictBody, Text, Threshold, TopK
 from intent_adapters.serving.service import Service
 
 NAME = "intent-adapters"
 INPUT = "text"
-# The outputs, those for `top_k` last: their data types and shapes; a size that differs is -1.
-OUTPUTS = {"label": "BYTES", "score": "FP32", "in_scope": "BOOL", "scope_score": "FP32"}
-TOP_K_OUTPUTS = {"top_k_label": "BYTES", "top_k_score": "FP32"}
+# The outputs: their data types and how many dimensions they have.
+OUTPUTS = {
+    "label": ("BYTES", 1),
+    "score": ("FP32", 1),
+    "in_scope": ("BOOL", 1),
+    "scope_score": ("FP32", 1),
+    "top_k_label": ("BYTES", 2),
+    "top_k_score": ("FP32", 2),
+}
 # By which a client says that bytes follow the JSON.
 BINARY_HEADER = "inference-header-content-length"
 
@@ -32,7 +38,7 @@ BINARY_HEADER = "inference-header-content-length"
 class InferParameters(StrictBody):
     """How the texts are to be answered."""
 
-    top_k: TopK | None = Field(default=None, description="Adds the outputs `top_k_label` and `top_k_score`.")
+    top_k: TopK = 3
     threshold: Threshold = None
     binary_data_output: bool | None = Field(default=None, description="Plays no part: answers are JSON.")
 
@@ -46,13 +52,13 @@ class InputTensor(StrictBody):
     )
     datatype: Literal["BYTES"]
     parameters: dict[str, Any] | None = None
-    data: list[str | list[str]] = Field(description="Strings, flat or in lists of one.")
+    data: list[Text | list[Text]] = Field(min_length=1, description="Strings, flat or in lists of one.")
 
 
 class RequestedOutput(StrictBody):
     """An output that is wanted."""
 
-    name: str
+    name: Literal["label", "score", "in_scope", "scope_score", "top_k_label", "top_k_score"]
     parameters: dict[str, Any] | None = None
 
 
@@ -146,29 +152,25 @@ def _texts(tensor: InputTensor) -> list[str]:
     return texts
 
 
-def _wanted(body: InferBody) -> Mapping[str, str]:
-    """The outputs that are wanted, with their data types."""
-    possible = OUTPUTS | (TOP_K_OUTPUTS if body.parameters.top_k else {})
+def _wanted(body: InferBody) -> list[str]:
+    """The names of the outputs that are wanted."""
     if body.outputs is None:
-        return possible
-    for output in body.outputs:
-        if output.name not in possible or "classification" in (output.parameters or {}):
-            needs_top_k = " Set the parameter top_k to have it." if output.name in TOP_K_OUTPUTS else ""
-            kinds = ", ".join(possible)
-            message = f"The outputs that there are: {kinds}, none of them as a classification.{needs_top_k}"
-            raise RequestError(422, "invalid_request", message)
-    return {output.name: possible[output.name] for output in body.outputs}
+        return list(OUTPUTS)
+    if any("classification" in (output.parameters or {}) for output in body.outputs):
+        raise RequestError(422, "invalid_request", "There is no classification of outputs: ask for top_k_label.")
+    return [output.name for output in body.outputs]
 
 
-def _output(name: str, datatype: str, predictions: Sequence[Prediction]) -> dict[str, object]:
+def _output(name: str, predictions: Sequence[Prediction]) -> dict[str, object]:
+    datatype, dimensions = OUTPUTS[name]
     shape = [len(predictions)]
-    if name in TOP_K_OUTPUTS:
+    if dimensions == 1:
+        data = [getattr(prediction, name) for prediction in predictions]
+    else:
         # An agent that is replaced amid a request may have fewer intents than before.
         shape.append(min(len(prediction.top_k) for prediction in predictions))
-        place = list(TOP_K_OUTPUTS).index(name)
+        place = ("top_k_label", "top_k_score").index(name)
         data = [entry[place] for prediction in predictions for entry in prediction.top_k[: shape[1]]]
-    else:
-        data = [getattr(prediction, name) for prediction in predictions]
     return {"name": name, "datatype": datatype, "shape": shape, "data": data}
 
 
@@ -179,19 +181,17 @@ def _routes(service: Service) -> list[Route]:
             raise RequestError(415, "unsupported_encoding", "Send the texts as JSON: set binary_data to false.")
         body = await service.read(request, InferBody)
         agent, parameters, wanted = request.path_params["agent"], body.parameters, _wanted(body)
-        rows = [Row(text, agent, parameters.top_k or 1, parameters.threshold) for text in _texts(body.inputs[0])]
+        rows = [Row(text, agent, parameters.top_k, parameters.threshold) for text in _texts(body.inputs[0])]
         predictions = await service.predict_all(request, caller, rows)
         answer = {
             "model_name": predictions[0].agent,
             "model_version": predictions[0].version,
-            "outputs": [_output(name, datatype, predictions) for name, datatype in wanted.items()],
+            "outputs": [_output(name, predictions) for name in wanted],
         }
         return json_response(answer if body.id is None else {**answer, "id": body.id})
 
     async def model(request: Request) -> Response:
         info = await service.agent(service.caller(request), request.path_params["agent"])
-        outputs = {name: (datatype, [-1]) for name, datatype in OUTPUTS.items()}
-        outputs |= {name: (datatype, [-1, -1]) for name, datatype in TOP_K_OUTPUTS.items()}
         return json_response(
             {
                 "name": info.name,
@@ -199,7 +199,8 @@ def _routes(service: Service) -> list[Route]:
                 "platform": NAME,
                 "inputs": [{"name": INPUT, "datatype": "BYTES", "shape": [-1]}],
                 "outputs": [
-                    {"name": name, "datatype": datatype, "shape": shape} for name, (datatype, shape) in outputs.items()
+                    {"name": name, "datatype": datatype, "shape": [-1] * dimensions}
+                    for name, (datatype, dimensions) in OUTPUTS.items()
                 ],
             }
         )

@@ -17,7 +17,7 @@ from intent_adapters.serving.batching import Row
 from intent_adapters.serving.dialects.dialect import Dialect
 from intent_adapters.serving.openapi import WITH_AGENT, Operation
 from intent_adapters.serving.responses import json_response, message_of
-from intent_adapters.serving.schemas import StrictBody
+from intent_adapters.serving.schemas import StrictBody, Text
 from intent_adapters.serving.service import Service
 
 # What the bare base is called among the models. An agent of that name has no embeddings here.
@@ -44,7 +44,7 @@ class EmbeddingsBody(StrictBody):
     """One text or several."""
 
     model: str = Field(description="An agent, or `base`.")
-    input: Annotated[str | Annotated[list[str], Field(min_length=1)], BeforeValidator(_texts_only)]
+    input: Annotated[Text | Annotated[list[Text], Field(min_length=1)], BeforeValidator(_texts_only)]
     encoding_format: Literal["float", "base64"] = Field(
         "float", description="`base64`: of the numbers as float32, little-endian."
     )

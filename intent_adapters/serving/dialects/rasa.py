@@ -16,7 +16,7 @@ from intent_adapters.serving.batching import Row
 from intent_adapters.serving.dialects.dialect import Dialect
 from intent_adapters.serving.openapi import Operation
 from intent_adapters.serving.responses import json_response, message_of
-from intent_adapters.serving.schemas import StrictBody
+from intent_adapters.serving.schemas import StrictBody, Text
 from intent_adapters.serving.service import Service
 
 # The version whose dialect this is, and the oldest that its clients may have been made for.
@@ -31,7 +31,7 @@ TOKEN = re.compile(r"\S+")
 class ParseBody(StrictBody):
     """A message. Rasa's own client puts its token into the body."""
 
-    text: str
+    text: Text
     message_id: str | None = None
     token: str | None = None
 
@@ -114,7 +114,7 @@ def _routes(service: Service) -> list[Route]:
         if request.query_params.get("emulation_mode"):
             message = "There is no emulation_mode here: leave it out, and read the answer as Rasa's."
             raise RequestError(400, "unsupported_emulation_mode", message)
-        body = await service.read(request, ParseBody)
+        body = await service.read(request, ParseBody)  # before it is known who asks: that may be in it
         caller = service.caller(request, request.query_params.get("token") or body.token)
         rows = [Row(body.text, request.path_params["agent"], RANKING_LENGTH)]
         [prediction] = await service.predict_all(request, caller, rows)
