@@ -19,7 +19,8 @@ __all__ = ["start"]
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
 
-PAGES = [Path(__file__).parents[2] / "docs" / "how_to" / f"{name}.md" for name in ("serve", "migrate")]
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = [DOCS / page for page in ("how_to/serve.md", "how_to/migrate.md", "ko/how_to/migrate.md")]
 EXAMPLE = re.compile(r"^( *)```(bash|python|javascript)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 SERVER = "localhost:8000"
 
@@ -42,7 +43,7 @@ def test_documented_clients(start: Start, language: str, program: list[str]):
         pytest.skip("it is not installed here")
     running = start()
     found = examples(language)
-    assert len(found) == 4
+    assert len(found) == 7
     for code in found:
         code = code.replace(SERVER, running.address.removeprefix("http://"))
         done = subprocess.run([*program, code], capture_output=True, encoding="utf-8", timeout=60)
