@@ -16,7 +16,7 @@ from huggingface_hub.hf_api import ModelInfo
 
 from intent_adapters.adapter_config import AdapterConfig
 from intent_adapters.artifacts.adapter import Adapter
-from intent_adapters.artifacts.contents import ADAPTER, BASE, CARD_NAME, MAX_CARD_BYTES, Files
+from intent_adapters.artifacts.contents import ADAPTER, CARD_NAME, MAX_CARD_BYTES, WHOLE_BASE, Files
 from intent_adapters.errors import BaseMismatchError, ConfigError, HubError
 from intent_adapters.hub.cards import CardFacts, adapter_card, base_card
 from intent_adapters.hub.cards.merging import OWN_KEY, handwritten_text
@@ -122,10 +122,11 @@ def publish_base(
     readme: str | None = None,
     **options: Unpack[PublishOptions],
 ) -> Published:
-    """Publish a base: everything that plain sentence-transformers loads, and the card, in one commit.
+    """Publish a base in one commit: what sentence-transformers loads, graphs for ONNX Runtime, and the card.
 
     Args:
-        folder: The base's folder, as `artifacts.base.save_base` writes it.
+        folder: The base's folder, as `artifacts.base.save_base` writes it. Graphs in it must be of its weights: see
+            `graphs_in`. Those in the repository go where it has none.
         repo_id: Where to: "ORG/NAME".
         fingerprint: Its fingerprint.
         facts: What its makers say about it, for the card.
@@ -144,13 +145,13 @@ def publish_base(
     source = Path(folder)
 
     def write(staging: Path, existing: str | None) -> ModelCard:
-        for name in BASE.present(source):
+        for name in WHOLE_BASE.present(source):
             if name != CARD_NAME:
                 (staging / name).parent.mkdir(parents=True, exist_ok=True)
                 (staging / name).symlink_to((source / name).resolve())
         return base_card(source, fingerprint, repo_id=repo_id, facts=facts, existing=existing)
 
-    return _publish(repo_id, write, BASE, readme, "base", options)
+    return _publish(repo_id, write, WHOLE_BASE, readme, "base", options)
 
 
 def _publish(

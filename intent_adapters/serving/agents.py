@@ -19,6 +19,8 @@ from intent_adapters.runtime.agent import AgentInfo, composed
 
 log = logging.getLogger(__name__)
 
+# So that one agent on a slow disk does not keep others from being read.
+READERS = 4
 # Looking at the folder may take this share of the time, at most.
 WATCHING_SHARE = 0.02
 
@@ -54,7 +56,7 @@ class Agents:
         """Tells the folder's present content from any other: processes that say the same have the same agents."""
         self._begun = False
         # Adapters are read here, so that neither the event loop nor the batches wait for a disk.
-        self._reader = ThreadPoolExecutor(1, "intent-adapters-reader")
+        self._readers = ThreadPoolExecutor(READERS, "intent-adapters-reader")
         self.refresh()
         self._begun = True
 
@@ -90,7 +92,7 @@ class Agents:
 
     async def _read(self, name: str) -> AgentInfo:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._reader, self._model.agent_info, name)
+            return await asyncio.get_running_loop().run_in_executor(self._readers, self._model.agent_info, name)
         except (IntentAdaptersError, OSError) as error:
             raise self.problem(name, error) from error
 
@@ -116,7 +118,7 @@ class Agents:
             await asyncio.sleep(max(seconds, took / WATCHING_SHARE))
             started = time.perf_counter()
             try:
-                await asyncio.get_running_loop().run_in_executor(self._reader, self.refresh)
+                await asyncio.get_running_loop().run_in_executor(self._readers, self.refresh)
             except OSError as error:
                 log.error("the folder of agents cannot be read", extra={"fields": {"problem": str(error)}})
             took = time.perf_counter() - started

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 Body = TypeVar("Body", bound=BaseModel)
 
+STATE_SECONDS = 1.0
+
 
 class Service:
     """Answers rows of requests.
@@ -59,11 +61,13 @@ class Service:
         self._batcher.start()
         seconds = await asyncio.to_thread(self._try_out)
         self._admission.measured(len(PROBE_TEXTS), seconds)
-        self._watching = asyncio.create_task(self.agents.watch(self.settings.poll_seconds))
+        watch = self.agents.watch(self.settings.poll_seconds)
+        self._beside = [asyncio.create_task(watch), asyncio.create_task(self._keep_figures())]
 
     async def stop(self) -> None:
         """Answer what is in the queue, and stop."""
-        self._watching.cancel()
+        for task in self._beside:
+            task.cancel()
         await self._batcher.stop()
 
     @property
@@ -78,7 +82,7 @@ class Service:
 
     def figures(self) -> bytes:
         """All metrics as Prometheus reads them."""
-        self.metrics.state(self._model.stats, self._batcher.queued)
+        self._note_state()
         return self.metrics.text()
 
     def caller(self, request: Request, token: str | None = None) -> Caller:
@@ -238,6 +242,15 @@ class Service:
             return self.agents.problem(row.agent, error)
         log.error("row failed", exc_info=error, extra={"fields": {"agent": row.agent}})
         return RequestError(500, "internal_error", "The server failed to answer; its log says why.")
+
+    async def _keep_figures(self) -> None:
+        """Another process may be the one that is asked for the figures of all."""
+        while True:
+            self._note_state()
+            await asyncio.sleep(STATE_SECONDS)
+
+    def _note_state(self) -> None:
+        self.metrics.state(self._model.stats, self._batcher.queued)
 
     def _note(self, batch: Batch) -> None:
         self._admission.measured(batch.rows, batch.seconds)

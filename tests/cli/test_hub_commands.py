@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,12 @@ from huggingface_hub import constants
 
 from intent_adapters import IntentModel
 from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.errors import BaseError
 from intent_adapters.hub import problems
 from tests.cli.conftest import Agents, run
 from tests.support.loopback_hub import LoopbackHub, connect
 from tests.support.loopback_hub.fixture import hub
+from tests.support.tiny import tiny_base
 
 __all__ = ["hub"]
 
@@ -136,6 +139,56 @@ def test_pull_of_a_base_of_an_agent_alone_and_of_a_revision(published, agents: A
     result = run("pull", "org/nowhere")
     assert result.exit_code == 1
     assert "org/nowhere" in result.stderr
+
+
+def test_a_graph_in_the_folder_of_a_base_travels_with_it(hub, agents: Agents, tmp_path: Path, monkeypatch):
+    base = shutil.copytree(agents.base, tmp_path / "base")
+    ok("export", base)
+    ok("push", base, "org/base")
+    ok("push", agents.it, "org/it", "--base", "org/base")
+    assert "onnx/encoder_int8.onnx" in hub.files("org/base", "main")
+    assert "for ONNX Runtime" in hub.files("org/base", "main")["README.md"].decode()
+
+    connect(hub, tmp_path / "other", monkeypatch, token=hub.add_user("bob", role="read"))
+    facts = json.loads(ok("pull", "org/it", "--backend", "onnx", "--json"))
+    assert facts["kind"] == "adapter"
+    small = tmp_path / "small"
+    assert json.loads(ok("pull", "org/base", "--backend", "onnx", "-o", small, "--json"))["kind"] == "base"
+    names = {path.name for path in small.rglob("*") if path.is_file()}
+    assert {"encoder_int8.onnx", "tokenizer.json"} <= names
+    assert "model.safetensors" not in names
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    answers = [
+        IntentModel.from_pretrained(source, adapter="org/it", backend="onnx").predict("my laptop")
+        for source in (None, base)
+    ]
+    assert answers[0] == answers[1]
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    connect(hub, tmp_path / "third", monkeypatch, token=hub.add_user("eve", role="read"))
+    ok("pull", "org/base", "-o", tmp_path / "weights")
+    assert not (tmp_path / "weights/onnx").exists()
+
+
+def test_a_base_on_the_hub_without_a_graph_says_how_to_make_one(published, agents: Agents):
+    with pytest.raises(BaseError, match=r"intent-adapters export org/base FOLDER --precision int8.* load FOLDER with"):
+        IntentModel.from_pretrained("org/base", backend="onnx")
+
+
+def test_a_graph_of_other_weights_is_not_pushed_and_goes_when_there_is_none(hub, agents: Agents, tmp_path: Path):
+    base = shutil.copytree(agents.base, tmp_path / "base")
+    ok("export", base)
+    ok("push", base, "org/base")
+    tiny_base(tmp_path, seed=5).save_pretrained(str(tmp_path / "other"), create_model_card=False)
+    shutil.copytree(base / "onnx", tmp_path / "other/onnx")
+    result = run("push", tmp_path / "other", "org/base")
+    assert result.exit_code == 1
+    assert "not made from the weights beside it" in result.stderr
+    IntentModel.from_pretrained(base, device="cpu").push_base("org/base")
+    assert "onnx/encoder_int8.onnx" in hub.files("org/base", "main")
+    shutil.rmtree(tmp_path / "other/onnx")
+    ok("push", tmp_path / "other", "org/base")
+    assert "onnx/encoder_int8.onnx" not in hub.files("org/base", "main")
 
 
 def test_card_is_written_into_the_folder_and_keeps_what_was_written(agents: Agents, tmp_path: Path):

@@ -8,12 +8,13 @@ from starlette.testclient import TestClient
 
 from intent_adapters import IntentModel
 from intent_adapters.artifacts.adapter import Adapter
-from intent_adapters.runtime.onnx.export import export_base
+from intent_adapters.loading import load_onnx_base
+from intent_adapters.runtime.onnx.export import export_folder
 from intent_adapters.serving.app import App
 from intent_adapters.serving.service import Service
 from intent_adapters.serving.settings import Settings
 from tests.support.adapters import random_adapter
-from tests.support.tiny import tiny_base
+from tests.support.tiny_files import write_tiny_base
 
 NAMES = ("clinic", "예약 상담", "it")
 
@@ -21,10 +22,10 @@ NAMES = ("clinic", "예약 상담", "it")
 @pytest.fixture(scope="session")
 def adapters(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Adapter]]:
     """A tiny base in ONNX, and adapters for it."""
-    folder = tmp_path_factory.mktemp("serving")
-    base = tiny_base(folder)
-    export_base(base, folder / "onnx", precision="float32")
-    return folder / "onnx", [random_adapter(base, labels=4, seed=seed, threshold=0.3) for seed in range(6)]
+    folder = write_tiny_base(tmp_path_factory.mktemp("serving") / "base")
+    export_folder(folder, None, precision="float32")
+    base = load_onnx_base(folder)
+    return folder, [random_adapter(base, labels=4, seed=seed, threshold=0.3) for seed in range(6)]
 
 
 @pytest.fixture

@@ -56,12 +56,12 @@ def run_training(
     progress: str | None = None,
     score: Callable[[], float] | None = None,
 ) -> Run:
-    """Trains whatever of the model requires a gradient.
+    """Trains whatever of the embedder's model, a sentence encoder with a head of ours on it, requires a gradient.
 
     The encoder stays in eval mode: its own dropout brings nothing beside token dropout, and costs time.
 
     Args:
-        embedder: Of a sentence encoder with a head of ours on it.
+        embedder: Has the model, and so the weights afterwards.
         texts: The training texts, prompts put before them.
         labels: The number of each text's intent.
         config: The adapter's.
@@ -69,9 +69,6 @@ def run_training(
         seed: Of batches and dropout.
         progress: Description of a progress bar; None for no bar.
         score: Computes a validation score after each epoch, for early stopping; None trains for all epochs.
-
-    Returns:
-        What it came to. The weights are in the embedder's model.
     """
     model = embedder.model
     loss = IntentLoss(
