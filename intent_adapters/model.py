@@ -312,6 +312,20 @@ class IntentModel:
         embeddings = embed(self._runtime, self._store, rows, names, batch_size)
         return embeddings[0] if single else embeddings
 
+    def token_lengths(self, texts: Sequence[str]) -> list[int]:
+        """How many tokens of texts the base reads; what it makes of them says `count_tokens`.
+
+        Args:
+            texts: The texts, each as it is.
+
+        Returns:
+            How many of each text, with those that the tokenizer adds, and without those that are cut off.
+
+        Raises:
+            TextError: Something is not a string, or is empty.
+        """
+        return self._runtime.token_lengths(check_texts(texts))
+
     def count_tokens(self, texts: Sequence[str]) -> list[TokenCount]:
         """How many tokens the base makes of texts, how many of them it does not know, and whether it cuts them.
 
@@ -678,6 +692,7 @@ class IntentModel:
         *,
         base: str | None = None,
         facts: CardFacts | None = None,
+        handler: bool = False,
         **options: Unpack[PublishOptions],
     ) -> Published:
         """Publish an agent on the Hub: config, weights and card in one commit.
@@ -687,6 +702,7 @@ class IntentModel:
             repo_id: Where to: "ORG/NAME".
             base: Hub id of the base. `None`: where it was loaded from or pushed to.
             facts: What its makers say about it, for its card.
+            handler: Put in what has a Hugging Face Inference Endpoint answer for the agent.
             **options: `private`, `token`, `revision`, `commit_message`, `create_pr` as in transformers; `tag`.
 
         Returns:
@@ -702,7 +718,9 @@ class IntentModel:
 
         loaded = (self.base_name, self.base_revision) if self.base_name and self.base_revision else None
         adapter = self.adapter(agent)
-        return publish_adapter(adapter, repo_id, base=base, loaded_base=loaded, facts=facts, **options)
+        return publish_adapter(
+            adapter, repo_id, base=base, loaded_base=loaded, facts=facts, handler=handler, **options
+        )
 
     def _register(self, sources: Mapping[str, AgentSource], replace: bool = False) -> None:
         self._store.register({name: self._loader(name, source) for name, source in sources.items()}, replace)

@@ -49,6 +49,9 @@ def command(
         bool, typer.Option("--create-pr", help="Propose it as a pull request on a repository that is there.")
     ] = False,
     tag: Annotated[str | None, typer.Option("--tag", help="Name for the new state, such as v1.0.")] = None,
+    handler: Annotated[
+        bool, typer.Option("--handler", help="Add what has a Hugging Face Inference Endpoint answer for the adapter.")
+    ] = False,
     facts: options.Facts = None,
     language: options.Language = None,
     license_name: options.License = None,
@@ -81,9 +84,13 @@ def command(
         readme = existing_card(folder)
         if (folder / CONFIG_NAME).is_file():
             adapter = Adapter.read(folder)
-            published = publish_adapter(adapter, repo_id, base=base, facts=known, readme=readme, **options)
+            published = publish_adapter(
+                adapter, repo_id, base=base, facts=known, readme=readme, handler=handler, **options
+            )
         elif base is not None:
             raise typer.BadParameter(f"{str(folder)!r} is no adapter; a base has no base", param_hint="--base")
+        elif handler:
+            raise typer.BadParameter(f"{str(folder)!r} is no adapter; a base answers nothing", param_hint="--handler")
         else:
             found = folder_fingerprint(folder, str(folder))
             if foreign := [graph for graph, made_from in graphs_in(folder).items() if made_from != found]:

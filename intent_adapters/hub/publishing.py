@@ -20,6 +20,7 @@ from intent_adapters.artifacts.contents import ADAPTER, CARD_NAME, MAX_CARD_BYTE
 from intent_adapters.errors import BaseMismatchError, ConfigError, HubError
 from intent_adapters.hub.cards import CardFacts, adapter_card, base_card
 from intent_adapters.hub.cards.merging import OWN_KEY, handwritten_text
+from intent_adapters.hub.endpoint import write_handler
 from intent_adapters.hub.naming import check_repo_id, is_repo_id
 from intent_adapters.hub.problems import clean_token, hub_errors, with_retries
 
@@ -73,6 +74,7 @@ def publish_adapter(
     loaded_base: tuple[str, str] | None = None,
     facts: CardFacts | None = None,
     readme: str | None = None,
+    handler: bool = False,
     **options: Unpack[PublishOptions],
 ) -> Published:
     """Publish an agent: config, weights and card in one commit.
@@ -86,6 +88,7 @@ def publish_adapter(
         loaded_base: Hub id and commit that the base is known to be from.
         facts: What its makers say about it, for the card.
         readme: The text of the card to go on from. None: the one in the repository, if it has one.
+        handler: Put in what has a Hugging Face Inference Endpoint answer for the agent: handler.py, requirements.txt.
         **options: See `PublishOptions`.
 
     Returns:
@@ -102,6 +105,8 @@ def publish_adapter(
 
     def write(folder: Path, existing: str | None) -> ModelCard:
         Adapter(config, adapter.arrays).write(folder)
+        if handler:
+            write_handler(folder)
         return adapter_card(folder, repo_id=repo_id, facts=facts, existing=existing)
 
     published = _publish(repo_id, write, ADAPTER, readme, "agent", options)

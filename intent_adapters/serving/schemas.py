@@ -12,6 +12,8 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+# An empty one passes here, and gets an error of its own.
+Text = Annotated[str, WithJsonSchema({"type": "string", "pattern": r"\S"})]
 TopK = Annotated[
     int, Field(ge=1, le=1000, description="How many intents an answer lists, at most."), BeforeValidator(_whole)
 ]
@@ -30,11 +32,13 @@ def _said(description: str, **schema: object) -> WithJsonSchema:
     return WithJsonSchema({"description": description, **schema})
 
 
-class _Body(BaseModel):
+class StrictBody(BaseModel):
+    """A body with the fields that it names, and no others."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class PredictBody(_Body):
+class PredictBody(StrictBody):
     """Texts for the agent that the path names: either `text` or `texts`."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["text"]}, {"required": ["texts"]}]})
@@ -56,14 +60,14 @@ class PredictBody(_Body):
         return self
 
 
-class AgentRow(_Body):
+class AgentRow(StrictBody):
     """A text and the agent that is to answer it."""
 
     text: str
     agent: str
 
 
-class PredictRowsBody(_Body):
+class PredictRowsBody(StrictBody):
     """Texts of any mix of agents."""
 
     rows: list[AgentRow] = Field(min_length=1)

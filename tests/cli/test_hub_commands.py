@@ -70,6 +70,11 @@ def test_push_writes_the_card_from_facts_rows_and_scores(published, agents: Agen
     assert "- en" not in card
 
 
+def test_push_adds_what_an_inference_endpoint_needs(published, agents: Agents):
+    ok("push", agents.it, "org/it", "--base", "org/base", "--handler")
+    assert {"handler.py", "requirements.txt"} <= set(published.files("org/it", "main"))
+
+
 def test_former_versions_are_not_pushed(published, agents: Agents, tmp_path: Path):
     for source in (agents.hr, agents.it):
         Adapter.read(source).write(tmp_path / "it")
@@ -84,6 +89,7 @@ def test_push_of_something_that_nobody_could_use_is_an_error(published, agents: 
     assert (result.exit_code, result.stdout) == (1, "")
     assert "--base" in result.stderr or "base=" in result.stderr
     assert run("push", agents.base, "org/other", "--base", "org/base").exit_code == 2
+    assert run("push", agents.base, "org/other", "--handler").exit_code == 2
     (tmp_path / "empty").mkdir()
     assert run("push", tmp_path / "empty", "org/empty").exit_code == 1
     assert run("push", tmp_path / "nowhere", "org/empty").exit_code == 2
