@@ -15,6 +15,7 @@ from tests.cli.conftest import Agents, run
 from tests.support.loopback_hub import LoopbackHub, connect
 from tests.support.loopback_hub.fixture import hub
 from tests.support.tiny import tiny_base
+from tests.support.tiny_files import write_tiny_base
 
 __all__ = ["hub"]
 
@@ -170,9 +171,12 @@ def test_a_graph_in_the_folder_of_a_base_travels_with_it(hub, agents: Agents, tm
     assert not (tmp_path / "weights/onnx").exists()
 
 
-def test_a_base_on_the_hub_without_a_graph_says_how_to_make_one(published, agents: Agents):
-    with pytest.raises(BaseError, match=r"intent-adapters export org/base FOLDER --precision int8.* load FOLDER with"):
-        IntentModel.from_pretrained("org/base", backend="onnx")
+def test_a_base_on_the_hub_without_a_graph_says_how_to_make_one(hub, tmp_path: Path):
+    ok("push", write_tiny_base(tmp_path / "plain"), "org/plain")
+    with pytest.raises(
+        BaseError, match=r"intent-adapters export org/plain FOLDER --precision int8.* load FOLDER with"
+    ):
+        IntentModel.from_pretrained("org/plain", backend="onnx")
 
 
 def test_a_graph_of_other_weights_is_not_pushed_and_goes_when_there_is_none(hub, agents: Agents, tmp_path: Path):
