@@ -17,10 +17,11 @@ from starlette.routing import Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
 from intent_adapters.errors import RequestError
+from intent_adapters.serving import admin, training
 from intent_adapters.serving.health import health_routes
 from intent_adapters.serving.logs import AccessLog
 from intent_adapters.serving.native import native_routes
-from intent_adapters.serving.openapi import openapi_document
+from intent_adapters.serving.openapi import NATIVE, openapi_document
 from intent_adapters.serving.responses import error_response, json_response
 from intent_adapters.serving.service import Service
 
@@ -44,7 +45,10 @@ class App:
         self._access_log = AccessLog() if service.settings.access_log else None
         # Asked for each request, the system's random numbers would take a fifth of the time that HTTP takes.
         self._ids = (f"{start}-{number:x}" for start in [secrets.token_hex(6)] for number in count())
-        document = openapi_document()
+        has_admin, trains = service.settings.admin_token is not None, service.settings.train_base is not None
+        document = openapi_document(
+            (*NATIVE, *(admin.OPERATIONS if has_admin else ()), *(training.OPERATIONS if trains else ()))
+        )
 
         async def openapi(request: Request) -> Response:
             return json_response(document)
@@ -56,6 +60,7 @@ class App:
             await service.stop()
 
         routes = [*native_routes(service), *health_routes(service), Route("/openapi.json", openapi)]
+        routes += [*training.training_routes(service), *(admin.admin_routes(service) if has_admin else ())]
         self._paths: dict[object, str] = {route.endpoint: route.path for route in routes}
         self._router = Router(routes, redirect_slashes=False, lifespan=lifespan)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
@@ -41,8 +44,10 @@ class Operation(NamedTuple):
         method: In small letters.
         name: For generated clients.
         summary: What it does.
-        answers: What comes back with status 200: one of these.
+        answers: What comes back if all is well: one of these.
         body: What is sent.
+        status: With which status.
+        problems: What else can go wrong, by status.
     """
 
     path: str
@@ -51,6 +56,8 @@ class Operation(NamedTuple):
     summary: str
     answers: tuple[type[BaseModel], ...]
     body: type[BaseModel] | None = None
+    status: int = 200
+    problems: Mapping[int, str] = MappingProxyType({})
 
 
 NATIVE = (
@@ -100,17 +107,21 @@ def openapi_document(operations: tuple[Operation, ...] = NATIVE) -> dict[str, An
 
 def _operation(operation: Operation) -> dict[str, Any]:
     problems = ALWAYS | (WITH_BODY if operation.body else {}) | (WITH_AGENT if "{agent}" in operation.path else {})
+    problems |= operation.problems
     answers = [_ref(answer) for answer in operation.answers]
-    responses = {"200": _content("The answer.", answers[0] if len(answers) == 1 else {"anyOf": answers})}
+    responses = {
+        str(operation.status): _content("The answer.", answers[0] if len(answers) == 1 else {"anyOf": answers})
+    }
     responses |= {str(status): _content(problems[status], _ref(ErrorAnswer)) for status in sorted(problems)}
     described: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
         "responses": responses,
     }
-    if "{agent}" in operation.path:
-        name = {"name": "agent", "in": "path", "required": True, "schema": {"type": "string"}}
-        described["parameters"] = [name]
+    if names := re.findall(r"{(\w+)}", operation.path):
+        described["parameters"] = [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
+        ]
     if operation.body:
         described["requestBody"] = {
             "required": True,

@@ -30,11 +30,13 @@ def _said(description: str, **schema: object) -> WithJsonSchema:
     return WithJsonSchema({"description": description, **schema})
 
 
-class _Body(BaseModel):
+class StrictBody(BaseModel):
+    """What comes in: nothing is left unread, and nothing is taken for something else."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class PredictBody(_Body):
+class PredictBody(StrictBody):
     """Texts for the agent that the path names: either `text` or `texts`."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["text"]}, {"required": ["texts"]}]})
@@ -56,14 +58,14 @@ class PredictBody(_Body):
         return self
 
 
-class AgentRow(_Body):
+class AgentRow(StrictBody):
     """A text and the agent that is to answer it."""
 
     text: str
     agent: str
 
 
-class PredictRowsBody(_Body):
+class PredictRowsBody(StrictBody):
     """Texts of any mix of agents."""
 
     rows: list[AgentRow] = Field(min_length=1)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -24,6 +24,7 @@ from intent_adapters.serving.batching import MAX_ROWS, Batch, Batcher, Outcome, 
 from intent_adapters.serving.bodies import read_body
 from intent_adapters.serving.metrics import Metrics
 from intent_adapters.serving.settings import Settings
+from intent_adapters.serving.shared import Shared
 
 log = logging.getLogger(__name__)
 
@@ -36,21 +37,25 @@ class Service:
     Args:
         settings: Limits and tokens.
         model: What answers.
+        shared: What the processes of the server have in common; `None` where this is the only one.
 
     Attributes:
         settings: As given.
+        model: As given.
+        shared: As given.
         agents: The agents of the folder.
         metrics: What is counted.
-        draining: Whether the server is about to stop.
+        stopping: Whether the server is about to stop.
     """
 
-    def __init__(self, settings: Settings, model: IntentModel) -> None:
+    def __init__(self, settings: Settings, model: IntentModel, shared: Shared | None = None) -> None:
         self.settings = settings
         self.metrics = Metrics()
-        self.agents = Agents(model, settings.agents)
-        self.draining = False
-        self._model = model
-        self._authentication = Authentication(settings.tokens())
+        self.shared = shared or Shared()
+        self.agents = Agents(model, settings.agents, self.shared.tell)
+        self.stopping = False
+        self.model = model
+        self._authentication = Authentication(settings.tokens(), settings.admin_token)
         self._batcher = Batcher(self._answer, self._note)
         self._admission = Admission(settings.max_wait_ms, lambda: self._batcher.queued + self._batcher.running)
 
@@ -67,6 +72,11 @@ class Service:
         await self._batcher.stop()
 
     @property
+    def draining(self) -> bool:
+        """Whether further requests should go elsewhere."""
+        return self.stopping or self.shared.draining
+
+    @property
     def is_ready(self) -> bool:
         """Whether requests should be sent here."""
         return self.is_alive and not self.draining
@@ -76,9 +86,19 @@ class Service:
         """Whether it can answer at all."""
         return self._batcher.is_alive
 
+    def state(self) -> dict[str, object]:
+        """How things are in this process."""
+        return {
+            **asdict(self.model.stats),
+            "queued_rows": self._batcher.queued,
+            "running_rows": self._batcher.running,
+            "ms_per_row": round(self._admission.ms_per_row, 3),
+            "draining": self.draining,
+        }
+
     def figures(self) -> bytes:
         """All metrics as Prometheus reads them."""
-        self.metrics.state(self._model.stats, self._batcher.queued)
+        self.metrics.state(self.model.stats, self._batcher.queued)
         return self.metrics.text()
 
     def caller(self, request: Request) -> Caller:
@@ -89,6 +109,22 @@ class Service:
         """
         return self._authentication.caller(request.headers.get("authorization"))
 
+    def admin(self, request: Request) -> None:
+        """See that an administrator asks.
+
+        Raises:
+            RequestError: Somebody else does.
+        """
+        self._authentication.check_admin(request.headers.get("authorization"))
+
+    def trainer(self, request: Request) -> Caller:
+        """Who asks for a training.
+
+        Raises:
+            RequestError: They may not train.
+        """
+        return self._authentication.trainer(request.headers.get("authorization"))
+
     async def read(self, request: Request, kind: type[Body]) -> Body:
         """The body of a request, if there is time to answer it.
 
@@ -97,9 +133,17 @@ class Service:
         """
         await self._admission.check()
         with self._admission.entering():
-            return await read_body(
-                request, kind, max_bytes=self.settings.max_body_bytes, seconds=self.settings.body_seconds
-            )
+            return await self.body(request, kind)
+
+    async def body(self, request: Request, kind: type[Body]) -> Body:
+        """The body of a request that the encoder has no work with.
+
+        Raises:
+            RequestError: The body is not as it should be.
+        """
+        return await read_body(
+            request, kind, max_bytes=self.settings.max_body_bytes, seconds=self.settings.body_seconds
+        )
 
     async def agent(self, caller: Caller, name: str) -> AgentInfo:
         """What is known of an agent.
@@ -172,7 +216,7 @@ class Service:
 
     def _answer(self, rows: Sequence[Row]) -> Sequence[Outcome]:
         """Answers a batch, in the thread of the batches."""
-        answers = self._model.predict(
+        answers = self.model.predict(
             [row.text for row in rows],
             [row.agent for row in rows],
             top_k=max(row.top_k for row in rows),
@@ -188,7 +232,7 @@ class Service:
     def _try_out(self) -> float:
         """How many seconds a few texts take: so that this is known before the first request comes."""
         started = time.perf_counter()
-        self._model.encode(PROBE_TEXTS)
+        self.model.encode(PROBE_TEXTS)
         return time.perf_counter() - started
 
     def _told(self, row: Row, error: Exception) -> RequestError:

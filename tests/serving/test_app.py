@@ -82,13 +82,13 @@ def test_when_too_much_waits_requests_are_turned_down_before_their_bodies_are_re
 
 def test_what_takes_too_long_is_given_up(serve: Serve, monkeypatch: pytest.MonkeyPatch):
     client = serve(timeout_ms=50)
-    predict = service(client)._model.predict
+    predict = service(client).model.predict
 
     def slow(*arguments: object, **options: object) -> object:
         time.sleep(0.2)
         return predict(*arguments, **options)
 
-    monkeypatch.setattr(service(client)._model, "predict", slow)
+    monkeypatch.setattr(service(client).model, "predict", slow)
     answer = client.post(PATH, json={"text": "a"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (504, "timeout")
 
@@ -97,7 +97,7 @@ def test_what_fails_says_so_and_no_more(client: TestClient, monkeypatch: pytest.
     def fail(*_: object, **__: object) -> object:
         raise ValueError("a secret of the house")
 
-    monkeypatch.setattr(service(client)._model, "predict", fail)
+    monkeypatch.setattr(service(client).model, "predict", fail)
     answer = client.post(PATH, json={"text": "a"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
     assert "secret" not in answer.text
@@ -201,7 +201,7 @@ def test_texts_are_logged_where_that_is_wanted(serve: Serve, capfd: pytest.Captu
 def test_health_needs_no_token_and_says_when_it_is_over(serve: Serve):
     client = serve(token="a-token-for-all-agents")
     assert client.get("/livez").json() == client.get("/readyz").json() == {"ok": True}
-    service(client).draining = True
+    service(client).stopping = True
     assert client.get("/livez").status_code == 200
     answer = client.get("/readyz")
     assert (answer.status_code, answer.headers["connection"]) == (503, "close")

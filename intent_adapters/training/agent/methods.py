@@ -22,7 +22,7 @@ from intent_adapters.choices import Method
 from intent_adapters.training.agent.embedder import Embedder
 from intent_adapters.training.agent.fast_encoder import TrainingEmbedder
 from intent_adapters.training.agent.held_out import Reader
-from intent_adapters.training.agent.loop import Run, run_training
+from intent_adapters.training.agent.loop import Progress, Run, run_training
 from intent_adapters.training.agent.prototypes import class_means
 from intent_adapters.training.agent.recipe import Recipe
 from intent_adapters.training.agent.regression import logistic_regression, with_regression
@@ -96,7 +96,7 @@ class Fitter(Protocol):
         recipe: Recipe,
         *,
         seed: int,
-        progress: str | None = None,
+        progress: Progress | None = None,
     ) -> Fitted:
         """Train.
 
@@ -106,7 +106,7 @@ class Fitter(Protocol):
             config: As `shape` gives it.
             recipe: The settings of the training.
             seed: Of initialisation, batches and dropout.
-            progress: Description of a progress bar; None for no bar.
+            progress: As for `run_training`.
         """
         ...
 
@@ -133,7 +133,7 @@ class EncoderFitter:
         recipe: Recipe,
         *,
         seed: int,
-        progress: str | None = None,
+        progress: Progress | None = None,
     ) -> Fitted:
         """See `Fitter`."""
         copied = copy.deepcopy(frozen.model) if self.whole else structural_copy(frozen.model)
@@ -195,7 +195,7 @@ class ProbeFitter:
         recipe: Recipe,
         *,
         seed: int,
-        progress: str | None = None,
+        progress: Progress | None = None,
     ) -> Fitted:
         """See `Fitter`; the recipe plays no part."""
 
