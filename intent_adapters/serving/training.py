@@ -41,6 +41,7 @@ class TrainSettings(StrictBody):
 
     method: Literal["adapter", "probe"] = "adapter"
     effort: Effort = "default"
+    epochs: int | None = Field(None, ge=1, le=1000)
     seed: int = Field(0, ge=0, lt=2**32)
     descriptions: dict[str, str | list[str]] | None = None
     catch_all: list[str] | None = None
