@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("intent_adapters.serving.training_process")
 
 SECONDS_BETWEEN_STEPS_TOLD = 0.5
+# Settings of a probe that is to answer soon: it is not calibrated, which would take several times as long.
+OF_PROBE = ("seed", "descriptions", "catch_all")
 # What is wrong with what was sent; the messages of other errors may have paths of the server in them.
 THEIRS = (DataError, ConfigError, AgentError)
 
@@ -138,7 +140,8 @@ def _train(
     method = settings.pop("method", "adapter")
     try:
         if method == "adapter" and probe_first:
-            _say(train(method="probe", **settings), "probe_ready", folder, reporter, given)
+            early = {name: value for name, value in settings.items() if name in OF_PROBE}
+            _say(train(method="probe", calibrate=False, **early), "probe_ready", folder, reporter, given)
         _say(train(method=method, **settings), "ready", folder, reporter, given)
     finally:
         if agent in model.agents:
