@@ -44,10 +44,23 @@ PEFT = {
     "peft.tuners.tuners_utils:BaseTunerLayer": ["_disable_adapters", "_active_adapter"],
 }
 ONNX_RUNTIME = {"onnxruntime:OrtDevice": ["_get_c_device"]}
-CEILINGS = {"peft", "onnxruntime"}
+UVICORN = {
+    "uvicorn:Server": ["handle_exit", "shutdown", "startup"],
+    "uvicorn.protocols.http.httptools_impl:HttpToolsProtocol": [
+        "connection_lost",
+        "connection_made",
+        "data_received",
+        "on_headers_complete",
+        "on_message_complete",
+        "shutdown",
+    ],
+}
+CEILINGS = {"peft", "onnxruntime", "uvicorn"}
 
 NAMES = [
-    pytest.param(place, name, id=f"{place}.{name}") for place, names in (PEFT | ONNX_RUNTIME).items() for name in names
+    pytest.param(place, name, id=f"{place}.{name}")
+    for place, names in (PEFT | ONNX_RUNTIME | UVICORN).items()
+    for name in names
 ]
 
 

@@ -105,7 +105,7 @@ PROBLEMS = {
 
 
 def _change(path: str, method: str, name: str, summary: str, body: type[BaseModel] | None = None) -> Operation:
-    return Operation(path, method, name, summary, (ChangeAnswer,), body, problems=PROBLEMS)
+    return Operation(path, method, name, summary, (ChangeAnswer,), body, PROBLEMS)
 
 
 OPERATIONS = (

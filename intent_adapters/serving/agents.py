@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,8 @@ from intent_adapters.serving.shared import WIDTH
 
 log = logging.getLogger(__name__)
 
+# So that one agent on a slow disk does not keep others from being read.
+READERS = 4
 # Looking at the folder may take this share of the time, at most.
 WATCHING_SHARE = 0.02
 # What the server itself keeps in the folder of agents.
@@ -65,9 +68,10 @@ class Agents:
         self._pinned: set[str] = set()
         self.problems: dict[str, str] = {}
         self.generation = ""
+        self._looking = threading.Lock()
         self._begun = False
         # Adapters are read here, so that neither the event loop nor the batches wait for a disk.
-        self._reader = ThreadPoolExecutor(1, "intent-adapters-reader")
+        self._readers = ThreadPoolExecutor(READERS, "intent-adapters-reader")
         self.refresh()
         self._begun = True
 
@@ -103,7 +107,7 @@ class Agents:
 
     async def _read(self, name: str) -> AgentInfo:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._reader, self._model.agent_info, name)
+            return await asyncio.get_running_loop().run_in_executor(self._readers, self._model.agent_info, name)
         except (IntentAdaptersError, OSError) as error:
             raise self.problem(name, error) from error
 
@@ -128,7 +132,7 @@ class Agents:
         Raises:
             OSError: The folder cannot be read.
         """
-        await asyncio.get_running_loop().run_in_executor(self._reader, self.refresh)
+        await asyncio.get_running_loop().run_in_executor(self._readers, self.refresh)
 
     async def watch(self, seconds: float) -> None:
         """Look at the folder again and again, until cancelled.
@@ -152,6 +156,10 @@ class Agents:
         Raises:
             OSError: The folder cannot be read.
         """
+        with self._looking:
+            self._refresh()
+
+    def _refresh(self) -> None:
         found, pinned = self._find(), read_pins(self.folder)
         if (found, pinned) == (self._seen, self._pinned):
             self._missing.clear()

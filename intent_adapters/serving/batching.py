@@ -16,6 +16,9 @@ from typing import NamedTuple
 from intent_adapters.prediction import Prediction
 
 MAX_ROWS = 64
+# How many rows an agent has answered before it is another one's turn. With one, what waits for an agent that is asked
+# a little more often than others would wait for as many rounds.
+ROWS_IN_TURN = 4
 # A batch of long texts is cut short, so that others need not wait for it: as much as 64 rows of 256 characters.
 MAX_CHARACTERS = 16_384
 
@@ -205,22 +208,23 @@ class Batcher:
         queue.append((waiting, index))
 
     def _take(self) -> list[tuple[_Waiting, int]]:
-        """The next batch: one row of each agent in turn."""
+        """The next batch: some rows of each agent in turn."""
         taken: list[tuple[_Waiting, int]] = []
         characters = 0
-        while self._queues and len(taken) < self._max_rows:
+        while self._queues:
             agent, queue = next(iter(self._queues.items()))
-            waiting, index = queue[0]
-            if not waiting.closed:
-                characters += len(waiting.rows[index].text)
-                if taken and characters > self._max_characters:
-                    break
-                taken.append((waiting, index))
-                waiting.inside -= 1
-                self.queued -= 1
-                if waiting.entered < len(waiting.rows):
-                    self._enter(waiting)
-            queue.popleft()
+            for _ in range(min(ROWS_IN_TURN, len(queue))):
+                waiting, index = queue[0]
+                if not waiting.closed:
+                    characters += len(waiting.rows[index].text)
+                    if len(taken) == self._max_rows or (taken and characters > self._max_characters):
+                        return taken
+                    taken.append((waiting, index))
+                    waiting.inside -= 1
+                    self.queued -= 1
+                    if waiting.entered < len(waiting.rows):
+                        self._enter(waiting)
+                queue.popleft()
             if queue:
                 self._queues.move_to_end(agent)
             else:

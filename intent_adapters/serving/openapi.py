@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
@@ -46,8 +45,8 @@ class Operation(NamedTuple):
         summary: What it does.
         answers: What comes back if all is well: one of these.
         body: What is sent.
-        status: With which status.
-        problems: What else can go wrong, by status.
+        also: What further statuses mean, or mean here.
+        status: With which status that comes.
     """
 
     path: str
@@ -56,8 +55,8 @@ class Operation(NamedTuple):
     summary: str
     answers: tuple[type[BaseModel], ...]
     body: type[BaseModel] | None = None
+    also: Mapping[int, str] = {}
     status: int = 200
-    problems: Mapping[int, str] = MappingProxyType({})
 
 
 NATIVE = (
@@ -107,7 +106,7 @@ def openapi_document(operations: tuple[Operation, ...] = NATIVE) -> dict[str, An
 
 def _operation(operation: Operation) -> dict[str, Any]:
     problems = ALWAYS | (WITH_BODY if operation.body else {}) | (WITH_AGENT if "{agent}" in operation.path else {})
-    problems |= operation.problems
+    problems |= operation.also
     answers = [_ref(answer) for answer in operation.answers]
     responses = {
         str(operation.status): _content("The answer.", answers[0] if len(answers) == 1 else {"anyOf": answers})

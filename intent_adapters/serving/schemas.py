@@ -31,7 +31,7 @@ def _said(description: str, **schema: object) -> WithJsonSchema:
 
 
 class StrictBody(BaseModel):
-    """What comes in: nothing is left unread, and nothing is taken for something else."""
+    """A body with the fields that it names, and no others."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 

@@ -60,9 +60,9 @@ class Server(uvicorn.Server):
         for listener in sockets or ():
             last = listener.dup()
             last.setblocking(False)
-            listener.close()
             for server in self.servers:
                 server.close()
+            listener.close()
             await asyncio.sleep(0)  # until then the event loop has the socket, too
             with last, suppress(BlockingIOError):
                 while True:
@@ -116,6 +116,7 @@ def run_process(
     config = uvicorn.Config(
         App(service),
         http=Connection,
+        loop="asyncio",  # uvloop is no faster here: what waits is the encoder
         ws="none",
         log_config=None,
         access_log=False,

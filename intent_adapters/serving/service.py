@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 Body = TypeVar("Body", bound=BaseModel)
 
+STATE_SECONDS = 1.0
+
 
 class Service:
     """Answers rows of requests.
@@ -41,7 +43,6 @@ class Service:
 
     Attributes:
         settings: As given.
-        model: As given.
         shared: As given.
         agents: The agents of the folder.
         metrics: What is counted.
@@ -54,7 +55,7 @@ class Service:
         self.shared = shared or Shared()
         self.agents = Agents(model, settings.agents, self.shared.tell)
         self.stopping = False
-        self.model = model
+        self._model = model
         self._authentication = Authentication(settings.tokens(), settings.admin_token)
         self._batcher = Batcher(self._answer, self._note)
         self._admission = Admission(settings.max_wait_ms, lambda: self._batcher.queued + self._batcher.running)
@@ -64,12 +65,19 @@ class Service:
         self._batcher.start()
         seconds = await asyncio.to_thread(self._try_out)
         self._admission.measured(len(PROBE_TEXTS), seconds)
-        self._watching = asyncio.create_task(self.agents.watch(self.settings.poll_seconds))
+        watch = self.agents.watch(self.settings.poll_seconds)
+        self._beside = [asyncio.create_task(watch), asyncio.create_task(self._keep_figures())]
 
     async def stop(self) -> None:
         """Answer what is in the queue, and stop."""
-        self._watching.cancel()
+        for task in self._beside:
+            task.cancel()
         await self._batcher.stop()
+
+    @property
+    def model(self) -> IntentModel:
+        """What answers."""
+        return self._model
 
     @property
     def draining(self) -> bool:
@@ -89,7 +97,7 @@ class Service:
     def state(self) -> dict[str, object]:
         """How things are in this process."""
         return {
-            **asdict(self.model.stats),
+            **asdict(self._model.stats),
             "queued_rows": self._batcher.queued,
             "running_rows": self._batcher.running,
             "ms_per_row": round(self._admission.ms_per_row, 3),
@@ -98,7 +106,7 @@ class Service:
 
     def figures(self) -> bytes:
         """All metrics as Prometheus reads them."""
-        self.metrics.state(self.model.stats, self._batcher.queued)
+        self._note_state()
         return self.metrics.text()
 
     def caller(self, request: Request) -> Caller:
@@ -216,7 +224,7 @@ class Service:
 
     def _answer(self, rows: Sequence[Row]) -> Sequence[Outcome]:
         """Answers a batch, in the thread of the batches."""
-        answers = self.model.predict(
+        answers = self._model.predict(
             [row.text for row in rows],
             [row.agent for row in rows],
             top_k=max(row.top_k for row in rows),
@@ -232,7 +240,7 @@ class Service:
     def _try_out(self) -> float:
         """How many seconds a few texts take: so that this is known before the first request comes."""
         started = time.perf_counter()
-        self.model.encode(PROBE_TEXTS)
+        self._model.encode(PROBE_TEXTS)
         return time.perf_counter() - started
 
     def _told(self, row: Row, error: Exception) -> RequestError:
@@ -241,6 +249,15 @@ class Service:
             return self.agents.problem(row.agent, error)
         log.error("row failed", exc_info=error, extra={"fields": {"agent": row.agent}})
         return RequestError(500, "internal_error", "The server failed to answer; its log says why.")
+
+    async def _keep_figures(self) -> None:
+        """Another process may be the one that is asked for the figures of all."""
+        while True:
+            self._note_state()
+            await asyncio.sleep(STATE_SECONDS)
+
+    def _note_state(self) -> None:
+        self.metrics.state(self._model.stats, self._batcher.queued)
 
     def _note(self, batch: Batch) -> None:
         self._admission.measured(batch.rows, batch.seconds)

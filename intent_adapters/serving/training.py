@@ -104,11 +104,11 @@ OPERATIONS = (
         "Train an agent",
         (JobAnswer,),
         TrainBody,
-        202,
-        {**NOT_ALLOWED, 404: "The token may not train this agent.", 429: "So many trainings wait already."},
+        status=202,
+        also={**NOT_ALLOWED, 404: "The token may not train this agent.", 429: "So many trainings wait already."},
     ),
-    Operation("/v1/train/{job}", "get", "getTraining", "Where a training stands", (JobStateAnswer,), problems=JOB),
-    Operation("/v1/train/{job}", "delete", "cancelTraining", "End a training", (JobAnswer,), status=202, problems=JOB),
+    Operation("/v1/train/{job}", "get", "getTraining", "Where a training stands", (JobStateAnswer,), also=JOB),
+    Operation("/v1/train/{job}", "delete", "cancelTraining", "End a training", (JobAnswer,), status=202, also=JOB),
 )
 
 

@@ -99,6 +99,17 @@ def test_agents_take_turns():
     run(test, max_rows=8)
 
 
+def test_what_is_asked_a_little_more_often_does_not_wait_for_many_rounds():
+    async def test(model: Model, batcher: Batcher) -> None:
+        await model.hold(batcher)
+        asked = [batcher.submit([Row(f"{number}", agent)]) for number, agent in enumerate("abcdefghijaaa")]
+        model.open.set()
+        await asyncio.gather(*asked)
+        assert Counter(row.agent for row in model.batches[0])["a"] == 4
+
+    run(test, max_rows=8)
+
+
 def test_a_short_request_passes_a_long_one_of_the_same_agent():
     async def test(model: Model, batcher: Batcher) -> None:
         await model.hold(batcher)

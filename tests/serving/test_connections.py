@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 
 import pytest
 import uvicorn
 
 from intent_adapters.serving.connections import MAX_HEADER_BYTES, Connection
+from intent_adapters.serving.server import Server
 
 GOOD = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 
@@ -26,7 +29,8 @@ async def app(scope: dict, receive: Callable, send: Callable) -> None:
 
 def run(test: Callable[[int], Awaitable[None]], ends: bool = False) -> None:
     async def main() -> None:
-        server = uvicorn.Server(uvicorn.Config(app, http=Quick, lifespan="off", log_config=None))
+        config = uvicorn.Config(app, http=Quick, lifespan="off", log_config=None)
+        server = Server(config, SimpleNamespace(draining=False), 0, lambda: None)
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
             serving = asyncio.create_task(server.serve([listener]))
@@ -77,6 +81,19 @@ def test_so_must_those_of_the_next_request(begun: bytes):
             await asyncio.sleep(0.4)
             writer.write(GOOD)
             assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+        writer.close()
+
+    run(test)
+
+
+def test_a_response_comes_at_once():
+    async def test(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        started = time.perf_counter()
+        for _ in range(25):
+            writer.write(GOOD)
+            await reader.readuntil(b"ok")
+        assert time.perf_counter() - started < 0.5
         writer.close()
 
     run(test)

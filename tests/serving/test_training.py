@@ -110,9 +110,9 @@ def test_an_agent_is_trained_the_probe_first(teach: Teach, working, agents: Path
     rows = [*ROWS, ROWS[0]]
     again, spoilt = submit(client, rows=rows), submit(client, rows=[*ROWS, {"text": " ", "label": "예약"}])
     probe = submit(client, agent="it", settings={"method": "probe"})
-    fingerprint, client.app.service.model.fingerprint = client.app.service.model.fingerprint, "0" * 64
+    fingerprint, client.app.service._model.fingerprint = client.app.service._model.fingerprint, "0" * 64
     other_base = submit(client)
-    client.app.service.model.fingerprint = fingerprint
+    client.app.service._model.fingerprint = fingerprint
     assert [state(client, job)["state"] for job in (job, again)] == ["queued", "queued"]
     working(client)
     told = events(client, job)
