@@ -114,8 +114,9 @@ class Agents:
     def problem(self, name: str, error: Exception) -> RequestError:
         """What to tell of an agent that cannot answer; whose files it is about stands in the log alone."""
         name = composed(name)
-        if isinstance(error, AgentError) and name not in self.names:
-            return unknown_agent(name)
+        found = self._seen.get(name)
+        if found is None or (self.folder.is_dir() and not os.path.lexists(found.folder)):
+            return unknown_agent(name)  # also one whose folder went a moment ago
         self._report("agent cannot be loaded", name, error)
         message = f"Agent {shorten(name)} cannot be loaded; the server's log says why."
         return RequestError(503, "agent_unavailable", message)

@@ -1,0 +1,72 @@
+"""SIGTERM under load, again and again: no request that a server has taken may be without an answer.
+
+`python -m tests.support.http_terminations --times 100` prints what happened.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import signal
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from intent_adapters.runtime.onnx.export import export_base
+from tests.support.adapters import random_adapter
+from tests.support.http_servers import Burst, start_server
+from tests.support.tiny import tiny_base
+
+CLIENTS = 16
+AGENTS = ("clinic", "it", "bank")
+
+
+def terminations(folder: Path, base: Path, agents: Path, times: int) -> Counter[str]:
+    """Start a server, load it, end it, so many times.
+
+    Args:
+        folder: For the program and the socket.
+        base: In ONNX.
+        agents: With those in `AGENTS`, at least.
+        times: How many times.
+
+    Returns:
+        How many requests were answered, lost or answered wrongly, and how many servers did not end with 0.
+    """
+    counts: Counter[str] = Counter(answered=0, lost=0, wrong=0, bad_exits=0, times=times)
+    draw = random.Random(0)
+    for _ in range(times):
+        running = start_server(folder, agents, base, "--unix-socket", str(folder / "s"), "--no-access-log")
+        try:
+            running.wait_for("ready")
+            burst = Burst(running, CLIENTS, AGENTS)
+            while burst.answered < CLIENTS:
+                time.sleep(0.005)
+            time.sleep(draw.random() * 0.1)
+            counts["bad_exits"] += running.stop(signal.SIGTERM) != 0
+            burst.join()
+        finally:
+            running.process.kill()
+            running.process.wait()
+        counts.update(answered=burst.answered, lost=burst.lost, wrong=burst.wrong)
+    return counts
+
+
+def main() -> None:
+    """End servers and print JSON."""
+    parser = argparse.ArgumentParser(description="SIGTERM under load")
+    parser.add_argument("--times", type=int, default=100)
+    times = parser.parse_args().times
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        base = tiny_base(folder)
+        export_base(base, folder / "onnx", precision="float32")
+        for seed, agent in enumerate(AGENTS):
+            random_adapter(base, labels=4, seed=seed).write(folder / "agents" / agent)
+        print(json.dumps(terminations(folder, folder / "onnx", folder / "agents", times)))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
