@@ -15,15 +15,17 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-# As if they were not installed: a server needs none of them.
-PROGRAM = """
-import sys
-for name in ("torch", "transformers", "peft", "sentence_transformers", "sklearn", "scipy", "datasets", "pyarrow"):
-    sys.modules[name] = None
+MAIN = """
 from intent_adapters.cli import app
 if __name__ == "__main__":
     app(prog_name="intent-adapters")
 """
+# As if they were not installed: a server needs none of them.
+PROGRAM = f"""
+import sys
+for name in ("torch", "transformers", "peft", "sentence_transformers", "sklearn", "scipy", "datasets", "pyarrow"):
+    sys.modules[name] = None
+{MAIN}"""
 
 
 class Running:
@@ -71,7 +73,9 @@ class Running:
         return self.process.wait(30)
 
 
-def start_server(folder: Path, agents: Path, base: Path, *options: str, **environment: str) -> Running:
+def start_server(
+    folder: Path, agents: Path, base: Path, *options: str, program: str = PROGRAM, **environment: str
+) -> Running:
     """Start a server that listens on a port of its choice.
 
     Args:
@@ -79,11 +83,12 @@ def start_server(folder: Path, agents: Path, base: Path, *options: str, **enviro
         agents: Folder of its agents.
         base: Its base.
         *options: Further ones of the command.
+        program: What is run.
         **environment: Further variables.
     """
-    program = folder / "program.py"
-    program.write_text(PROGRAM, encoding="utf-8")
-    command = [sys.executable, str(program), "serve", str(agents), "--base", str(base), "--port", "0", *options]
+    file = folder / "program.py"
+    file.write_text(program, encoding="utf-8")
+    command = [sys.executable, str(file), "serve", str(agents), "--base", str(base), "--port", "0", *options]
     process = subprocess.Popen(
         command,
         env={**os.environ, "HF_HUB_OFFLINE": "1", "INTENT_ADAPTERS_DRAIN_SECONDS": "0.2", **environment},
@@ -103,7 +108,8 @@ class Burst:
     """
 
     def __init__(self, running: Running, clients: int, agents: Sequence[str]) -> None:
-        self.answered, self.lost, self.wrong = 0, 0, 0
+        self.answered, self.refused, self.lost = 0, 0, 0
+        self.wrong: list[str] = []
         self._running = running
         self._agents = [*agents]
         self._body = json.dumps({"rows": [{"text": "예약 취소", "agent": agent} for agent in agents]})
@@ -131,8 +137,12 @@ class Burst:
             self.lost += 1
             return False
         agents = [row.get("agent") for row in json.loads(content).get("predictions", [])]
-        self.wrong += answer.status != 200 or agents != self._agents
-        self.answered += 1
+        if answer.status == 429:  # too much waited
+            self.refused += 1
+        elif answer.status != 200 or agents != self._agents:
+            self.wrong.append(f"{answer.status}: {content!r}")
+        else:
+            self.answered += 1
         return answer.headers["connection"] != "close"
 
     def join(self) -> None:

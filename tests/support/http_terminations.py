@@ -11,8 +11,8 @@ import random
 import signal
 import tempfile
 import time
-from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from intent_adapters.runtime.onnx.export import export_base
 from tests.support.adapters import random_adapter
@@ -23,7 +23,7 @@ CLIENTS = 16
 AGENTS = ("clinic", "it", "bank")
 
 
-def terminations(folder: Path, base: Path, agents: Path, times: int) -> Counter[str]:
+def terminations(folder: Path, base: Path, agents: Path, times: int) -> dict[str, Any]:
     """Start a server, load it, end it, so many times.
 
     Args:
@@ -33,9 +33,10 @@ def terminations(folder: Path, base: Path, agents: Path, times: int) -> Counter[
         times: How many times.
 
     Returns:
-        How many requests were answered, lost or answered wrongly, and how many servers did not end with 0.
+        How many requests were answered, refused since too much waited, or lost; what was answered wrongly; and how
+        many servers did not end with 0.
     """
-    counts: Counter[str] = Counter(answered=0, lost=0, wrong=0, bad_exits=0, times=times)
+    counts: dict[str, Any] = {"times": times, "answered": 0, "refused": 0, "lost": 0, "bad_exits": 0, "wrong": []}
     draw = random.Random(0)
     for _ in range(times):
         running = start_server(folder, agents, base, "--unix-socket", str(folder / "s"), "--no-access-log")
@@ -50,7 +51,8 @@ def terminations(folder: Path, base: Path, agents: Path, times: int) -> Counter[
         finally:
             running.process.kill()
             running.process.wait()
-        counts.update(answered=burst.answered, lost=burst.lost, wrong=burst.wrong)
+        for name in ("answered", "refused", "lost", "wrong"):
+            counts[name] += getattr(burst, name)
     return counts
 
 
