@@ -10,6 +10,7 @@ import socket
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing import parent_process
 from pathlib import Path
 from types import FrameType
 
@@ -60,6 +61,9 @@ class Server(uvicorn.Server):
         for listener in sockets or ():
             last = listener.dup()
             last.setblocking(False)
+            path = listener.getsockname()
+            if isinstance(path, str) and parent_process() is None:  # from here on nobody else finds it
+                Path(path).unlink(missing_ok=True)
             for server in self.servers:
                 server.close()
             listener.close()

@@ -100,30 +100,29 @@ class HttpChurn:
             return
         name = draw.choice([*self._history, draw.choice([*self._steady])])
         if name in self._steady:
-            self._send(connection, "POST", f"{name}/{draw.choice(['pin', 'unpin'])}")
+            self._send("POST", f"{name}/{draw.choice(['pin', 'unpin'])}")
         elif name.startswith(PASSING) and self._history[name][-1]:
-            self._put_in_place(connection, name, None)
+            self._put_in_place(name, None)
         else:
-            self._put_in_place(connection, name, draw.randrange(len(self.versions)))
+            self._put_in_place(name, draw.randrange(len(self.versions)))
         self.changes += 1
 
-    def _put_in_place(self, connection: HTTPConnection, name: str, number: int | None) -> None:
+    def _put_in_place(self, name: str, number: int | None) -> None:
         version = None if number is None else self.versions[number].version
         self._history[name].append(version)
         if number is None:
-            self._send(connection, "DELETE", name)
+            self._send("DELETE", name)
         else:
-            answer = self._send(connection, "PUT", name, {"folder": f"{number}"})
+            answer = self._send("PUT", name, {"folder": f"{number}"})
             if answer["version"] != version:
                 self.failures.append(f"{name} is said to be {answer}")
         self._in_place[name] += 1
 
-    def _send(self, connection: HTTPConnection, method: str, place: str, body: object = None) -> dict[str, Any]:
-        headers = {"Authorization": f"Bearer {TOKEN}"}
-        connection.request(method, f"/admin/agents/{quote(place)}", json.dumps(body) if body else None, headers)
-        answer = connection.getresponse()
-        content: dict[str, Any] = json.loads(answer.read())
-        if answer.status != 200:
+    def _send(self, method: str, place: str, body: object = None) -> dict[str, Any]:
+        path = f"/admin/agents/{quote(place)}"
+        status, answer = self.running.ask(method, path, json.dumps(body) if body else None, TOKEN)
+        content: dict[str, Any] = json.loads(answer)
+        if status != 200:
             self.failures.append(f"{method} {place}: {content}")
         return content
 
