@@ -7,11 +7,11 @@ it is. The names below are imported when they are first asked for, so that `impo
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from intent_adapters.after_import import after_import
 from intent_adapters.errors import IntentAdaptersError
-from intent_adapters.extras import need
+from intent_adapters.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from intent_adapters.bottleneck import BottleneckConfig
@@ -23,24 +23,14 @@ __version__ = "0.1.0"
 
 __all__ = ["BottleneckConfig", "IntentAdaptersError", "IntentModel", "Prediction", "train_agent"]
 
-_PLACES = {
-    "BottleneckConfig": "intent_adapters.bottleneck",
-    "IntentModel": "intent_adapters.model",
-    "Prediction": "intent_adapters.prediction",
-    "train_agent": "intent_adapters.training",
-}
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "BottleneckConfig": "intent_adapters.bottleneck",
+        "IntentModel": "intent_adapters.model",
+        "Prediction": "intent_adapters.prediction",
+        "train_agent": "intent_adapters.training",
+    },
+)
 
 after_import("peft", lambda: import_module("intent_adapters.bottleneck"))
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name == "train_agent":
-        need("datasets", "train")
-    value = globals()[name] = getattr(import_module(_PLACES[name]), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

@@ -6,7 +6,7 @@ holds every name in it against transformers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -23,14 +23,18 @@ class GraphNames:
         attended_norm: The LayerNorm behind the attention.
         inner: The Linear that begins the feed-forward sub-layer.
         outer_norm: The LayerNorm behind the feed-forward sub-layer.
+        token_types: Whether there are embeddings for the segments of a text.
         counts_from_padding: Whether the first token's position is one more than the number of the padding token.
+        padding: That number, where it is not the config's `pad_token_id`.
         relative_positions: Whether attention scores are biased by the distance of the tokens.
     """
 
     attended_norm: str
     inner: str
     outer_norm: str
+    token_types: bool = True
     counts_from_padding: bool = False
+    padding: int | None = None
     relative_positions: bool = False
 
 
@@ -57,6 +61,10 @@ class Architecture:
     outer: str
     takes_residual: bool = False
     graph: GraphNames | None = None
+
+    def layer_names(self, layers: int) -> Iterator[str]:
+        """What the names of all modules and tensors of a layer begin with, for each of so many layers."""
+        return (f"{self.layers}.{index}." for index in range(layers))
 
 
 _BERT = Architecture(
@@ -89,7 +97,9 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             "attention.LayerNorm",
             "intermediate.dense",
             "output.LayerNorm",
+            token_types=False,
             counts_from_padding=True,
+            padding=1,
             relative_positions=True,
         ),
     ),
@@ -99,7 +109,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         attended="attention.out_lin",
         feed_forward="ffn",
         outer="ffn.lin2",
-        graph=GraphNames("sa_layer_norm", "ffn.lin1", "output_layer_norm"),
+        graph=GraphNames("sa_layer_norm", "ffn.lin1", "output_layer_norm", token_types=False),
     ),
     "modernbert": Architecture(
         layers="layers", projections=("attn.Wqkv",), attended="attn.Wo", feed_forward="mlp", outer="mlp.Wo"

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, distribution, version
 from typing import Any
 
-import torch
-import transformers.integrations.peft
 from packaging.requirements import Requirement
 from packaging.version import Version
+
+from intent_adapters.extras import is_installed
 
 PACKAGE = "intent-adapters"
 LIBRARIES = (
@@ -29,33 +29,34 @@ LIBRARIES = (
     "onnxruntime",
 )
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-# Read, not imported: the name is transformers' own and may go. Without it there is nothing to compare.
-OLDEST_PEFT = getattr(transformers.integrations.peft, "MIN_PEFT_VERSION", "0")
 
 
 def describe_environment() -> dict[str, Any]:
     """Everything about this environment that decides how the package behaves, ready for JSON.
 
     Returns:
-        `"python"`, `"system"`; `"versions"` by library, None where it is not installed; `"processor"` (cores, the
-        instruction set that PyTorch uses, GPUs); `"threads"` (of PyTorch, and the variables that set them);
-        `"extras"`, whether all that an extra of ours needs is there; `"problems"`, one sentence for each pair of
-        versions that do not go together.
+        `"python"`, `"system"`; `"versions"` by library, None where it is not installed; `"processor"` (cores; with
+        PyTorch the instruction set that it uses, and GPUs); `"threads"` (of PyTorch, and the variables that set
+        them); `"extras"`, whether all that an extra of ours needs is there; `"problems"`, one sentence for each pair
+        of versions that do not go together.
     """
     extras, problems = _requirements()
+    with_torch: dict[str, Any] = {}
+    threads: dict[str, Any] = {}
+    if is_installed("torch"):
+        import torch
+
+        with_torch = {
+            "instructions": torch.backends.cpu.get_cpu_capability(),
+            "gpus": [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())],
+        }
+        threads = {"torch": torch.get_num_threads()}
     return {
         "python": platform.python_version(),
         "system": platform.platform(),
         "versions": {name: _version(name) for name in (PACKAGE, *LIBRARIES)},
-        "processor": {
-            "cores": os.cpu_count(),
-            "instructions": torch.backends.cpu.get_cpu_capability(),
-            "gpus": [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())],
-        },
-        "threads": {
-            "torch": torch.get_num_threads(),
-            **{name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
-        },
+        "processor": {"cores": os.cpu_count(), **with_torch},
+        "threads": threads | {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
         "extras": extras,
         "problems": problems + _refused_adapters(),
     }
@@ -99,10 +100,16 @@ def _requirements() -> tuple[dict[str, bool], list[str]]:
 
 
 def _refused_adapters() -> list[str]:
-    peft = version("peft")
-    if Version(peft) >= Version(OLDEST_PEFT):
+    peft = _version("peft")
+    if peft is None or not is_installed("transformers"):
+        return []
+    import transformers.integrations.peft
+
+    # Read, not imported: the name is transformers' own and may go. Without it there is nothing to compare.
+    oldest = getattr(transformers.integrations.peft, "MIN_PEFT_VERSION", "0")
+    if Version(peft) >= Version(oldest):
         return []
     return [
         f"transformers {version('transformers')} refuses its own add_adapter and load_adapter beside PEFT {peft}: it "
-        f"asks for {OLDEST_PEFT}. Nothing here needs them; PeftModel.from_pretrained does the same."
+        f"asks for {oldest}. Nothing here needs them; PeftModel.from_pretrained does the same."
     ]

@@ -87,7 +87,7 @@ class RequestError(IntentAdaptersError):
         return type(self), (self.status, self.code, str(self), self.headers)
 
 
-class MissingExtraError(IntentAdaptersError, ImportError):
+class MissingExtraError(IntentAdaptersError, ModuleNotFoundError):
     """Something needs a package that comes with an extra of this one; the message names the extra."""
 
 

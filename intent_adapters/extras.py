@@ -1,19 +1,31 @@
-"""Packages that come with an extra of this one, imported when they are first needed."""
+"""Packages that come with an extra of this one: which extra, and what to say where one is missing."""
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import Any
 
 from intent_adapters.errors import MissingExtraError
 
+# By the name that is imported.
+EXTRA_OF = {
+    **dict.fromkeys(("torch", "transformers", "sentence_transformers", "peft"), "torch"),
+    **dict.fromkeys(("accelerate", "datasets", "pyarrow", "scipy", "sklearn"), "train"),
+    "matplotlib": "plots",
+    "onnx": "export",
+    "openpyxl": "xlsx",
+    **dict.fromkeys(("httptools", "orjson", "prometheus_client", "pydantic", "starlette", "uvicorn"), "serve"),
+}
 
-def need(module: str, extra: str) -> Any:
-    """Import an optional package.
 
-    Args:
-        module: Its name.
-        extra: The extra of ours that installs it.
+def is_installed(module: str) -> bool:
+    """Whether a package can be imported; nothing is imported to find out."""
+    return importlib.util.find_spec(module) is not None
+
+
+def need(module: str) -> Any:
+    """Import a package of `EXTRA_OF`.
 
     Returns:
         The module.
@@ -23,10 +35,14 @@ def need(module: str, extra: str) -> Any:
     """
     try:
         return importlib.import_module(module)
-    except ImportError as error:
-        raise missing(module, extra, f" ({error})") from error
+    except ModuleNotFoundError as error:
+        raise missing(error) from error
 
 
-def missing(module: str, extra: str, why: str = "") -> MissingExtraError:
-    """The error for a package that is not installed."""
-    return MissingExtraError(f"This needs {module}: pip install 'intent-adapters[{extra}]'{why}.")
+def missing(error: ModuleNotFoundError) -> ModuleNotFoundError:
+    """What to raise instead of an error of an import: it names the extra, if one of ours brings what is missing."""
+    module = str(error.name).partition(".")[0]
+    if module not in EXTRA_OF:
+        return error
+    what = f"This needs {module}: pip install 'intent-adapters[{EXTRA_OF[module]}]'."
+    return MissingExtraError(what, name=module)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Unpack, get_args
 
 from intent_adapters.artifacts.adapter import Adapter
-from intent_adapters.artifacts.contents import ADAPTER, CONFIG_NAME
+from intent_adapters.artifacts.contents import ADAPTER, CONFIG_NAME, is_exported
 from intent_adapters.choices import Backend, Precision
-from intent_adapters.errors import AdapterError, BaseError, BaseMismatchError, ConfigError
+from intent_adapters.errors import AdapterError, BaseError, BaseMismatchError, ConfigError, MissingExtraError
+from intent_adapters.extras import is_installed
 from intent_adapters.hub.fetching import Fetched, HubOptions, fetch, fetch_base
 from intent_adapters.hub.naming import folder_name, is_hub_id
 from intent_adapters.inputs import check_choice, check_range
@@ -65,7 +66,6 @@ def load_onnx_base(
     Raises:
         BaseError: There is no such base, it has no graph of ours, or a damaged one.
         ConfigError: A setting is out of range.
-        MissingExtraError: ONNX Runtime is not installed.
     """
     if precision is not None:
         check_choice("precision", precision, get_args(Precision))
@@ -78,8 +78,18 @@ def load_onnx_base(
     return read_onnx_base(folder, str(base), precision=precision, threads=threads)
 
 
+def backend_for(base: str | Path, backend: Backend | None) -> Backend:
+    """The backend that was asked for, or else the one that can run a base here.
+
+    That is ONNX Runtime for a folder that holds nothing else, and where PyTorch is not installed; otherwise PyTorch.
+    """
+    if backend is None:
+        return "onnx" if is_exported(Path(base)) or not is_installed("sentence_transformers") else "torch"
+    return backend
+
+
 def load_for(
-    backend: Backend,
+    backend: Backend | None,
     base: str | Path,
     *,
     device: str | torch.device | None,
@@ -92,8 +102,11 @@ def load_for(
     Raises:
         BaseError: It cannot be loaded.
         ConfigError: A setting is out of range, or of the other backend.
+        MissingExtraError: PyTorch is asked for, and it is not installed.
     """
-    check_choice("backend", backend, ("torch", "onnx"))
+    if backend is not None:
+        check_choice("backend", backend, get_args(Backend))
+    backend = backend_for(base, backend)
     if backend == "torch" and (precision, threads) != (None, None):
         raise ConfigError(
             'precision and threads are settings of backend="onnx"; for PyTorch there are `dtype` and '
@@ -103,6 +116,11 @@ def load_for(
         raise ConfigError(f'backend="onnx" runs on the CPU, not on {str(device)!r}.')
     if backend == "onnx":
         return load_onnx_base(base, precision=precision, threads=threads, **hub), None
+    if not is_installed("sentence_transformers"):
+        raise MissingExtraError(
+            'backend="torch" needs PyTorch: pip install \'intent-adapters[torch]\'. Without it, backend="onnx" runs a '
+            "base that `intent-adapters export` made."
+        )
     return load_base_and_commit(base, device=device, **hub)
 
 

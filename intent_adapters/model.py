@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,6 @@ from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.artifacts.version_folders import KEPT
 from intent_adapters.choices import Backend, NonLinearity, Precision, Sites, StoredDtype
 from intent_adapters.errors import ConfigError, IntentAdaptersError, TextError, shorten
-from intent_adapters.hub.cards.saving import save_with_card
 from intent_adapters.hub.fetching import HubOptions
 from intent_adapters.inputs import agents_per_row, check_choice, check_range, check_texts, thresholds_per_row
 from intent_adapters.loading import (
@@ -28,7 +28,7 @@ from intent_adapters.loading import (
 from intent_adapters.prediction import Prediction
 from intent_adapters.runtime.agent import AgentInfo, AgentOrigin, AgentState, StoreStats
 from intent_adapters.runtime.answering import Runtime, answer, embed
-from intent_adapters.runtime.onnx.run import OnnxBase, OnnxRuntime
+from intent_adapters.runtime.onnx.run import OnnxBase, OnnxRuntime, graphs_in
 from intent_adapters.runtime.resident import resident_bytes
 from intent_adapters.runtime.store import AdapterStore
 
@@ -142,7 +142,7 @@ class IntentModel:
         adapter_dtype: Literal["float32", "float16"] = "float32",
         dtype: Literal["float32", "bfloat16"] = "float32",
         device: str | torch.device | None = None,
-        backend: Backend = "torch",
+        backend: Backend | None = None,
         precision: Precision | None = None,
         threads: int | None = None,
         **hub: Unpack[HubOptions],
@@ -158,7 +158,8 @@ class IntentModel:
             dtype: In which the encoder computes.
             device: Where to run; `None` takes the best device that there is.
             backend: `"onnx"` runs a base that `intent-adapters export` made in ONNX Runtime, on the CPU: several times
-                as fast, and without PyTorch weights.
+                as fast, and without PyTorch. `None` takes `"onnx"` for a folder that holds only such a base and where
+                PyTorch is not installed, else `"torch"`.
             precision: For ONNX: which graph of the base, `"float32"` or `"int8"`; `None` takes int8 if there is one.
             threads: For ONNX: how many one pass of the encoder uses; `None`: what OMP_NUM_THREADS says, or as many as
                 there are processors for this process.
@@ -310,6 +311,20 @@ class IntentModel:
             return np.empty((0, self._dimension), dtype=np.float32)
         embeddings = embed(self._runtime, self._store, rows, names, batch_size)
         return embeddings[0] if single else embeddings
+
+    def token_lengths(self, texts: Sequence[str]) -> list[int]:
+        """How many tokens of texts the base reads; what it makes of them says `count_tokens`.
+
+        Args:
+            texts: The texts, each as it is.
+
+        Returns:
+            How many of each text, with those that the tokenizer adds, and without those that are cut off.
+
+        Raises:
+            TextError: Something is not a string, or is empty.
+        """
+        return self._runtime.token_lengths(check_texts(texts))
 
     def count_tokens(self, texts: Sequence[str]) -> list[TokenCount]:
         """How many tokens the base makes of texts, how many of them it does not know, and whether it cuts them.
@@ -597,6 +612,8 @@ class IntentModel:
             IntentAdaptersWarning: A README.md that we did not make was left as it is; or a version is not kept any
                 more.
         """
+        from intent_adapters.hub.cards.saving import save_with_card
+
         save_with_card(self.adapter(agent), folder, versions=versions)
 
     def save_base(self, folder: str | Path, *, dtype: StoredDtype = "auto") -> None:
@@ -640,7 +657,14 @@ class IntentModel:
         """
         from intent_adapters.runtime.onnx.export import export_base
 
-        return export_base(self.base, folder, precision=precision, sites=sites, non_linearity=non_linearity)
+        return export_base(
+            self.base,
+            folder,
+            precision=precision,
+            sites=sites,
+            non_linearity=non_linearity,
+            name=self.base_name or "in memory",
+        )
 
     def push_base(
         self,
@@ -650,7 +674,9 @@ class IntentModel:
         dtype: StoredDtype = "auto",
         **options: Unpack[PublishOptions],
     ) -> Published:
-        """Publish the base on the Hub. Agents that are trained or pushed afterwards name it there as their base.
+        """Publish the base on the Hub, with the graphs for ONNX Runtime in the folder that it was loaded from.
+
+        Agents that are trained or pushed afterwards name it there as their base.
 
         Args:
             repo_id: Where to: "ORG/NAME".
@@ -669,8 +695,13 @@ class IntentModel:
         from intent_adapters.hub.publishing import publish_base
 
         with TemporaryDirectory() as temporary:
-            save_base(self.base, Path(temporary, "base"), dtype=dtype)
-            published = publish_base(Path(temporary, "base"), repo_id, self.fingerprint, facts=facts, **options)
+            folder = Path(temporary, "base")
+            save_base(self.base, folder, dtype=dtype)
+            for graph, made_from in graphs_in(Path(self.base_name or folder)).items():
+                if made_from == self.fingerprint:
+                    (folder / graph.parent.name).mkdir(exist_ok=True)
+                    shutil.copyfile(graph, folder / graph.parent.name / graph.name)
+            published = publish_base(folder, repo_id, self.fingerprint, facts=facts, **options)
         if not options.get("create_pr"):
             self.base_name, self.base_revision = repo_id, published.commit
         return published
@@ -682,6 +713,7 @@ class IntentModel:
         *,
         base: str | None = None,
         facts: CardFacts | None = None,
+        handler: bool = False,
         **options: Unpack[PublishOptions],
     ) -> Published:
         """Publish an agent on the Hub: config, weights and card in one commit.
@@ -691,6 +723,7 @@ class IntentModel:
             repo_id: Where to: "ORG/NAME".
             base: Hub id of the base. `None`: where it was loaded from or pushed to.
             facts: What its makers say about it, for its card.
+            handler: Put in what has a Hugging Face Inference Endpoint answer for the agent.
             **options: `private`, `token`, `revision`, `commit_message`, `create_pr` as in transformers; `tag`.
 
         Returns:
@@ -706,7 +739,9 @@ class IntentModel:
 
         loaded = (self.base_name, self.base_revision) if self.base_name and self.base_revision else None
         adapter = self.adapter(agent)
-        return publish_adapter(adapter, repo_id, base=base, loaded_base=loaded, facts=facts, **options)
+        return publish_adapter(
+            adapter, repo_id, base=base, loaded_base=loaded, facts=facts, handler=handler, **options
+        )
 
     def _register(self, sources: Mapping[str, AgentSource], replace: bool = False) -> None:
         self._store.register({name: self._loader(name, source) for name, source in sources.items()}, replace)

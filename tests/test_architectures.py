@@ -9,7 +9,7 @@ from transformers import AutoConfig, AutoModel
 
 from intent_adapters.architectures import ARCHITECTURES, architecture_of, find_encoder
 from tests.support.tiny import ARCHITECTURES as SHAPES
-from tests.support.tiny import SHAPE
+from tests.support.tiny_files import SHAPE
 
 WIDTH, COUNT = 32, 2
 

@@ -4,6 +4,7 @@ import json
 from importlib.metadata import version
 
 import pytest
+import transformers.integrations.peft
 
 from intent_adapters import environment
 from intent_adapters.environment import describe_environment
@@ -25,10 +26,10 @@ def installed_versions(monkeypatch: pytest.MonkeyPatch, **changed: str | None):
 
 
 def test_an_extra_lacks_what_the_extras_inside_it_lack(monkeypatch: pytest.MonkeyPatch):
-    installed_versions(monkeypatch, onnxruntime=None)
+    installed_versions(monkeypatch, torch=None)
     extras = describe_environment()["extras"]
-    assert not extras["onnx"] and not extras["export"] and not extras["test"]
-    assert extras["train"] and extras["cli"]
+    assert not extras["torch"] and not extras["train"] and not extras["test"]
+    assert extras["export"] and extras["cli"]
 
 
 def test_a_version_beyond_a_ceiling_is_named(monkeypatch: pytest.MonkeyPatch):
@@ -38,6 +39,6 @@ def test_a_version_beyond_a_ceiling_is_named(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_pair_that_transformers_refuses_is_named(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(environment, "OLDEST_PEFT", "99.0")
+    monkeypatch.setattr(transformers.integrations.peft, "MIN_PEFT_VERSION", "99.0")
     [problem] = [text for text in describe_environment()["problems"] if "add_adapter" in text]
     assert version("transformers") in problem and version("peft") in problem and "99.0" in problem

@@ -16,6 +16,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 import intent_adapters
+from intent_adapters.extras import EXTRA_OF
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -54,7 +55,14 @@ FILES = [pytest.param(path, id=str(path.relative_to(ROOT))) for path in sorted(R
 
 @pytest.mark.parametrize("path", FILES)
 def test_every_library_that_is_imported_is_a_declared_one(path: Path):
-    assert set(imported(path)) <= needs("cli", "export", "plots")
+    assert set(imported(path)) <= needs("all")
+
+
+def test_the_extra_that_an_error_names_brings_the_library():
+    for module, extra in EXTRA_OF.items():
+        library = canonicalize_name(ELSEWHERE.get(module, module))
+        assert library in {canonicalize_name(Requirement(text).name) for text in EXTRAS[extra]}
+        assert library not in needs()
 
 
 def test_the_names_of_modules_belong_to_the_libraries_that_are_declared():
@@ -100,5 +108,5 @@ def test_the_version_has_a_section_in_the_changelog_and_is_the_one_to_cite():
 
 def test_every_lane_of_the_makefile_is_a_job_of_a_workflow():
     workflow = (ROOT / ".github" / "workflows" / "checks.yml").read_text(encoding="utf-8")
-    for target in ("lint", "test", "test-oldest", "test-newest", "docs", "wheel"):
+    for target in ("lint", "test", "test-light", "test-oldest", "test-newest", "docs", "wheel"):
         assert re.search(rf"make {target}\b", workflow), target

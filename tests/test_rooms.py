@@ -27,13 +27,14 @@ FLOORS = (
         "after_import",
         "architectures",
         "environment",
-        "extras",
         "forking",
         "inputs",
+        "lazy_exports",
         "prediction",
         "progress_bars",
         "surroundings",
     },
+    {"extras"},
     {"choices", "errors"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

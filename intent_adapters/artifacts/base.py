@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import get_args
@@ -14,8 +13,9 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor
 from transformers.utils import logging
 
+from intent_adapters.artifacts.base_modules import read_modules
 from intent_adapters.artifacts.base_weights import check_weights, read_shapes
-from intent_adapters.artifacts.contents import CONFIG_NAME, IS_EXPORTED, is_exported
+from intent_adapters.artifacts.contents import IS_EXPORTED, ONNX_FOLDER, is_exported
 from intent_adapters.artifacts.encoder import encoder_of
 from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.artifacts.folders import check_target, read_whole, replaced_folder
@@ -24,8 +24,6 @@ from intent_adapters.errors import BaseError, ConfigError
 from intent_adapters.inputs import check_choice
 from intent_adapters.progress_bars import no_bars_in_logs
 from intent_adapters.surroundings import own_settings
-
-SAFE_MODULES = frozenset({"Transformer", "Pooling", "Normalize", "Dense"})
 
 
 def read_base(
@@ -48,7 +46,7 @@ def read_base(
 
 
 def _read(folder: Path, name: str, device: str | torch.device | None) -> SentenceTransformer:
-    _refuse_foreign_modules(folder, name)
+    read_modules(folder, name)
     if is_exported(folder):
         raise BaseError(f"{name!r} {IS_EXPORTED}")
     shapes = read_shapes(folder, name)
@@ -85,28 +83,6 @@ def _no_bars() -> AbstractContextManager[None]:
     return no_bars_in_logs(logging.disable_progress_bar, enable, shown=logging.is_progress_bar_enabled())
 
 
-def _refuse_foreign_modules(folder: Path, base: str) -> None:
-    """Let modules.json name classes of sentence-transformers only: it can name any importable class otherwise."""
-    if (folder / CONFIG_NAME).exists():  # transformers would load the base that this names, from wherever it says
-        raise BaseError(f"{base!r} is an adapter, no base: pass it as `adapter=`, and its base is found by itself.")
-    path = folder / "modules.json"
-    if not path.is_file():
-        return  # a plain transformers model: mean pooling is added on loading
-    try:
-        modules = json.loads(path.read_text(encoding="utf-8"))
-        places = [(str(module["type"]), str(module["path"])) for module in modules]
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise BaseError(f"modules.json of the base {base!r} cannot be read: {error}") from error
-    for name, place in places:
-        if not name.startswith("sentence_transformers.") or name.rpartition(".")[2] not in SAFE_MODULES:
-            raise BaseError(
-                f"The base {base!r} asks for the module {name!r}. Only {', '.join(sorted(SAFE_MODULES))} of "
-                "sentence-transformers are loaded, so that no foreign code can run."
-            )
-        if not (folder / place).resolve().is_relative_to(folder.resolve()):
-            raise BaseError(f"modules.json of the base {base!r} points out of its folder, to {place!r}.")
-
-
 def check_base_folder(folder: Path) -> None:
     """See whether a base may be saved to a folder: it is not there, or empty, or holds a model already.
 
@@ -124,7 +100,8 @@ def save_base(model: SentenceTransformer, folder: str | Path, *, dtype: StoredDt
 
     Args:
         model: The base.
-        folder: Created, or replaced if it holds a model already; a README.md in it is kept.
+        folder: Created, or replaced if it holds a model already; a README.md in it is kept, graphs for ONNX
+            Runtime are not: they were made from the former weights.
         dtype: How the weights are stored. `"auto"`: float16 if no weight loses anything by it, else float32.
 
     Returns:
@@ -138,7 +115,7 @@ def save_base(model: SentenceTransformer, folder: str | Path, *, dtype: StoredDt
     folder = Path(folder)
     check_base_folder(folder)
     expected = fingerprint(model)
-    with replaced_folder(folder) as staging:
+    with replaced_folder(folder, without=[ONNX_FOLDER]) as staging:
         with _no_bars():
             model.save_pretrained(str(staging), create_model_card=False, safe_serialization=True)
         if dtype != "float32":

@@ -79,6 +79,8 @@ class Files:
             )
         if _any(_EXPORTED, names):
             raise self.error(f"{where} {IS_EXPORTED}")
+        if self.main == _EXPORTED:
+            raise self.error(f"The base {where} has no graph for ONNX Runtime. `intent-adapters export` makes one.")
         raise self.error(f"The {self.what} {where} has no weights of a kind that is read ({self.main}).")
 
 
@@ -96,35 +98,43 @@ ADAPTER = Files(
     pickles=r"adapter_model\.(bin|pt|pth|pkl)",
     mistaken=(r"modules\.json|config\.json", "It looks like a base: pass it as `base=`."),
 )
+ONNX_FOLDER = "onnx"
 # Old sentence-transformers models keep the encoder in a folder 0_Transformer.
 _MODULE = r"(\d+_\w+/)?"
+_SMALL = {
+    r"(modules|config_sentence_transformers)\.json": MAX_CONFIG_BYTES,
+    _MODULE + r"(config|sentence_\w+_config|special_tokens_map|tokenizer_config)\.json": MAX_CONFIG_BYTES,
+    _MODULE + r"(preprocessor_config|processor_config)\.json": MAX_CONFIG_BYTES,
+    _MODULE + r"((tokenizer|vocab|added_tokens)\.json|(vocab|merges)\.txt)": MAX_TOKENIZER_BYTES,
+    re.escape(CARD_NAME): MAX_CARD_BYTES,
+}
 BASE = Files(
     "base",
     BaseError,
-    small={
-        r"(modules|config_sentence_transformers)\.json": MAX_CONFIG_BYTES,
-        _MODULE + r"(config|sentence_\w+_config|special_tokens_map|tokenizer_config)\.json": MAX_CONFIG_BYTES,
-        _MODULE + r"(preprocessor_config|processor_config|model\.safetensors\.index)\.json": MAX_CONFIG_BYTES,
-        _MODULE + r"((tokenizer|vocab|added_tokens)\.json|(vocab|merges)\.txt)": MAX_TOKENIZER_BYTES,
-        re.escape(CARD_NAME): MAX_CARD_BYTES,
-    },
+    small={**_SMALL, _MODULE + r"model\.safetensors\.index\.json": MAX_CONFIG_BYTES},
     weights={_MODULE + r"model(-\d+-of-\d+)?\.safetensors": MAX_BASE_BYTES},
     required=(r"(0_\w+/)?config\.json", "config.json"),
     main=r"(0_\w+/)?model(-\d+-of-\d+)?\.safetensors",
     pickles=r"(0_\w+/)?pytorch_model.*\.bin",
     mistaken=(re.escape(CONFIG_NAME), "It is an adapter: pass it as `adapter=`, and its base is found by itself."),
 )
-_EXPORTED = r"onnx/encoder_\w+\.onnx"
+_EXPORTED = ONNX_FOLDER + r"/encoder_\w+\.onnx"
 IS_EXPORTED = (
     'is a base in ONNX alone: load it with backend="onnx". To train, give the base that it was exported from.'
 )
-ONNX_BASE = replace(BASE, weights={r"onnx/\w+\.onnx(_data)?": MAX_BASE_BYTES}, main=r"onnx/\w+\.onnx")
+ONNX_BASE = replace(BASE, small=_SMALL, weights={_EXPORTED: MAX_BASE_BYTES}, main=_EXPORTED)
+WHOLE_BASE = replace(BASE, weights={**BASE.weights, **ONNX_BASE.weights})
 
 
 def is_exported(folder: Path) -> bool:
     """Whether a folder holds a base that was exported to ONNX, and no weights for PyTorch."""
     names = [path.relative_to(folder).as_posix() for pattern in ("*", "*/*") for path in folder.glob(pattern)]
     return bool(_any(_EXPORTED, names)) and not _any(BASE.main, names)
+
+
+def graphs_in(folder: Path) -> list[Path]:
+    """The graphs that a base's folder holds."""
+    return sorted(folder.glob(f"{ONNX_FOLDER}/encoder_*.onnx"))
 
 
 def check_adapter_target(folder: Path) -> None:

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from intent_adapters.extras import missing
+
+try:
+    import peft  # noqa: F401
+except ModuleNotFoundError as error:
+    raise missing(error) from error
+
 from intent_adapters.adapter_config import AdapterConfig, Calibration, Provenance
 from intent_adapters.adapter_config.config import MINIMUM_SCALE
 from intent_adapters.adapter_config.peft_type import INTENT_BOTTLENECK, ExternalPeftType

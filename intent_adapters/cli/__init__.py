@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Annotated
 
 try:
@@ -42,12 +43,7 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-app = typer.Typer(
-    cls=ErrorGroup,
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_show_locals=False,
-)
+app = typer.Typer(cls=ErrorGroup, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_show_locals=False)
 
 
 @app.callback()
@@ -59,33 +55,24 @@ def _program(
     """Intent classifiers for many chatbots on one small frozen encoder."""
 
 
-# Where the help lists a command.
-_AGENTS, _DAILY, _HUB, _BASES = "Agents", "Day by day", "The Hub", "Bases"
-
-app.command("train", epilog=train.EXAMPLES, rich_help_panel=_AGENTS)(train.train_command)
-app.command("predict", epilog=predict.EXAMPLES, rich_help_panel=_AGENTS)(predict.predict_command)
-app.command("chat", epilog=chat.EXAMPLES, rich_help_panel=_AGENTS)(chat.chat_command)
-app.command("serve", epilog=serve.EXAMPLES, rich_help_panel=_AGENTS)(serve.serve_command)
-app.command("info", epilog=info.EXAMPLES, rich_help_panel=_AGENTS)(info.info_command)
-app.command("check", epilog=check.EXAMPLES, rich_help_panel=_DAILY)(check.check_command)
-app.command("evaluate", epilog=evaluate.EXAMPLES, rich_help_panel=_DAILY)(evaluate.evaluate_command)
-app.command("review", epilog=review.EXAMPLES, rich_help_panel=_DAILY)(review.review_command)
-app.command("set-threshold", epilog=set_threshold.EXAMPLES, rich_help_panel=_DAILY)(
-    set_threshold.set_threshold_command
-)
-app.command("versions", epilog=versions.EXAMPLES, rich_help_panel=_DAILY)(versions.versions_command)
-app.command("diff", epilog=diff.EXAMPLES, rich_help_panel=_DAILY)(diff.diff_command)
-app.command("rollback", epilog=rollback.EXAMPLES, rich_help_panel=_DAILY)(rollback.rollback_command)
-app.command("compare", epilog=compare.EXAMPLES, rich_help_panel=_DAILY)(compare.compare_command)
-app.command("card", epilog=card.EXAMPLES, rich_help_panel=_HUB)(card.card_command)
-app.command("push", epilog=push.EXAMPLES, rich_help_panel=_HUB)(push.push_command)
-app.command("pull", epilog=pull.EXAMPLES, rich_help_panel=_HUB)(pull.pull_command)
-app.command("list", epilog=list_agents.EXAMPLES, rich_help_panel=_HUB)(list_agents.list_command)
-app.command("train-encoder", epilog=train_encoder.EXAMPLES, rich_help_panel=_BASES)(
-    train_encoder.train_encoder_command
-)
-app.command("distill", epilog=distill.EXAMPLES, rich_help_panel=_BASES)(distill.distill_command)
-app.command("export", epilog=export.EXAMPLES, rich_help_panel=_BASES)(export.export_command)
-app.command("benchmark", epilog=benchmark.EXAMPLES, rich_help_panel=_BASES)(benchmark.benchmark_command)
+# As the help lists them.
+_COMMANDS: dict[str, dict[str, ModuleType]] = {
+    "Agents": {"train": train, "predict": predict, "chat": chat, "serve": serve, "info": info},
+    "Day by day": {
+        "check": check,
+        "evaluate": evaluate,
+        "review": review,
+        "set-threshold": set_threshold,
+        "versions": versions,
+        "diff": diff,
+        "rollback": rollback,
+        "compare": compare,
+    },
+    "The Hub": {"card": card, "push": push, "pull": pull, "list": list_agents},
+    "Bases": {"train-encoder": train_encoder, "distill": distill, "export": export, "benchmark": benchmark},
+}
+for panel, modules in _COMMANDS.items():
+    for name, module in modules.items():
+        app.command(name, epilog=module.EXAMPLES, rich_help_panel=panel)(module.command)
 
 __all__ = ["app"]

@@ -13,39 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from intent_adapters.choices import Precision
-from intent_adapters.cli.console import examples, facts_table, out, print_json, working
-from intent_adapters.cli.loading import backend_for, check_folders, name_and_source
-from intent_adapters.cli.options import Backend, Device, Json, RequiredBase
+from intent_adapters.cli import options
+from intent_adapters.cli.console import examples, print_facts, working
+from intent_adapters.cli.loading import name_and_source
 
 if TYPE_CHECKING:
     from intent_adapters.model import IntentModel
 
-Adapters = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--adapter",
-        "-a",
-        metavar="[NAME=]ADAPTER",
-        help="Hub id or folder of an adapter; may be given several times.",
-        callback=check_folders,
-        show_default=False,
-    ),
-]
-AdapterFolder = Annotated[
-    Path | None,
-    typer.Option("--adapter-dir", help="A folder of adapter folders: all of them.", show_default=False, exists=True),
-]
-PrecisionOption = Annotated[
-    Precision | None, typer.Option("--precision", help="Which graph of a base in ONNX.", show_default="int8 if there")
-]
-Threads = Annotated[
-    int | None,
-    typer.Option("--threads", min=1, help="Threads of one pass.", show_default="OMP_NUM_THREADS, or all processors"),
-]
-TextsFile = Annotated[
-    Path | None,
-    typer.Option("--texts", help="Utterances to ask: one a line, or a data file.", show_default="eight of ours"),
-]
 
 EXAMPLES = examples(
     "intent-adapters benchmark --base BASE --adapter agents/clinic --adapter agents/it",
@@ -67,16 +41,29 @@ TEXTS = (
 )
 
 
-def benchmark_command(
-    base: RequiredBase,
-    adapter: Adapters = None,
-    adapter_dir: AdapterFolder = None,
-    backend: Backend = None,
-    precision: PrecisionOption = None,
-    threads: Threads = None,
-    device: Device = None,
-    texts: TextsFile = None,
-    json: Json = False,
+def command(
+    base: options.RequiredBase,
+    adapter: options.OptionalAdapters = None,
+    adapter_dir: Annotated[
+        Path | None, typer.Option("--adapter-dir", help="A folder of adapter folders: all of them.", exists=True)
+    ] = None,
+    backend: options.Backend = None,
+    precision: Annotated[
+        Precision | None,
+        typer.Option("--precision", help="Which graph of a base in ONNX.", show_default="int8 if there"),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            "--threads", min=1, help="Threads of one pass.", show_default="OMP_NUM_THREADS, or all processors"
+        ),
+    ] = None,
+    device: options.Device = None,
+    texts: Annotated[
+        Path | None,
+        typer.Option("--texts", help="Utterances to ask: one a line, or a data file.", show_default="eight of ours"),
+    ] = None,
+    json: options.Json = False,
 ) -> None:
     """Measure how fast your base and your agents answer on this machine, and what they take.
 
@@ -91,6 +78,7 @@ def benchmark_command(
     from intent_adapters.runtime.onnx.run.base import default_threads
 
     rows = list(TEXTS) if texts is None else read_texts(texts)
+    from intent_adapters.loading import backend_for
     from intent_adapters.model import IntentModel
 
     backend = backend_for(base, backend)
@@ -107,7 +95,7 @@ def benchmark_command(
         started = time.perf_counter()
         model = IntentModel.from_pretrained(base, device=device, backend=backend, **of_onnx)
         seconds = time.perf_counter() - started
-        facts: dict[str, object] = {
+        facts = {
             "base": base,
             "backend": backend,
             "threads": threads,
@@ -119,10 +107,7 @@ def benchmark_command(
             "adapter_bytes": model.stats.bytes,
             "process_bytes": _process_bytes(),
         }
-    if json:
-        print_json(facts)
-    else:
-        out.print(facts_table(facts, title=f"{base}, this machine"))
+    print_facts(facts, f"{base}, this machine", json=json)
 
 
 def _loading(model: IntentModel, sources: list[tuple[str | None, str]]) -> float:

@@ -11,26 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from intent_adapters.artifacts.contents import CARD_NAME, CONFIG_NAME
-from intent_adapters.cli.console import err, examples, working
-from intent_adapters.cli.options import Facts, Language, License, Scores, ScoresName, TrainingData
+from intent_adapters.cli import options
+from intent_adapters.cli.console import err, examples, print_text, working
 from intent_adapters.errors import DataError
 
 if TYPE_CHECKING:
     from intent_adapters.hub import CardFacts
 
 Folder = Annotated[
-    Path,
-    typer.Argument(
-        metavar="FOLDER", help="Folder of an adapter or a base.", exists=True, file_okay=False, show_default=False
-    ),
+    Path, typer.Argument(metavar="FOLDER", help="Folder of an adapter or a base.", exists=True, file_okay=False)
 ]
-RepoId = Annotated[
-    str | None,
-    typer.Option(
-        "--repo-id", help="Where it will be on the Hub.", metavar="ORG/NAME", show_default="the folder's name"
-    ),
-]
-Print = Annotated[bool, typer.Option("--print", help="Write the card to standard output instead of README.md.")]
 
 EXAMPLES = examples(
     "intent-adapters card agents/clinic --language ko --license apache-2.0 --data clinic.csv",
@@ -39,16 +29,23 @@ EXAMPLES = examples(
 )
 
 
-def card_command(
+def command(
     folder: Folder,
-    repo_id: RepoId = None,
-    facts: Facts = None,
-    language: Language = None,
-    license_name: License = None,
-    data: TrainingData = None,
-    scores: Scores = None,
-    scores_name: ScoresName = "held-out utterances",
-    print_card: Print = False,
+    repo_id: Annotated[
+        str | None,
+        typer.Option(
+            "--repo-id", help="Where it will be on the Hub.", metavar="ORG/NAME", show_default="the folder's name"
+        ),
+    ] = None,
+    facts: options.Facts = None,
+    language: options.Language = None,
+    license_name: options.License = None,
+    data: options.TrainingData = None,
+    scores: options.Scores = None,
+    scores_name: options.ScoresName = "held-out utterances",
+    print_card: Annotated[
+        bool, typer.Option("--print", help="Write the card to standard output instead of README.md.")
+    ] = False,
 ) -> None:
     """Write the model card of an adapter or a base into its folder.
 
@@ -56,22 +53,21 @@ def card_command(
     """
     known = card_facts(facts, language, license_name, data, scores, scores_name)
     with working("looking at the files"):
-        from intent_adapters.artifacts.fingerprint import fingerprint
+        from intent_adapters.artifacts.base_files import folder_fingerprint
         from intent_adapters.hub import adapter_card, base_card
         from intent_adapters.hub.cards.saving import existing_card
-        from intent_adapters.loading import load_base
 
         existing = existing_card(folder)
         if (folder / CONFIG_NAME).is_file():
             card = adapter_card(folder, repo_id=repo_id, facts=known, existing=existing)
         else:
-            found = fingerprint(load_base(folder, device="cpu"))
+            found = folder_fingerprint(folder, str(folder))
             card = base_card(folder, found, repo_id=repo_id, facts=known, existing=existing)
     if print_card:
         typer.echo(str(card))
         return
     card.save(folder / CARD_NAME)
-    err.print(f"wrote {folder / CARD_NAME}", markup=False, soft_wrap=True)
+    print_text(f"wrote {folder / CARD_NAME}", to=err)
 
 
 def card_facts(
@@ -82,12 +78,7 @@ def card_facts(
     scores: list[Path] | None,
     scores_name: str,
 ) -> CardFacts:
-    """Everything together; what an option says comes before what the file says.
-
-    Raises:
-        ConfigError: A fact makes no sense.
-        DataError: A file cannot be read.
-    """
+    """Everything together; what an option says comes before what the file says."""
     from intent_adapters.data import read_intents
     from intent_adapters.hub import CardFacts, Measurement
 

@@ -11,27 +11,17 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.text import Text
 
-from intent_adapters.cli.console import err, examples, out, percent
+from intent_adapters.cli import options
+from intent_adapters.cli.console import err, examples, out, percent, print_text
 from intent_adapters.cli.input_lines import Line, checked, input_lines
 from intent_adapters.cli.loading import open_model
-from intent_adapters.cli.options import Adapters, Agent, Backend, Base, Device, Encoding, Threshold, TopK
 from intent_adapters.errors import DataError
 
 if TYPE_CHECKING:
     from intent_adapters.data.example_file import ExampleFile
     from intent_adapters.model import IntentModel
 
-Fixes = Annotated[
-    str | None,
-    typer.Option(
-        "--fixes",
-        metavar="FILE",
-        help="csv or jsonl that /fix adds utterances to, for `train --add`; {agent} in it is the agent's name.",
-        show_default=False,
-    ),
-]
 
 EXAMPLES = examples(
     "intent-adapters chat -a agents/clinic",
@@ -47,16 +37,23 @@ HELP = """\
 /quit          or Ctrl-D"""
 
 
-def chat_command(
-    adapter: Adapters,
-    base: Base = None,
-    agent: Agent = None,
-    top_k: TopK = 3,
-    threshold: Threshold = None,
-    fixes: Fixes = None,
-    encoding: Encoding = None,
-    device: Device = None,
-    backend: Backend = None,
+def command(
+    adapter: options.Adapters,
+    base: options.Base = None,
+    agent: options.Agent = None,
+    top_k: options.TopK = 3,
+    threshold: options.Threshold = None,
+    fixes: Annotated[
+        str | None,
+        typer.Option(
+            "--fixes",
+            metavar="FILE",
+            help="csv or jsonl that /fix adds utterances to, for `train --add`; {agent} in it is the agent's name.",
+        ),
+    ] = None,
+    encoding: options.Encoding = None,
+    device: options.Device = None,
+    backend: options.Backend = None,
 ) -> None:
     """Talk to agents: each line is answered, with the most probable intents and whether it is in scope.
 
@@ -76,19 +73,11 @@ def chat_command(
     if sys.stdin.isatty():
         out.print()
     for path, count in chat.added.items():
-        err.print(Text(f"{count} added to {path}; to learn them: train DATA --add {path}"), soft_wrap=True)
+        print_text(f"{count} added to {path}; to learn them: train DATA --add {path}", to=err)
 
 
 class _Chat:
-    """A talk with the agents of a model.
-
-    Args:
-        model: Has the agents.
-        agent: The first to talk to.
-        top_k: How many intents an answer shows.
-        threshold: Scope score below which an answer is out of scope; None takes each agent's own.
-        fixes: Where utterances are added that an agent got wrong; `{agent}` in it stands for the agent.
-    """
+    """A talk with the agents of a model, `agent` being the first; see the options of `chat` for the others."""
 
     def __init__(self, model: IntentModel, agent: str, top_k: int, threshold: float | None, fixes: str | None) -> None:
         self.added: Counter[str] = Counter()
@@ -108,7 +97,7 @@ class _Chat:
             return
         with suppress(ImportError):
             import readline  # noqa: F401 - the arrow keys then work in what is typed
-        out.print(Text(f"Talking to {self._agent}; /help says what else there is."))
+        print_text(f"Talking to {self._agent}; /help says what else there is.")
         with suppress(EOFError):
             while True:
                 yield checked(input(f"{self._agent}> "), "the line")
@@ -132,13 +121,13 @@ class _Chat:
         if command == "/agent":
             self._change_agent(argument)
         elif command == "/intents":
-            out.print(Text("\n".join(f"  {label}" for label in self._labels)))
+            print_text("\n".join(f"  {label}" for label in self._labels))
         elif command in ("/fix", "/new"):
             self._fix(argument, new=command == "/new")
         else:
             if command != "/help":
                 _complain(f"there is no {command}")
-            out.print(Text(HELP), soft_wrap=True)
+            print_text(HELP)
         return True
 
     def _answer(self, text: str) -> None:
@@ -146,7 +135,7 @@ class _Chat:
         self._last = text
         scope = "" if answer.in_scope else f"out of scope (scope score {answer.scope_score:.2f}); the nearest:\n"
         shown = "\n".join(f"  {percent(score):>7}  {label}" for label, score in answer.top_k)
-        out.print(Text(scope + shown), soft_wrap=True)
+        print_text(scope + shown)
 
     def _change_agent(self, name: str) -> None:
         if name in self._model.agents:
@@ -154,7 +143,7 @@ class _Chat:
         elif name:
             _complain(f"there is no agent {name!r}; there are: {', '.join(self._model.agents)}")
         else:
-            out.print(Text("\n".join(f"{'*' if one == self._agent else ' '} {one}" for one in self._model.agents)))
+            print_text("\n".join(f"{'*' if one == self._agent else ' '} {one}" for one in self._model.agents))
 
     def _fix(self, label: str, *, new: bool) -> None:
         if not self._files:
@@ -178,8 +167,8 @@ class _Chat:
             _complain(str(error))
             return
         self.added[str(file.path)] += added
-        out.print(Text(f"{'added to' if added else 'already in'} {file.path}: {text} -> {label}"), soft_wrap=True)
+        print_text(f"{'added to' if added else 'already in'} {file.path}: {text} -> {label}")
 
 
 def _complain(what: str) -> None:
-    err.print(Text(what, style="red"), soft_wrap=True)
+    print_text(what, "red", to=err)

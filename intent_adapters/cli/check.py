@@ -6,38 +6,17 @@ from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
-from rich.text import Text
 
 from intent_adapters.choices import FindingKind
-from intent_adapters.cli.console import err, examples, out, print_json, working
+from intent_adapters.cli import options
+from intent_adapters.cli.console import err, examples, print_json, print_text, working
 from intent_adapters.cli.loading import open_model
-from intent_adapters.cli.options import Data, Device, Encoding, Json, LabelColumn, Split, TextColumn
 
 if TYPE_CHECKING:
     from intent_adapters.data.check import DataReport
 
 KINDS = get_args(FindingKind)
 
-BaseToCheck = Annotated[
-    str | None,
-    typer.Option(
-        "--base",
-        "-b",
-        help="Encoder that will be trained on: Hub id or folder.",
-        show_default="only what needs no base is looked for",
-    ),
-]
-Allow = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--allow",
-        metavar="KIND",
-        help=f"Pass over findings of a kind: {', '.join(KINDS)}. May be given several times.",
-        show_default=False,
-    ),
-]
-Strict = Annotated[bool, typer.Option("--strict", help="Fail on notes too, and not on problems alone.")]
-Limit = Annotated[int, typer.Option("--limit", min=0, help="How many findings of each kind to list.")]
 
 EXAMPLES = examples(
     "intent-adapters check clinic.csv --base BASE",
@@ -45,18 +24,33 @@ EXAMPLES = examples(
 )
 
 
-def check_command(
-    data: Data,
-    base: BaseToCheck = None,
-    allow: Allow = None,
-    strict: Strict = False,
-    limit: Limit = 10,
-    split: Split = None,
-    text_column: TextColumn = None,
-    label_column: LabelColumn = None,
-    encoding: Encoding = None,
-    device: Device = None,
-    json: Json = False,
+def command(
+    data: options.Data,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            "--base",
+            "-b",
+            help="Encoder that will be trained on: Hub id or folder.",
+            show_default="only what needs no base is looked for",
+        ),
+    ] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow",
+            metavar="KIND",
+            help=f"Pass over findings of a kind: {', '.join(KINDS)}. May be given several times.",
+        ),
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail on notes too, and not on problems alone.")] = False,
+    limit: Annotated[int, typer.Option("--limit", min=0, help="How many findings of each kind to list.")] = 10,
+    split: options.Split = None,
+    text_column: options.TextColumn = None,
+    label_column: options.LabelColumn = None,
+    encoding: options.Encoding = None,
+    device: options.Device = None,
+    json: options.Json = False,
 ) -> None:
     """Look for likely mistakes in training data: wrong labels, repetitions, what a base cannot read.
 
@@ -72,7 +66,7 @@ def check_command(
 
     columns: dict[str, Any] = {"text_column": text_column, "label_column": label_column, "encoding": encoding}
     rows = read_rows(data, split=split, purpose="evaluation", **columns)
-    model = open_model(base, [], device) if base else None
+    model = open_model(base, [], device, "torch") if base else None
     with working("checking"):
         from intent_adapters.data.check import check_rows
 
@@ -80,27 +74,27 @@ def check_command(
     if json:
         print_json(report.to_dict())
     else:
-        print_report(report, limit)
+        _print_report(report, limit)
         if model is None:
-            err.print("With the base that will be trained on, wrong labels are found too: add --base.", soft_wrap=True)
+            print_text("With the base that will be trained on, wrong labels are found too: add --base.", to=err)
     if report.problems or (strict and report.findings):
         raise typer.Exit(1)
 
 
-def print_report(report: DataReport, limit: int) -> None:
+def _print_report(report: DataReport, limit: int) -> None:
     """Prints what was found, a line each as compilers do, under its kind and what to do about that."""
     counts = Counter(finding.kind for finding in report.findings)
     summary = ", ".join(f"{kind}: {count:,}" for kind, count in counts.items()) or "nothing to be said against them"
-    out.print(f"{report.rows:,} utterances of {report.intents:,} intents; {summary}", soft_wrap=True)
+    print_text(f"{report.rows:,} utterances of {report.intents:,} intents; {summary}")
     for kind, count in counts.items() if limit else ():
         found = report.of_kind(kind)
         more = f", the first {limit}" if count > limit else ""
-        out.print(Text(f"\n{kind}{more}", style="bold red" if found[0].is_problem else "bold"), soft_wrap=True)
+        print_text(f"\n{kind}{more}", "bold red" if found[0].is_problem else "bold")
         for finding in found[:limit]:
             places = ", ".join(_few(finding.places))
             texts = f" {' | '.join(_few(finding.texts))}" if finding.texts else ""
             start = f"{places}:{texts}\n    " if places else ""
-            out.print(Text(f"{start}{finding.reason}; {finding.advice}"), soft_wrap=True)
+            print_text(f"{start}{finding.reason}; {finding.advice}")
 
 
 def _few(values: tuple[str, ...]) -> list[str]:

@@ -8,29 +8,13 @@ from typing import TYPE_CHECKING, Annotated, get_args
 import typer
 
 from intent_adapters.choices import SystemName
-from intent_adapters.cli.console import add_row, err, examples, new_table, out, percent, print_json, renamed
+from intent_adapters.cli import options
+from intent_adapters.cli.console import err, examples, percent, print_json, print_table, print_text, renamed
 from intent_adapters.cli.loading import open_model
-from intent_adapters.cli.options import (
-    Data,
-    Device,
-    Encoding,
-    Json,
-    LabelColumn,
-    RequiredBase,
-    Split,
-    TestSplit,
-    TextColumn,
-)
 
 if TYPE_CHECKING:
     from intent_adapters.evaluation import ComparedSystem
 
-Test = Annotated[str, typer.Argument(metavar="TEST", help="Utterances to measure on, as DATA.", show_default=False)]
-Systems = Annotated[
-    str, typer.Option("--systems", help=f"Any of {', '.join(get_args(SystemName))}, separated by commas.")
-]
-Seeds = Annotated[str, typer.Option("--seeds", help="Whole numbers, separated by commas: one training run each.")]
-Markdown = Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")]
 
 ALL_SYSTEMS = ",".join(get_args(SystemName))
 
@@ -41,20 +25,24 @@ EXAMPLES = examples(
 )
 
 
-def compare_command(
-    data: Data,
-    test: Test,
-    base: RequiredBase,
-    systems: Systems = ALL_SYSTEMS,
-    seeds: Seeds = "0,1,2",
-    split: Split = None,
-    test_split: TestSplit = None,
-    text_column: TextColumn = None,
-    label_column: LabelColumn = None,
-    encoding: Encoding = None,
-    device: Device = None,
-    markdown: Markdown = False,
-    json: Json = False,
+def command(
+    data: options.Data,
+    test: Annotated[str, typer.Argument(metavar="TEST", help="Utterances to measure on, as DATA.")],
+    base: options.RequiredBase,
+    systems: Annotated[
+        str, typer.Option("--systems", help=f"Any of {', '.join(get_args(SystemName))}, separated by commas.")
+    ] = ALL_SYSTEMS,
+    seeds: Annotated[
+        str, typer.Option("--seeds", help="Whole numbers, separated by commas: one training run each.")
+    ] = "0,1,2",
+    split: options.Split = None,
+    test_split: options.TestSplit = None,
+    text_column: options.TextColumn = None,
+    label_column: options.LabelColumn = None,
+    encoding: options.Encoding = None,
+    device: options.Device = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
+    json: options.Json = False,
 ) -> None:
     """Train an agent in several ways on the same utterances, and measure each on the same test utterances.
 
@@ -74,22 +62,19 @@ def compare_command(
     from intent_adapters.evaluation import compare
 
     compared = compare(
-        open_model(base, [], device),
+        open_model(base, [], device, "torch"),
         rows,
         test_rows,
         [system.strip() for system in systems.split(",")],
         numbers,
-        on_run=lambda system, seed, accuracy: err.print(f"{system}, seed {seed}: {percent(accuracy)}"),
+        on_run=lambda system, seed, accuracy: print_text(f"{system}, seed {seed}: {percent(accuracy)}", to=err),
     )
     if json:
         print_json([system.to_dict() for system in compared])
     elif markdown:
         typer.echo(_markdown(compared))
     else:
-        table = new_table(*_COLUMNS, numbers=_COLUMNS[1:])
-        for system in compared:
-            add_row(table, *_cells(system))
-        out.print(table)
+        print_table(_COLUMNS, map(_cells, compared), numbers=_COLUMNS[1:])
 
 
 _COLUMNS = ("system", "accuracy ± over seeds", "95 % interval by the sample", "training", "an agent on disk")

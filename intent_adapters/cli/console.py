@@ -10,7 +10,7 @@ import json
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,6 +21,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from intent_adapters.errors import AgentError, DataError, IntentAdaptersError, IntentAdaptersWarning
+from intent_adapters.extras import missing
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -58,13 +59,18 @@ class ErrorGroup(TyperGroup):
             if isinstance(error, AgentError) and error.names:
                 choose = "; choose with --agent" if any("--agent" in option.opts for option in parameters()) else ""
                 there = f" There are: {', '.join(error.names)}{choose}."
-            err.print(Text(f"Error: {say(error)}{there}", style="red"), soft_wrap=True)
+            print_text(f"Error: {say(error)}{there}", "red", to=err)
+            raise typer.Exit(1) from error
+        except ModuleNotFoundError as error:
+            if (named := missing(error)) is error:
+                raise
+            err.print(Text(f"Error: {named}", style="red"), soft_wrap=True)
             raise typer.Exit(1) from error
         except BrokenPipeError:
             raise  # whoever read the output has gone; it is nothing to talk about
         except OSError as error:
             place = f": {error.filename}" if error.filename else ""
-            err.print(Text(f"Error: {error.strerror or error}{place}", style="red"), soft_wrap=True)
+            print_text(f"Error: {error.strerror or error}{place}", "red", to=err)
             raise typer.Exit(1) from error
 
 
@@ -110,7 +116,7 @@ def _plain_warnings(say: Callable[[object], str]) -> Iterator[None]:
             others(message, category, *place, **more)
         elif (shown := say(message)) not in said:
             said.add(shown)
-            err.print(Text(f"Warning: {shown}", style="yellow"), soft_wrap=True)
+            print_text(f"Warning: {shown}", "yellow", to=err)
 
     with warnings.catch_warnings():
         others = warnings.showwarning
@@ -140,18 +146,22 @@ def print_json(value: object) -> None:
     typer.echo(json.dumps(value, ensure_ascii=not unicode))
 
 
-def new_table(*columns: str, numbers: tuple[str, ...] = (), title: str | None = None) -> Table:
-    """A table whose columns in `numbers` are right-aligned."""
-    table = Table(title=title, title_justify="left")
+def print_text(text: str, style: str = "", *, to: Console = out) -> None:
+    """Prints text as it is: square brackets are no markup, and lines are broken by the terminal alone."""
+    to.print(Text(text, style=style), soft_wrap=True)
+
+
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[str] = (), title: str | None = None
+) -> None:
+    """Prints a table: None as an empty cell, brackets as text; `numbers` are columns to align right, never broken."""
+    table = Table(title=title, title_justify="left", show_header=any(columns))
     for column in columns:
-        number = column in numbers  # never broken over two lines
+        number = column in numbers
         table.add_column(column, justify="right" if number else "left", overflow="fold", no_wrap=number)
-    return table
-
-
-def add_row(table: Table, *cells: object) -> None:
-    """Adds a row, in which square brackets are text and no markup."""
-    table.add_row(*(Text(str(cell)) for cell in cells))
+    for row in rows:
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    out.print(table)
 
 
 def percent(share: float) -> str:
@@ -159,14 +169,13 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def facts_table(facts: dict[str, object], title: str) -> Table:
-    """A table of names and values; entries without a value are left out."""
-    table = new_table("", "", title=title)
-    table.show_header = False
-    for name, value in facts.items():
-        if value is not None:
-            add_row(table, name.replace("_", " "), _shown(value))
-    return table
+def print_facts(facts: Mapping[str, object], title: str, *, json: bool = False) -> None:
+    """Prints names and values, those that there are; as JSON all of them, without the title."""
+    if json:
+        print_json(facts)
+        return
+    known = [(name.replace("_", " "), _shown(value)) for name, value in facts.items() if value is not None]
+    print_table(("", ""), known, title=title)
 
 
 def _shown(value: object) -> object:

@@ -8,53 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from intent_adapters.cli.console import add_row, err, examples, new_table, out, percent, print_json, working
+from intent_adapters.cli import options
+from intent_adapters.cli.console import err, examples, percent, print_json, print_table, print_text, working
 from intent_adapters.cli.loading import check_folders, open_model
-from intent_adapters.cli.options import (
-    Base,
-    BatchSize,
-    Device,
-    Encoding,
-    Json,
-    LabelColumn,
-    OutOfScope,
-    Split,
-    TextColumn,
-    Threshold,
-)
 from intent_adapters.errors import BaseMismatchError
 
 if TYPE_CHECKING:
     from intent_adapters.evaluation import Difference, PairedScores
 
-
-Old = Annotated[
-    str,
-    typer.Argument(
-        metavar="OLD",
-        help="Folder or Hub id of an adapter; FOLDER@2 is its version 2. A folder without NEW is compared with its "
-        "version that was in use before.",
-        show_default=False,
-    ),
-]
-New = Annotated[
-    str | None, typer.Argument(metavar="[NEW]", help="The new adapter, as OLD.", show_default="the folder of OLD")
-]
-On = Annotated[
-    str,
-    typer.Option(
-        "--on", metavar="DATA", help="Utterances that neither was trained on, as for evaluate.", show_default=False
-    ),
-]
-Show = Annotated[int, typer.Option("--show", min=0, help="How many changed answers to show.")]
-FailOn = Annotated[
-    Literal["worse", "loss", "never"],
-    typer.Option(
-        "--fail-on",
-        help="What ends with exit code 1: a new adapter that is worse beyond chance; one that answers fewer "
-        "utterances right, be it by chance; nothing.",
-    ),
-]
 
 EXAMPLES = examples(
     "intent-adapters diff agents/clinic --on heldout.csv",
@@ -63,22 +24,40 @@ EXAMPLES = examples(
 )
 
 
-def diff_command(
-    old: Old,
-    data: On,
-    new: New = None,
-    out_of_scope: OutOfScope = None,
-    base: Base = None,
-    threshold: Threshold = None,
-    fail_on: FailOn = "worse",
-    show: Show = 20,
-    split: Split = None,
-    text_column: TextColumn = None,
-    label_column: LabelColumn = None,
-    encoding: Encoding = None,
-    batch_size: BatchSize = 64,
-    device: Device = None,
-    json: Json = False,
+def command(
+    old: Annotated[
+        str,
+        typer.Argument(
+            metavar="OLD",
+            help="Folder or Hub id of an adapter; FOLDER@2 is its version 2. A folder without NEW is compared with "
+            "its version that was in use before.",
+        ),
+    ],
+    data: Annotated[
+        str, typer.Option("--on", metavar="DATA", help="Utterances that neither was trained on, as for evaluate.")
+    ],
+    new: Annotated[
+        str | None, typer.Argument(metavar="[NEW]", help="The new adapter, as OLD.", show_default="the folder of OLD")
+    ] = None,
+    out_of_scope: options.OutOfScope = None,
+    base: options.Base = None,
+    threshold: options.Threshold = None,
+    fail_on: Annotated[
+        Literal["worse", "loss", "never"],
+        typer.Option(
+            "--fail-on",
+            help="What ends with exit code 1: a new adapter that is worse beyond chance; one that answers fewer "
+            "utterances right, be it by chance; nothing.",
+        ),
+    ] = "worse",
+    show: Annotated[int, typer.Option("--show", min=0, help="How many changed answers to show.")] = 20,
+    split: options.Split = None,
+    text_column: options.TextColumn = None,
+    label_column: options.LabelColumn = None,
+    encoding: options.Encoding = None,
+    batch_size: options.BatchSize = 64,
+    device: options.Device = None,
+    json: options.Json = False,
 ) -> None:
     """Compare a new adapter with an old one: what each gets right, and every answer that changed.
 
@@ -91,12 +70,7 @@ def diff_command(
     from intent_adapters.data import read_intents, read_texts
 
     rows = read_intents(
-        data,
-        split=split,
-        text_column=text_column,
-        label_column=label_column,
-        encoding=encoding,
-        purpose="evaluation",
+        data, split=split, text_column=text_column, label_column=label_column, encoding=encoding, purpose="evaluation"
     )
     foreign = read_texts(out_of_scope, encoding=encoding) if out_of_scope else None
     model = open_model(base, [f"old={old}"], device)
@@ -157,30 +131,27 @@ def _print_difference(found: Difference, old: str, new: str, show: int) -> None:
         "out of scope": found.out_of_scope,
     }
     columns = ("", "utterances", "old right", "new right", "only old", "only new", "p", "new is")
-    table = new_table(*columns, numbers=columns[1:7], title=f"old: {old}\nnew: {new}")
-    for name, scores in compared.items():
-        if scores:
-            add_row(table, name, *_cells(scores))
-    out.print(table)
+    rows = [(name, *_cells(scores)) for name, scores in compared.items() if scores]
+    print_table(columns, rows, numbers=columns[1:7], title=f"old: {old}\nnew: {new}")
     for what, intents in (("added", found.added), ("removed", found.removed)):
         if intents:
-            out.print(f"intents {what}: {', '.join(intents)}", markup=False, soft_wrap=True)
+            print_text(f"intents {what}: {', '.join(intents)}")
     if not found.changes:
-        out.print("every answer is the same")
+        print_text("every answer is the same")
     elif show:
-        table = new_table("", "utterance", "meant", "old", "new")
-        for change in found.changes[:show]:
-            add_row(
-                table,
+        changes = [
+            (
                 change.kind,
                 change.text,
                 "nothing: out of scope" if change.meant is None else change.meant,
                 _answer(change.old, change.old_probability, change.old_accepted),
                 _answer(change.new, change.new_probability, change.new_accepted),
             )
-        out.print(table)
+            for change in found.changes[:show]
+        ]
+        print_table(("", "utterance", "meant", "old", "new"), changes)
     if len(found.changes) > show:
-        err.print(f"{len(found.changes) - show} more answers changed: --show {len(found.changes)} shows them")
+        print_text(f"{len(found.changes) - show} more answers changed: --show {len(found.changes)} shows them", to=err)
 
 
 def _cells(scores: PairedScores) -> tuple[object, ...]:

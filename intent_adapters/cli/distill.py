@@ -7,21 +7,9 @@ from typing import Annotated
 import typer
 
 from intent_adapters.choices import StoredDtype
-from intent_adapters.cli.console import err, examples, working
+from intent_adapters.cli import options
+from intent_adapters.cli.console import err, examples, print_text, working
 from intent_adapters.cli.loading import check_folders
-from intent_adapters.cli.options import (
-    Every,
-    Kinds,
-    LeaveOut,
-    ModelOutput,
-    PairBatch,
-    Pairs,
-    PairSeed,
-    Report,
-    Resume,
-    Steps,
-    Sts,
-)
 from intent_adapters.cli.pairs import pair_training, pairs_from
 
 EXAMPLES = examples(
@@ -30,12 +18,12 @@ EXAMPLES = examples(
 )
 
 
-def distill_command(
-    pairs: Pairs,
+def command(
+    pairs: options.Pairs,
     teacher: Annotated[
         str, typer.Option("--teacher", "-t", help="Sentence encoder: Hub id or folder.", callback=check_folders)
     ],
-    output: ModelOutput,
+    output: options.ModelOutput,
     layers: Annotated[int, typer.Option("--layers", min=1, help="How many of the teacher's layers to keep.")] = 6,
     random: Annotated[
         bool, typer.Option("--random", help="Start from random weights: 6 layers, 384 wide, instead of layers.")
@@ -43,10 +31,10 @@ def distill_command(
     trim: Annotated[
         bool, typer.Option("--trim", help="Keep only the pieces of the vocabulary that PAIRS use.")
     ] = False,
-    kinds: Kinds = None,
-    leave_out: LeaveOut = None,
-    steps: Steps = 10_000,
-    batch_size: PairBatch = 256,
+    kinds: options.Kinds = None,
+    leave_out: options.LeaveOut = None,
+    steps: options.Steps = 10_000,
+    batch_size: options.PairBatch = 256,
     learning_rate: Annotated[float, typer.Option("--learning-rate", help="Peak learning rate.")] = 4e-4,
     temperature: Annotated[float, typer.Option("--temperature", help="Temperature of the contrastive part.")] = 0.05,
     relation_weight: Annotated[
@@ -65,11 +53,11 @@ def distill_command(
             help="How weights are stored. float16 rounds them and halves the folder; auto: only if that is exact.",
         ),
     ] = "auto",
-    sts: Sts = None,
-    every: Every = 2000,
-    seed: PairSeed = 0,
-    resume: Resume = False,
-    report_to: Report = "none",
+    sts: options.Sts = None,
+    every: options.Every = 2000,
+    seed: options.PairSeed = 0,
+    resume: options.Resume = False,
+    report_to: options.Report = "none",
 ) -> None:
     """Stage 2: distil a sentence encoder into a small one."""
     with working("reading"):
@@ -98,4 +86,4 @@ def distill_command(
         evaluator=None if sts is None else sts_evaluator(sts),
         resume=resume,
     )
-    err.print(f"The student is in {output}.")
+    print_text(f"The student is in {output}.", to=err)

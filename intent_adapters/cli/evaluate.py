@@ -7,69 +7,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.text import Text
 
+from intent_adapters.cli import options
 from intent_adapters.cli.console import (
-    add_row,
     err,
     examples,
-    facts_table,
-    new_table,
-    out,
     percent,
+    print_facts,
     print_json,
+    print_table,
+    print_text,
     working,
 )
 from intent_adapters.cli.loading import open_model
-from intent_adapters.cli.options import (
-    Agent,
-    Backend,
-    Base,
-    BatchSize,
-    Data,
-    Device,
-    Encoding,
-    Json,
-    LabelColumn,
-    OptionalAdapters,
-    OutOfScope,
-    Split,
-    TextColumn,
-    Threshold,
-)
 
 if TYPE_CHECKING:
-    from intent_adapters.evaluation import ClassificationScores, Evaluation, Mistake
+    from intent_adapters.evaluation import Evaluation, HeldOutScores, Mistake
 
-Plots = Annotated[
-    Path | None,
-    typer.Option("--plots", metavar="DIR", help="Draw pictures of it all into this folder.", show_default=False),
-]
-Worst = Annotated[int, typer.Option("--worst", min=0, help="How many intents, confused pairs and utterances to list.")]
 
-Errors = Annotated[
-    Path | None,
-    typer.Option("--errors", metavar="FILE", help="Write every mistake to a .csv or .jsonl file.", show_default=False),
-]
-Train = Annotated[
-    str | None,
-    typer.Option(
-        "--train",
-        metavar="DATA",
-        help="What the agent was trained on, to say how many of the utterances are in it.",
-        show_default=False,
-    ),
-]
-CrossValidate = Annotated[
-    bool,
-    typer.Option(
-        "--cross-validate",
-        help="Where there is no test file: DATA are training data; train on all parts of them but one and ask about "
-        "that one, in turn.",
-    ),
-]
-Folds = Annotated[int, typer.Option("--folds", min=2, help="Parts of --cross-validate.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Of the parts and the trainings of --cross-validate.")]
 # Fewer rows say little about probabilities.
 ENOUGH_TO_CALIBRATE = 100
 
@@ -81,28 +36,50 @@ EXAMPLES = examples(
 )
 
 
-def evaluate_command(
-    data: Data,
-    adapter: OptionalAdapters = None,
-    base: Base = None,
-    agent: Agent = None,
-    out_of_scope: OutOfScope = None,
-    threshold: Threshold = None,
-    errors: Errors = None,
-    train: Train = None,
-    cross_validate: CrossValidate = False,
-    folds: Folds = 5,
-    seed: Seed = 0,
-    plots: Plots = None,
-    split: Split = None,
-    text_column: TextColumn = None,
-    label_column: LabelColumn = None,
-    encoding: Encoding = None,
-    worst: Worst = 10,
-    batch_size: BatchSize = 64,
-    device: Device = None,
-    backend: Backend = None,
-    json: Json = False,
+def command(
+    data: options.Data,
+    adapter: options.OptionalAdapters = None,
+    base: options.Base = None,
+    agent: options.Agent = None,
+    out_of_scope: options.OutOfScope = None,
+    threshold: options.Threshold = None,
+    errors: Annotated[
+        Path | None, typer.Option("--errors", metavar="FILE", help="Write every mistake to a .csv or .jsonl file.")
+    ] = None,
+    train: Annotated[
+        str | None,
+        typer.Option(
+            "--train",
+            metavar="DATA",
+            help="What the agent was trained on, to say how many of the utterances are in it.",
+        ),
+    ] = None,
+    cross_validate: Annotated[
+        bool,
+        typer.Option(
+            "--cross-validate",
+            help="Where there is no test file: DATA are training data; train on all parts of them but one and ask "
+            "about that one, in turn.",
+        ),
+    ] = False,
+    folds: Annotated[int, typer.Option("--folds", min=2, help="Parts of --cross-validate.")] = 5,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Of the parts and the trainings of --cross-validate.")
+    ] = 0,
+    plots: Annotated[
+        Path | None, typer.Option("--plots", metavar="DIR", help="Draw pictures of it all into this folder.")
+    ] = None,
+    split: options.Split = None,
+    text_column: options.TextColumn = None,
+    label_column: options.LabelColumn = None,
+    encoding: options.Encoding = None,
+    worst: Annotated[
+        int, typer.Option("--worst", min=0, help="How many intents, confused pairs and utterances to list.")
+    ] = 10,
+    batch_size: options.BatchSize = 64,
+    device: options.Device = None,
+    backend: options.Backend = None,
+    json: options.Json = False,
 ) -> None:
     """Measure an agent on labelled utterances, and on ones that it should not answer.
 
@@ -144,7 +121,7 @@ def evaluate_command(
                 folds=folds,
                 seed=seed,
                 out_of_scope=others,
-                on_fold=lambda fold, accuracy: err.print(f"part {fold} of {folds}: {percent(accuracy)}"),
+                on_fold=lambda fold, accuracy: print_text(f"part {fold} of {folds}: {percent(accuracy)}", to=err),
             )
             scores = validated.evaluation
             facts = {"accuracies": list(validated.accuracies), "never_held_out": validated.never_held_out}
@@ -165,16 +142,16 @@ def evaluate_command(
     if json:
         print_json({**scores.to_dict(), **facts})
     else:
-        print_scores(scores, scores.interval, worst)
+        print_scores(scores, worst)
         _print_trust(scores)
         print_mistakes(scores.mistakes, worst, *places)
     if errors is not None:
         evaluation.write_mistakes(errors, scores.mistakes, *places)
-        err.print(Text(f"wrote {len(scores.mistakes):,} mistakes to {errors}"), soft_wrap=True)
+        print_text(f"wrote {len(scores.mistakes):,} mistakes to {errors}", to=err)
     if plots is not None:
         with working("drawing"):
             files = save_plots(model, scores, plots)
-        err.print(Text(f"pictures: {', '.join(map(str, files))}"), soft_wrap=True)
+        print_text(f"pictures: {', '.join(map(str, files))}", to=err)
 
 
 def _check_cross_validation(
@@ -194,27 +171,24 @@ def _check_cross_validation(
             raise typer.BadParameter("--cross-validate trains agents of its own: leave it out", param_hint=option)
 
 
-def print_scores(scores: ClassificationScores, interval: tuple[float, float], worst: int) -> None:
+def print_scores(scores: Evaluation | HeldOutScores, worst: int) -> None:
     """Prints accuracy and macro F1, and which intents are weak or confused."""
-    low, high = (f"{100 * end:.1f}" for end in interval)
-    out.print(
+    low, high = (f"{100 * end:.1f}" for end in scores.interval)
+    print_text(
         f"accuracy {percent(scores.accuracy)} (95 % interval {low} to {high} %), macro F1 {percent(scores.macro_f1)} "
-        f"on {scores.rows} utterances of {sum(intent.support > 0 for intent in scores.intents)} intents",
-        soft_wrap=True,
+        f"on {scores.rows} utterances of {sum(intent.support > 0 for intent in scores.intents)} intents"
     )
-    weak = [intent for intent in scores.intents if intent.f1 < 1][:worst]
-    if weak:
-        table = new_table("intent", "F1", "precision", "recall", "rows", numbers=("F1", "precision", "recall", "rows"))
-        for intent in weak:
-            figures = [percent(share) for share in (intent.f1, intent.precision, intent.recall)]
-            add_row(table, intent.label, *figures, intent.support)
-        out.print(table)
-    confusions = scores.confusions[:worst]
+    weak = [
+        (intent.label, percent(intent.f1), percent(intent.precision), percent(intent.recall), intent.support)
+        for intent in scores.intents
+        if intent.f1 < 1
+    ]
+    if weak[:worst]:
+        columns = ("intent", "F1", "precision", "recall", "rows")
+        print_table(columns, weak[:worst], numbers=columns[1:])
+    confusions = [(pair.label, pair.predicted, pair.count) for pair in scores.confusions[:worst]]
     if confusions:
-        table = new_table("intent", "taken for", "times", numbers=("times",))
-        for pair in confusions:
-            add_row(table, pair.label, pair.predicted, pair.count)
-        out.print(table)
+        print_table(("intent", "taken for", "times"), confusions, numbers=["times"])
 
 
 def _print_trust(scores: Evaluation) -> None:
@@ -242,7 +216,7 @@ def _print_trust(scores: Evaluation) -> None:
             "rejected as they should be (recall)": percent(others.recall),
             "out of scope among the rejected (precision)": percent(others.precision),
         }
-    out.print(facts_table(facts, title="how far to trust it"))
+    print_facts(facts, "how far to trust it")
 
 
 def print_mistakes(
@@ -258,15 +232,15 @@ def print_mistakes(
         title = f"{kind}: {len(found):,}" + (f", the first {worst}" if len(found) > worst else "")
         scored = found[0].scope_score is not None
         numbers = ("probability", "scope score")[: 1 + scored]
-        table = new_table("utterance", "meant", "said", *numbers, numbers=numbers, title=title)
+        rows = []
         for mistake in found[:worst]:
             place = place_of(mistake, places, out_of_scope_places)
-            cells = [
+            cells = (
                 mistake.text + (f" ({Path(place).name})" if place else ""),
                 mistake.meant or "out of scope",
                 mistake.said,
                 percent(mistake.probability),
-                "" if mistake.scope_score is None else f"{mistake.scope_score:.3f}",
-            ]
-            add_row(table, *cells[: 4 + scored])
-        out.print(table)
+                None if mistake.scope_score is None else f"{mistake.scope_score:.3f}",
+            )
+            rows.append(cells[: 4 + scored])
+        print_table(("utterance", "meant", "said", *numbers), rows, numbers=numbers, title=title)

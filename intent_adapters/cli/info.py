@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.text import Text
 
-from intent_adapters.artifacts.contents import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
-from intent_adapters.cli.console import add_row, examples, facts_table, new_table, out, percent, print_json, working
+from intent_adapters.artifacts.contents import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME, graphs_in, is_exported
+from intent_adapters.cli import options
+from intent_adapters.cli.console import examples, percent, print_facts, print_json, print_table, print_text, working
 from intent_adapters.cli.loading import check_folders
-from intent_adapters.cli.options import Json
 
-Source = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="ADAPTER_OR_BASE",
-        help="Hub id or folder of an adapter or a base.",
-        callback=check_folders,
-        show_default=False,
-    ),
-]
-Environment = Annotated[
-    bool,
-    typer.Option("--environment", help="Instead: versions, threads and extras here, and what does not go together."),
-]
+if TYPE_CHECKING:
+    from intent_adapters.artifacts.base_files import BaseFiles
 
 EXAMPLES = examples(
     "intent-adapters info agents/clinic",
@@ -34,7 +22,21 @@ EXAMPLES = examples(
 )
 
 
-def info_command(source: Source = None, environment: Environment = False, json: Json = False) -> None:
+def command(
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="ADAPTER_OR_BASE", help="Hub id or folder of an adapter or a base.", callback=check_folders
+        ),
+    ] = None,
+    environment: Annotated[
+        bool,
+        typer.Option(
+            "--environment", help="Instead: versions, threads and extras here, and what does not go together."
+        ),
+    ] = False,
+    json: options.Json = False,
+) -> None:
     """Show what is inside an adapter or a base, or what it runs on.
 
     Of an adapter its intents, sizes, sites and the base that it stands on; of a base its architecture, size and
@@ -60,14 +62,14 @@ def _show_environment(json: bool) -> None:
         "system": facts["system"],
         **facts["versions"],
         "cores": facts["processor"]["cores"],
-        "instructions": facts["processor"]["instructions"],
-        "GPUs": ", ".join(facts["processor"]["gpus"]) or None,
+        "instructions": facts["processor"].get("instructions"),
+        "GPUs": ", ".join(facts["processor"].get("gpus", ())) or None,
         "threads": ", ".join(f"{name} {count}" for name, count in facts["threads"].items()),
         "extras": ", ".join(extra for extra, installed in facts["extras"].items() if installed),
     }
-    out.print(facts_table(shown, title="environment"))
+    print_facts(shown, "environment")
     for problem in facts["problems"]:
-        out.print(Text(problem, style="yellow"))
+        print_text(problem, "yellow")
 
 
 def _show_files(source: str, json: bool) -> None:
@@ -75,10 +77,12 @@ def _show_files(source: str, json: bool) -> None:
         from intent_adapters.hub.fetching import fetch_either
 
         found, is_adapter = fetch_either(source)
-        facts = _adapter_facts(found.folder) if is_adapter else _base_facts(found.folder)
+        facts = _adapter_facts(found.folder) if is_adapter else _base_facts(found.folder, source)
     if json:
         print_json({"kind": "adapter" if is_adapter else "base", **facts})
         return
+    if facts.get("graphs"):
+        facts["graphs"] = ", ".join(facts["graphs"])
     labels, catch_all = facts.pop("labels", None), facts.pop("catch_all", None)
     for name in ("training", "libraries"):
         if name in facts:
@@ -91,12 +95,9 @@ def _show_files(source: str, json: bool) -> None:
         facts["temperature"] = f"{facts['temperature']:.3g}"
     if catch_all:
         facts["catch_all"] = ", ".join(catch_all)
-    out.print(facts_table(facts, title=f"{'adapter' if is_adapter else 'base'} {source}"))
+    print_facts(facts, f"{'adapter' if is_adapter else 'base'} {source}")
     if labels:
-        table = new_table("intents")
-        for label in labels:
-            add_row(table, label)
-        out.print(table)
+        print_table(["intents"], [[label] for label in labels])
 
 
 def _adapter_facts(folder: Path) -> dict[str, Any]:
@@ -132,12 +133,24 @@ def _adapter_facts(folder: Path) -> dict[str, Any]:
     }
 
 
-def _base_facts(folder: Path) -> dict[str, Any]:
+def _base_facts(folder: Path, name: str) -> dict[str, Any]:
+    """What a base is, from its files where they say enough, else as sentence-transformers loads it."""
+    from intent_adapters.artifacts.base_files import BaseFiles
+    from intent_adapters.errors import BaseError
+    from intent_adapters.extras import is_installed
+
+    if is_exported(folder):
+        return _graph_facts(folder, name)
+    try:
+        return _file_facts(folder, BaseFiles(folder, name))
+    except BaseError:
+        if not is_installed("sentence_transformers"):
+            raise
     from intent_adapters.artifacts.base import read_base
     from intent_adapters.artifacts.encoder import encoder_of
     from intent_adapters.artifacts.fingerprint import fingerprint
 
-    model = read_base(folder, device="cpu")
+    model = read_base(folder, name, device="cpu")
     config = encoder_of(model).config
     return {
         "architecture": config.model_type,
@@ -148,4 +161,38 @@ def _base_facts(folder: Path) -> dict[str, Any]:
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "bytes": sum(tensor.numel() * tensor.element_size() for tensor in model.parameters()),
         "fingerprint": fingerprint(model),
+    }
+
+
+def _file_facts(folder: Path, base: BaseFiles) -> dict[str, Any]:
+    from intent_adapters.runtime.onnx.export.pooling import dimension
+
+    sizes = [base.weights[name].size for name in base.weights.names]
+    sizes += [module.weights[name].size for module in base.modules[1:] for name in module.weights.names]
+    return {
+        "architecture": base.config.model_type,
+        "layers": base.config.layers,
+        "hidden_size": base.config.width,
+        "embedding_dimension": dimension(base.modules, base.config.width),
+        "maximum_tokens": base.max_tokens,
+        "parameters": sum(sizes),
+        "bytes": 4 * sum(sizes),
+        "graphs": [graph.name for graph in graphs_in(folder)] or None,
+        "fingerprint": base.fingerprint,
+    }
+
+
+def _graph_facts(folder: Path, name: str) -> dict[str, Any]:
+    from intent_adapters.runtime.onnx.run import read_onnx_base
+
+    graph = read_onnx_base(folder, name, precision=None, threads=1).description
+    return {
+        "precision": graph.precision,
+        "embedding_dimension": graph.dimension,
+        "maximum_tokens": graph.max_tokens,
+        "sites": len(graph.sites),
+        "non_linearity": graph.non_linearity,
+        "graphs": [file.name for file in graphs_in(folder)],
+        "bytes": sum(file.stat().st_size for file in graphs_in(folder)),
+        "fingerprint": graph.fingerprint,
     }

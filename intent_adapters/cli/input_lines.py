@@ -27,15 +27,7 @@ class Line:
 
 
 def input_lines(encoding: str | None = None) -> Iterator[Line]:
-    """The lines of standard input, blank ones too.
-
-    Args:
-        encoding: What they are written in, unless they are typed on a terminal; UTF-8 if None.
-
-    Raises:
-        BadParameter: There is no such encoding.
-        TextError: What comes is not of this encoding, and cannot be told apart into lines.
-    """
+    """The lines of standard input, blank ones too; they are in UTF-8 if not said otherwise, or typed on a terminal."""
     try:
         " ".encode(encoding or "utf-8")
     except (LookupError, ValueError) as error:

@@ -10,28 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from intent_adapters.artifacts.contents import CONFIG_NAME
-from intent_adapters.cli.console import add_row, err, examples, new_table, out, percent, print_json, working
+from intent_adapters.cli import options
+from intent_adapters.cli.console import err, examples, percent, print_json, print_table, print_text, working
 from intent_adapters.cli.loading import check_folders
-from intent_adapters.cli.options import Json, Token
 from intent_adapters.errors import AdapterError
-
-Base = Annotated[
-    str,
-    typer.Argument(
-        metavar="BASE|FOLDER",
-        help="Hub id of the base, or a folder of adapters.",
-        callback=check_folders,
-        show_default=False,
-    ),
-]
-Author = Annotated[
-    str | None,
-    typer.Option("--author", help="Of the Hub, only those of this user or organisation.", show_default=False),
-]
-Search = Annotated[
-    str | None, typer.Option("--search", help="Only those with this in their id or name.", show_default=False)
-]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="This many at most.", show_default=False)]
 
 EXAMPLES = examples(
     "intent-adapters list ORG/intent-base-ko-en",
@@ -40,13 +22,20 @@ EXAMPLES = examples(
 )
 
 
-def list_command(
-    base: Base,
-    author: Author = None,
-    search: Search = None,
-    limit: Limit = None,
-    token: Token = None,
-    json: Json = False,
+def command(
+    base: Annotated[
+        str,
+        typer.Argument(
+            metavar="BASE|FOLDER", help="Hub id of the base, or a folder of adapters.", callback=check_folders
+        ),
+    ],
+    author: Annotated[
+        str | None, typer.Option("--author", help="Of the Hub, only those of this user or organisation.")
+    ] = None,
+    search: Annotated[str | None, typer.Option("--search", help="Only those with this in their id or name.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="This many at most.")] = None,
+    token: options.Token = None,
+    json: options.Json = False,
 ) -> None:
     """Find all agents of a base on the Hub, or those in a folder.
 
@@ -64,16 +53,21 @@ def list_command(
     if json:
         for agent in agents:
             print_json(agent.to_dict())
-        return
-    if not agents:
-        err.print(f"No agents of {base} were found.", markup=False)
-        return
-    table = new_table("agent", "intents", "languages", "licence", "downloads", numbers=("intents", "downloads"))
-    for agent in agents:
-        name = f"{agent.repo_id} (private)" if agent.private else agent.repo_id
-        intents = "" if agent.intents is None else agent.intents
-        add_row(table, name, intents, ", ".join(agent.language), agent.license or "", agent.downloads)
-    out.print(table)
+    elif agents:
+        columns = ("agent", "intents", "languages", "licence", "downloads")
+        rows = [
+            (
+                f"{agent.repo_id} (private)" if agent.private else agent.repo_id,
+                agent.intents,
+                ", ".join(agent.language),
+                agent.license,
+                agent.downloads,
+            )
+            for agent in agents
+        ]
+        print_table(columns, rows, numbers=("intents", "downloads"))
+    else:
+        print_text(f"No agents of {base} were found.", to=err)
 
 
 def _agents_in(folder: Path, search: str) -> Iterator[dict[str, Any]]:
@@ -103,20 +97,21 @@ def _agents_in(folder: Path, search: str) -> Iterator[dict[str, Any]]:
 _COLUMNS = ("agent", "intents", "utterances", "accuracy", "trained", "base")
 
 
+def _cell(agent: dict[str, Any], column: str) -> object:
+    value = agent.get(column)
+    return percent(value) if column == "accuracy" and value is not None else value
+
+
 def _list_folder(agents: list[dict[str, Any]], folder: str, json: bool) -> None:
     if json:
         for agent in agents:
             print_json(agent)
     elif agents:
-        table = new_table(*_COLUMNS, numbers=_COLUMNS[1:4])
-        for agent in agents:
-            shown = {**agent, "accuracy": None if agent.get("accuracy") is None else percent(agent["accuracy"])}
-            add_row(table, *("" if shown.get(column) is None else shown[column] for column in _COLUMNS))
-        out.print(table)
+        print_table(_COLUMNS, [[_cell(agent, name) for name in _COLUMNS] for agent in agents], numbers=_COLUMNS[1:4])
     else:
-        err.print(f"No adapters in {folder}: it should hold FOLDER/AGENT/{CONFIG_NAME}.", markup=False)
-    broken = [agent for agent in agents if "error" in agent]
-    for agent in broken:
-        err.print(f"Error: {agent['error']}", style="red", markup=False, soft_wrap=True)
+        print_text(f"No adapters in {folder}: it should hold FOLDER/AGENT/{CONFIG_NAME}.", to=err)
+    broken = [agent["error"] for agent in agents if "error" in agent]
+    for error in broken:
+        print_text(f"Error: {error}", "red", to=err)
     if broken:
         raise typer.Exit(1)

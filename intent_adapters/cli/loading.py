@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from intent_adapters.artifacts.contents import is_exported
 from intent_adapters.choices import Backend
 from intent_adapters.cli.console import working
 from intent_adapters.errors import IntentAdaptersError
@@ -18,14 +17,9 @@ if TYPE_CHECKING:
 
 
 def open_model(
-    base: str | None, adapters: list[str], device: str | None, backend: Backend | None = "torch"
+    base: str | None, adapters: list[str], device: str | None, backend: Backend | None = None
 ) -> IntentModel:
-    """Loads the base and every adapter; without a base, the one that the first adapter names.
-
-    Raises:
-        IntentAdaptersError: as `IntentModel.from_pretrained` and `IntentModel.load_adapter`.
-        BadParameter: Two agents would have the same name.
-    """
+    """Loads the base and every adapter; without a base, the one that the first adapter names."""
     named = [name_and_source(adapter) for adapter in adapters]
     first = {name: source for name, source in named[:1] if name}
     with working("loading"):
@@ -33,7 +27,7 @@ def open_model(
         from intent_adapters.model import IntentModel
 
         model = IntentModel.from_pretrained(
-            base, adapter=first or (named[0][1] if named else None), device=device, backend=backend_for(base, backend)
+            base, adapter=first or (named[0][1] if named else None), device=device, backend=backend
         )
         for name, source in named[1:]:
             if (called := name or folder_name(source)) in model.agents:
@@ -45,17 +39,8 @@ def open_model(
     return model
 
 
-def backend_for(base: str | None, backend: Backend | None) -> Backend:
-    """The backend that was asked for, or else the one that a local base is made for."""
-    return backend or ("onnx" if base and is_exported(Path(base)) else "torch")
-
-
 def check_folders(value: Any) -> Any:
-    """Sees whether the folders that an option names are there, before anything is imported for them.
-
-    Raises:
-        IntentAdaptersError: There is no such folder, and it cannot be a repository on the Hub.
-    """
+    """Sees whether the folders that an option names are there, before anything is imported for them."""
     for source in [value] if isinstance(value, str) else value or ():
         folder = name_and_source(source)[1]
         if is_path(folder) and not Path(folder).exists():

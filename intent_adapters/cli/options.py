@@ -16,7 +16,6 @@ Data = Annotated[
         metavar="DATA",
         help="csv, tsv, jsonl, json, xlsx, parquet or Rasa nlu.yml; a folder of them; or the name of a data set on "
         "the Hub.",
-        show_default=False,
     ),
 ]
 Base = Annotated[
@@ -29,9 +28,7 @@ Base = Annotated[
         show_default="the one that the adapter names",
     ),
 ]
-RequiredBase = Annotated[
-    str, typer.Option("--base", "-b", help="Encoder: Hub id or folder.", callback=check_folders, show_default=False)
-]
+RequiredBase = Annotated[str, typer.Option("--base", "-b", help="Encoder: Hub id or folder.", callback=check_folders)]
 _ADAPTERS = typer.Option(
     "--adapter",
     "-a",
@@ -39,17 +36,12 @@ _ADAPTERS = typer.Option(
     help="Hub id or folder of an adapter; may be given several times. The agent is called NAME, else like the last "
     "part of the id or folder.",
     callback=check_folders,
-    show_default=False,
 )
 Adapters = Annotated[list[str], _ADAPTERS]
 OptionalAdapters = Annotated[list[str] | None, _ADAPTERS]
-Agent = Annotated[
-    str | None,
-    typer.Option("--agent", help="The agent to ask.", show_default="the only one"),
-]
+Agent = Annotated[str | None, typer.Option("--agent", help="The agent to ask.", show_default="the only one")]
 Split = Annotated[
-    str | None,
-    typer.Option("--split", help="Part of the data: train, test, ...", show_default="the only one"),
+    str | None, typer.Option("--split", help="Part of the data: train, test, ...", show_default="the only one")
 ]
 TestSplit = Annotated[
     str | None, typer.Option("--test-split", help="As --split, for the test data.", show_default="the only one")
@@ -93,7 +85,6 @@ OutOfScope = Annotated[
         "--out-of-scope",
         metavar="FILE",
         help="Utterances that the agent should reject: a file as DATA, labels or not, or .txt with one a line.",
-        show_default=False,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON instead of tables.")]
@@ -107,42 +98,30 @@ Token = Annotated[
         show_default="the stored one",
     ),
 ]
-Revision = Annotated[
-    str | None, typer.Option("--revision", help="Branch, tag or commit.", show_default="the default branch")
-]
 Facts = Annotated[
     Path | None,
     typer.Option(
         "--facts",
         help="JSON with any of: language, license, description, data, datasets, texts, examples, measurements, "
         "latency, limits.",
-        show_default=False,
     ),
 ]
-Language = Annotated[
-    list[str] | None, typer.Option("--language", help="Code of the texts' language, such as ko.", show_default=False)
-]
-License = Annotated[
-    str | None, typer.Option("--license", help="Licence as the Hub spells it, such as apache-2.0.", show_default=False)
-]
+Language = Annotated[list[str] | None, typer.Option("--language", help="Code of the texts' language, such as ko.")]
+License = Annotated[str | None, typer.Option("--license", help="Licence as the Hub spells it, such as apache-2.0.")]
 TrainingData = Annotated[
     str | None,
     typer.Option(
         "--data",
         help="The utterances that it was trained on: they are counted, and the first of each intent is shown.",
-        show_default=False,
     ),
 ]
 Scores = Annotated[
     list[Path] | None,
-    typer.Option(
-        "--scores", help="What `evaluate --json` wrote; given several times, one for each seed.", show_default=False
-    ),
+    typer.Option("--scores", help="What `evaluate --json` wrote; given several times, one for each seed."),
 ]
 ScoresName = Annotated[
     str, typer.Option("--scores-name", help="What the scores were measured on, in words.", metavar="TEXT")
 ]
-
 
 # Of stages 1 and 2.
 Pairs = Annotated[
@@ -151,10 +130,9 @@ Pairs = Annotated[
         metavar="PAIRS...",
         help="Files (csv, tsv, jsonl, json, parquet) or Hub data sets with columns anchor and positive; FILE=0.25 "
         "takes a quarter of the pairs.",
-        show_default=False,
     ),
 ]
-ModelOutput = Annotated[Path, typer.Option("--output", "-o", help="Folder for the trained model.", show_default=False)]
+ModelOutput = Annotated[Path, typer.Option("--output", "-o", help="Folder for the trained model.")]
 Kinds = Annotated[
     list[str] | None,
     typer.Option("--kind", help="Take only pairs of this kind; may be given several times.", show_default="all"),

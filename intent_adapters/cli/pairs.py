@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from intent_adapters.cli.options import Report
+from intent_adapters.cli import options
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -16,12 +16,7 @@ if TYPE_CHECKING:
 
 
 def pairs_from(names: list[str], kinds: list[str] | None, leave_out: list[str] | None, seed: int) -> Dataset:
-    """The pairs of FILE or FILE=WEIGHT, with the same filters for all.
-
-    Raises:
-        DataError: They cannot be read.
-        typer.BadParameter: A weight that is not a number.
-    """
+    """The pairs of FILE or FILE=WEIGHT, with the same filters for all."""
     from intent_adapters.data import PairSource, read_pairs
 
     sources = []
@@ -38,7 +33,7 @@ def pairs_from(names: list[str], kinds: list[str] | None, leave_out: list[str] |
 
 
 def pair_training(
-    steps: int, batch_size: int, learning_rate: float, every: int, seed: int, report_to: Report
+    steps: int, batch_size: int, learning_rate: float, every: int, seed: int, report_to: options.Report
 ) -> PairTraining:
     """The settings of a run from the options that both commands have."""
     from intent_adapters.training.base.pair_training import PairTraining

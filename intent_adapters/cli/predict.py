@@ -6,25 +6,15 @@ import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.text import Text
 
-from intent_adapters.cli.console import add_row, err, examples, new_table, out, percent, print_json
+from intent_adapters.cli import options
+from intent_adapters.cli.console import err, examples, percent, print_json, print_table, print_text
 from intent_adapters.cli.input_lines import Line, checked, in_batches, input_lines
 from intent_adapters.cli.loading import open_model
-from intent_adapters.cli.options import Adapters, Backend, Base, BatchSize, Device, Encoding, Json, Threshold, TopK
 
 if TYPE_CHECKING:
-    from intent_adapters.model import IntentModel
     from intent_adapters.prediction import Prediction
 
-Texts = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="TEXT", help="Utterances; without any, or with -, the lines of standard input."),
-]
-Agents = Annotated[
-    list[str] | None,
-    typer.Option("--agent", help="The agent to ask; given several times, one for each TEXT.", show_default=False),
-]
 # How many batches of waiting lines are answered together: texts of like length share a pass of the encoder.
 PASSES = 16
 SHOWN = 10
@@ -38,18 +28,23 @@ EXAMPLES = examples(
 )
 
 
-def predict_command(
-    adapter: Adapters,
-    texts: Texts = None,
-    base: Base = None,
-    agent: Agents = None,
-    top_k: TopK = 3,
-    threshold: Threshold = None,
-    batch_size: BatchSize = 64,
-    encoding: Encoding = None,
-    device: Device = None,
-    backend: Backend = None,
-    json: Json = False,
+def command(
+    adapter: options.Adapters,
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="TEXT", help="Utterances; without any, or with -, the lines of standard input."),
+    ] = None,
+    base: options.Base = None,
+    agent: Annotated[
+        list[str] | None, typer.Option("--agent", help="The agent to ask; given several times, one for each TEXT.")
+    ] = None,
+    top_k: options.TopK = 3,
+    threshold: options.Threshold = None,
+    batch_size: options.BatchSize = 64,
+    encoding: options.Encoding = None,
+    device: options.Device = None,
+    backend: options.Backend = None,
+    json: options.Json = False,
 ) -> None:
     """Tell the intent of utterances.
 
@@ -85,12 +80,14 @@ def predict_command(
             for row, line in enumerate(batch):
                 _print_line(line, answers.get(row), json)
         elif answers:
-            given = {answer.agent: threshold for answer in answers.values()}
-            limits = given if threshold is not None else {name: _threshold(model, name) for name in given}
+            limits = {
+                name: model.adapter(name).config.calibration.threshold if threshold is None else threshold
+                for name in dict.fromkeys(answer.agent for answer in answers.values())
+            }
             _print_table([(batch[row].text, answer) for row, answer in answers.items()], limits)
     if failed:
         more = f", and {len(failed) - SHOWN} more" if len(failed) > SHOWN else ""
-        err.print(Text(f"Error: {'; '.join(failed[:SHOWN])}{more}", style="red"), soft_wrap=True)
+        print_text(f"Error: {'; '.join(failed[:SHOWN])}{more}", "red", to=err)
         raise typer.Exit(1)
 
 
@@ -98,28 +95,24 @@ def _print_line(line: Line, answer: Prediction | None, json: bool) -> None:
     if json:
         print_json({"text": line.text, **(answer.to_dict() if answer else {"error": line.error})})
     elif answer:
-        typer.echo("\t".join([line.text.replace("\t", " "), answer.agent, said(answer), percent(answer.score)]))
+        typer.echo("\t".join([line.text.replace("\t", " "), answer.agent, _said(answer), percent(answer.score)]))
     else:
         typer.echo(f"{line.text}\t\t{line.error}\t" if line.text else "")
 
 
 def _print_table(answers: list[tuple[str, Prediction]], limits: dict[str, float | None]) -> None:
-    numbers = ("probability", "scope score")
-    table = new_table("text", "agent", "intent", *numbers, "next", numbers=numbers)
+    rows = []
     for text, answer in answers:
         others = "\n".join(f"{label} {percent(score)}" for label, score in answer.top_k[1:])
         scope = f"{answer.scope_score:.3f}"
-        add_row(table, text, answer.agent, said(answer), percent(answer.score), scope, others)
-    out.print(table)
+        rows.append((text, answer.agent, _said(answer), percent(answer.score), scope, others))
+    numbers = ("probability", "scope score")
+    print_table(("text", "agent", "intent", *numbers, "next"), rows, numbers=numbers)
     for agent, limit in limits.items():
         rejects = f"rejects below scope score {limit:.3g}" if limit else "never rejects: it has no threshold"
-        out.print(Text(f"{agent} {rejects}"), soft_wrap=True)
+        print_text(f"{agent} {rejects}")
 
 
-def _threshold(model: IntentModel, agent: str) -> float | None:
-    return model.adapter(agent).config.calibration.threshold
-
-
-def said(answer: Prediction) -> str:
+def _said(answer: Prediction) -> str:
     """The intent, or that the text is out of scope."""
     return answer.label if answer.in_scope else f"out of scope ({answer.label}?)"

@@ -6,59 +6,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.text import Text
 
+from intent_adapters.cli import options
 from intent_adapters.cli.console import (
-    add_row,
     err,
     examples,
-    facts_table,
-    new_table,
-    out,
     percent,
+    print_facts,
     print_json,
+    print_table,
+    print_text,
     working,
 )
 from intent_adapters.cli.loading import open_model
-from intent_adapters.cli.options import (
-    Adapters,
-    Agent,
-    Backend,
-    Base,
-    BatchSize,
-    Device,
-    Encoding,
-    Json,
-    TextColumn,
-    Threshold,
-)
 
 if TYPE_CHECKING:
     from intent_adapters.evaluation import Review
 
-Log = Annotated[
-    str,
-    typer.Argument(
-        metavar="LOG",
-        help="What users wrote: .txt with a message a line, or a table with a column of texts. Rows without a text "
-        "are left out.",
-        show_default=False,
-    ),
-]
-Output = Annotated[
-    Path | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE",
-        help="Write the groups to a .csv or .jsonl file to be labelled, for `train --add`.",
-        show_default=False,
-    ),
-]
-Unsure = Annotated[
-    float, typer.Option("--unsure", min=0.0, max=1.0, help="Below which probability an answer counts as unsure.")
-]
-Groups = Annotated[int, typer.Option("--groups", min=0, help="How many groups to list.")]
 
 SHOWN_LETTERS = 160
 
@@ -68,21 +32,38 @@ EXAMPLES = examples(
 )
 
 
-def review_command(
-    log: Log,
-    adapter: Adapters,
-    output: Output = None,
-    base: Base = None,
-    agent: Agent = None,
-    unsure: Unsure = 0.5,
-    threshold: Threshold = None,
-    groups: Groups = 10,
-    text_column: TextColumn = None,
-    encoding: Encoding = None,
-    batch_size: BatchSize = 64,
-    device: Device = None,
-    backend: Backend = None,
-    json: Json = False,
+def command(
+    log: Annotated[
+        str,
+        typer.Argument(
+            metavar="LOG",
+            help="What users wrote: .txt with a message a line, or a table with a column of texts. Rows without a "
+            "text are left out.",
+        ),
+    ],
+    adapter: options.Adapters,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write the groups to a .csv or .jsonl file to be labelled, for `train --add`.",
+        ),
+    ] = None,
+    base: options.Base = None,
+    agent: options.Agent = None,
+    unsure: Annotated[
+        float, typer.Option("--unsure", min=0.0, max=1.0, help="Below which probability an answer counts as unsure.")
+    ] = 0.5,
+    threshold: options.Threshold = None,
+    groups: Annotated[int, typer.Option("--groups", min=0, help="How many groups to list.")] = 10,
+    text_column: options.TextColumn = None,
+    encoding: options.Encoding = None,
+    batch_size: options.BatchSize = 64,
+    device: options.Device = None,
+    backend: options.Backend = None,
+    json: options.Json = False,
 ) -> None:
     """Look through real traffic: what an agent rejects or is unsure of, grouped by meaning, the largest group first.
 
@@ -107,35 +88,31 @@ def review_command(
     if output is not None:
         found.write(output)
         count = sum(len(group.texts) for group in found.groups)
-        err.print(Text(f"wrote {count:,} messages to {output}"), soft_wrap=True)
+        print_text(f"wrote {count:,} messages to {output}", to=err)
 
 
 def _print_review(found: Review, groups: int) -> None:
     drift = found.drift
-    facts: dict[str, object] = {
+    scope, distance = (None if figure is None else f"{figure:.2f}" for figure in (drift.scope_score, drift.distance))
+    facts = {
         "messages": found.messages,
         "different ones": found.distinct,
         "rejected": percent(drift.rejected),
         "rejected of messages like the examples": None if drift.expected is None else percent(drift.expected),
         "answered, but unsure": percent(drift.unsure),
-        "median scope score (0.5 for messages like the examples)": None
-        if drift.scope_score is None
-        else f"{drift.scope_score:.2f}",
-        "drift (0: like the examples, 1: nothing like them)": None
-        if drift.distance is None
-        else f"{drift.distance:.2f}",
+        "median scope score (0.5 for messages like the examples)": scope,
+        "drift (0: like the examples, 1: nothing like them)": distance,
     }
-    out.print(facts_table(facts, title=f"traffic of {found.agent}"))
-    if not found.groups[:groups]:
-        return
-    title = f"what to look at: {len(found.groups):,} groups" + (
-        f", the first {groups}" if len(found.groups) > groups else ""
-    )
-    table = new_table("messages", "for example", "nearest intent", "a name", numbers=("messages",), title=title)
-    for group in found.groups[:groups]:
-        texts = "\n".join(_cut(text.text) for text in group.texts[:3])
-        add_row(table, group.count, texts, group.nearest, group.name)
-    out.print(table)
+    print_facts(facts, f"traffic of {found.agent}")
+    if shown := found.groups[:groups]:
+        columns = ("messages", "for example", "nearest intent", "a name")
+        rows = [
+            (group.count, "\n".join(_cut(text.text) for text in group.texts[:3]), group.nearest, group.name)
+            for group in shown
+        ]
+        more = f", the first {groups}" if len(found.groups) > groups else ""
+        title = f"what to look at: {len(found.groups):,} groups{more}"
+        print_table(columns, rows, numbers=columns[:1], title=title)
 
 
 def _cut(text: str) -> str:

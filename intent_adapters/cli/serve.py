@@ -9,7 +9,6 @@ import typer
 
 from intent_adapters.choices import Precision
 from intent_adapters.cli.console import examples
-from intent_adapters.extras import need
 
 EXAMPLES = examples(
     "intent-adapters serve agents --base base-int8",
@@ -64,7 +63,7 @@ AccessLog = Annotated[
 ]
 
 
-def serve_command(
+def command(
     context: typer.Context,
     agents: Agents = None,
     base: Base = None,
@@ -88,8 +87,6 @@ def serve_command(
     is logged to standard error, a JSON object a line.
     """
     flags = {name: value for name, value in context.params.items() if name != "config"}
-    for module in ("uvicorn", "httptools", "starlette", "pydantic", "orjson", "prometheus_client", "onnxruntime"):
-        need(module, "serve")
     from intent_adapters.serving import read_settings, serve
 
     serve(read_settings(flags, config))

@@ -7,45 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from intent_adapters.cli.console import examples, facts_table, out, print_json, working
+from intent_adapters.cli import options
+from intent_adapters.cli.console import examples, print_facts, working
 from intent_adapters.cli.loading import open_model
-from intent_adapters.cli.options import Base, Device, Encoding, Json, LabelColumn, OutOfScope, Split, TextColumn
-
-Folder = Annotated[
-    Path,
-    typer.Argument(metavar="ADAPTER", help="Folder of the adapter.", exists=True, file_okay=False, show_default=False),
-]
-Value = Annotated[
-    float | None,
-    typer.Argument(
-        metavar="[VALUE]",
-        min=0.0,
-        max=1.0,
-        help="The threshold: about the share of its own utterances that a calibrated agent then rejects. 0 rejects "
-        "nothing.",
-        show_default=False,
-    ),
-]
-On = Annotated[
-    str | None,
-    typer.Option(
-        "--on",
-        metavar="DATA",
-        help="Instead of VALUE: find it on labelled utterances that were not trained on.",
-        show_default=False,
-    ),
-]
-Rejecting = Annotated[
-    float | None,
-    typer.Option(
-        "--rejecting",
-        metavar="SHARE",
-        min=0.0,
-        max=0.999,
-        help="With --on: the share of them that may be rejected.",
-        show_default="with --out-of-scope, the best balance",
-    ),
-]
 
 EXAMPLES = examples(
     "intent-adapters set-threshold agents/clinic 0.1",
@@ -54,19 +18,45 @@ EXAMPLES = examples(
 )
 
 
-def set_threshold_command(
-    folder: Folder,
-    value: Value = None,
-    on: On = None,
-    rejecting: Rejecting = None,
-    out_of_scope: OutOfScope = None,
-    base: Base = None,
-    split: Split = None,
-    text_column: TextColumn = None,
-    label_column: LabelColumn = None,
-    encoding: Encoding = None,
-    device: Device = None,
-    json: Json = False,
+def command(
+    folder: Annotated[
+        Path, typer.Argument(metavar="ADAPTER", help="Folder of the adapter.", exists=True, file_okay=False)
+    ],
+    value: Annotated[
+        float | None,
+        typer.Argument(
+            metavar="[VALUE]",
+            min=0.0,
+            max=1.0,
+            help="The threshold: about the share of its own utterances that a calibrated agent then rejects. 0 "
+            "rejects nothing.",
+        ),
+    ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            "--on", metavar="DATA", help="Instead of VALUE: find it on labelled utterances that were not trained on."
+        ),
+    ] = None,
+    rejecting: Annotated[
+        float | None,
+        typer.Option(
+            "--rejecting",
+            metavar="SHARE",
+            min=0.0,
+            max=0.999,
+            help="With --on: the share of them that may be rejected.",
+            show_default="with --out-of-scope, the best balance",
+        ),
+    ] = None,
+    out_of_scope: options.OutOfScope = None,
+    base: options.Base = None,
+    split: options.Split = None,
+    text_column: options.TextColumn = None,
+    label_column: options.LabelColumn = None,
+    encoding: options.Encoding = None,
+    device: options.Device = None,
+    json: options.Json = False,
 ) -> None:
     """Let an agent reject more or less from now on; nothing is trained.
 
@@ -106,9 +96,7 @@ def set_threshold_command(
 
     save_with_card(adapter.with_threshold(value), folder)
     facts |= {"threshold": value, "calibrated": adapter.config.calibration.scope_location is not None}
-    if json:
-        print_json(facts)
-        return
-    facts["before"] = facts["before"] or "none: it rejected nothing"
-    facts["calibrated"] = "yes" if facts["calibrated"] else "no: the highest probability is compared with it"
-    out.print(facts_table(facts, title="threshold"))
+    if not json:
+        facts["before"] = facts["before"] or "none: it rejected nothing"
+        facts["calibrated"] = facts["calibrated"] or "no: the highest probability is compared with it"
+    print_facts(facts, "threshold", json=json)

@@ -7,25 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.text import Text
 
 from intent_adapters.artifacts.contents import check_adapter_target
 from intent_adapters.artifacts.version_folders import KEPT, VERSIONS_FOLDER, numbers
 from intent_adapters.choices import Effort, Method
-from intent_adapters.cli.console import err, examples, facts_table, out, percent, print_json, renamed, working
+from intent_adapters.cli import options
+from intent_adapters.cli.console import err, examples, percent, print_facts, print_json, print_text, renamed, working
 from intent_adapters.cli.evaluate import print_mistakes, print_scores
 from intent_adapters.cli.loading import open_model
-from intent_adapters.cli.options import (
-    Data,
-    Device,
-    Encoding,
-    Json,
-    LabelColumn,
-    RequiredBase,
-    Split,
-    TestSplit,
-    TextColumn,
-)
 from intent_adapters.errors import AdapterError
 
 if TYPE_CHECKING:
@@ -35,104 +24,6 @@ if TYPE_CHECKING:
     from intent_adapters.evaluation import Evaluation, HeldOutScores
     from intent_adapters.training import TrainingResult
 
-Output = Annotated[
-    Path,
-    typer.Option(
-        "--output",
-        "-o",
-        help="Folder for the adapter; one that is there already is kept as a former version.",
-        show_default=False,
-    ),
-]
-Name = Annotated[str | None, typer.Option("--name", help="The agent's name.", show_default="that of the folder")]
-MethodOption = Annotated[
-    Method,
-    typer.Option(
-        "--method",
-        help="adapter: bottlenecks and head, or the probe if that does better on utterances that neither was trained "
-        "on; full: every weight of the encoder, which is saved too; probe: the head alone, a logistic regression.",
-    ),
-]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="The same data, seed and machine give the same adapter.")]
-Epochs = Annotated[
-    int | None, typer.Option("--epochs", min=1, help="Passes over the data.", show_default="by the size of the data")
-]
-EffortOption = Annotated[
-    Effort, typer.Option("--effort", help="How long to train: fast is half and best twice as long as default.")
-]
-Descriptions = Annotated[
-    Path | None,
-    typer.Option(
-        "--descriptions",
-        metavar="FILE",
-        help="What intents are about: a JSON or YAML object of their names, each with a text or a list of texts.",
-        show_default=False,
-    ),
-]
-CatchAll = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--catch-all",
-        metavar="INTENT",
-        help="An intent that stands for what has no intent: an answer with it is out of scope. May be given several "
-        "times.",
-        show_default="those named so, as none, fallback or 기타",
-    ),
-]
-Test = Annotated[
-    str | None, typer.Option("--test", help="Utterances to measure the trained agent on, as DATA.", show_default=False)
-]
-OutOfScope = Annotated[
-    str | None,
-    typer.Option(
-        "--out-of-scope",
-        metavar="FILE",
-        help="Utterances that the agent should reject, for its threshold; never trained on. A file as DATA, labels or "
-        "not, or .txt with one a line.",
-        show_default=False,
-    ),
-]
-FalseRejectionRate = Annotated[
-    float,
-    typer.Option(
-        "--false-rejection-rate",
-        min=0.001,
-        max=0.499,
-        help="The share of the agent's own utterances that its threshold may reject, without --out-of-scope.",
-    ),
-]
-Unlabelled = Annotated[
-    str | None,
-    typer.Option(
-        "--unlabelled",
-        metavar="FILE",
-        help="What the agent's users wrote, from a log for one, to learn from unless that makes the agent worse. A "
-        "file as --out-of-scope.",
-        show_default=False,
-    ),
-]
-Versions = Annotated[
-    int, typer.Option("--versions", min=0, help="How many former versions the folder of the adapter keeps, at most.")
-]
-Calibrate = Annotated[
-    bool,
-    typer.Option(
-        "--calibrate/--no-calibrate",
-        help="Compare the adapter with the probe, and learn how sure the agent may be and what it should reject, from "
-        "two short trainings more.",
-    ),
-]
-
-Add = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--add",
-        metavar="FILE",
-        help="More utterances, such as a file of `review` that was labelled: rows without a label are left out. May "
-        "be given several times.",
-        show_default=False,
-    ),
-]
 
 EXAMPLES = examples(
     "intent-adapters train clinic.csv --base sentence-transformers/all-MiniLM-L6-v2 --output agents/clinic",
@@ -144,31 +35,113 @@ EXAMPLES = examples(
 )
 
 
-def train_command(
-    data: Data,
-    base: RequiredBase,
-    output: Output,
-    name: Name = None,
-    method: MethodOption = "adapter",
-    seed: Seed = 0,
-    epochs: Epochs = None,
-    effort: EffortOption = "default",
-    descriptions: Descriptions = None,
-    catch_all: CatchAll = None,
-    calibrate: Calibrate = True,
-    out_of_scope: OutOfScope = None,
-    false_rejection_rate: FalseRejectionRate = 0.05,
-    unlabelled: Unlabelled = None,
-    versions: Versions = KEPT,
-    test: Test = None,
-    add: Add = None,
-    split: Split = None,
-    test_split: TestSplit = None,
-    text_column: TextColumn = None,
-    label_column: LabelColumn = None,
-    encoding: Encoding = None,
-    device: Device = None,
-    json: Json = False,
+def command(
+    data: options.Data,
+    base: options.RequiredBase,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", help="Folder for the adapter; one that is there already is kept as a former version."
+        ),
+    ],
+    name: Annotated[
+        str | None, typer.Option("--name", help="The agent's name.", show_default="that of the folder")
+    ] = None,
+    method: Annotated[
+        Method,
+        typer.Option(
+            "--method",
+            help="adapter: bottlenecks and head, or the probe if that does better on utterances that neither was "
+            "trained on; full: every weight of the encoder, which is saved too; probe: the head alone, a logistic "
+            "regression.",
+        ),
+    ] = "adapter",
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="The same data, seed and machine give the same adapter.")
+    ] = 0,
+    epochs: Annotated[
+        int | None,
+        typer.Option("--epochs", min=1, help="Passes over the data.", show_default="by the size of the data"),
+    ] = None,
+    effort: Annotated[
+        Effort, typer.Option("--effort", help="How long to train: fast is half and best twice as long as default.")
+    ] = "default",
+    descriptions: Annotated[
+        Path | None,
+        typer.Option(
+            "--descriptions",
+            metavar="FILE",
+            help="What intents are about: a JSON or YAML object of their names, each with a text or a list of texts.",
+        ),
+    ] = None,
+    catch_all: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--catch-all",
+            metavar="INTENT",
+            help="An intent that stands for what has no intent: an answer with it is out of scope. May be given "
+            "several times.",
+            show_default="those named so, as none, fallback or 기타",
+        ),
+    ] = None,
+    calibrate: Annotated[
+        bool,
+        typer.Option(
+            "--calibrate/--no-calibrate",
+            help="Compare the adapter with the probe, and learn how sure the agent may be and what it should reject, "
+            "from two short trainings more.",
+        ),
+    ] = True,
+    out_of_scope: Annotated[
+        str | None,
+        typer.Option(
+            "--out-of-scope",
+            metavar="FILE",
+            help="Utterances that the agent should reject, for its threshold; never trained on. A file as DATA, "
+            "labels or not, or .txt with one a line.",
+        ),
+    ] = None,
+    false_rejection_rate: Annotated[
+        float,
+        typer.Option(
+            "--false-rejection-rate",
+            min=0.001,
+            max=0.499,
+            help="The share of the agent's own utterances that its threshold may reject, without --out-of-scope.",
+        ),
+    ] = 0.05,
+    unlabelled: Annotated[
+        str | None,
+        typer.Option(
+            "--unlabelled",
+            metavar="FILE",
+            help="What the agent's users wrote, from a log for one, to learn from unless that makes the agent worse. "
+            "A file as --out-of-scope.",
+        ),
+    ] = None,
+    versions: Annotated[
+        int,
+        typer.Option("--versions", min=0, help="How many former versions the folder of the adapter keeps, at most."),
+    ] = KEPT,
+    test: Annotated[
+        str | None, typer.Option("--test", help="Utterances to measure the trained agent on, as DATA.")
+    ] = None,
+    add: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--add",
+            metavar="FILE",
+            help="More utterances, such as a file of `review` that was labelled: rows without a label are left out. "
+            "May be given several times.",
+        ),
+    ] = None,
+    split: options.Split = None,
+    test_split: options.TestSplit = None,
+    text_column: options.TextColumn = None,
+    label_column: options.LabelColumn = None,
+    encoding: options.Encoding = None,
+    device: options.Device = None,
+    json: options.Json = False,
 ) -> None:
     """Train an agent from labelled utterances and save its adapter."""
     try:
@@ -196,7 +169,7 @@ def train_command(
     agent = name or folder_name(output)
     lines = [row.place for row in tested]
     check_known_labels([row.label for row in tested], rows["label"], str(data), str(test), places=lines)
-    model = open_model(base, [], device)
+    model = open_model(base, [], device, "torch")
     _warn_of_problems(check_rows(placed, model))
     result = train_agent(
         model,
@@ -250,7 +223,7 @@ def train_command(
         facts["threshold"] = "none: it never rejects"
     if result.method != method:
         facts["method"] = f"{result.method}, kept because {method} is no better"
-    out.print(facts_table({**facts, "accuracies": compared or None}, title=f"trained {agent}"))
+    print_facts({**facts, "accuracies": compared or None}, f"trained {agent}")
     _print_results(scores, held_out)
 
 
@@ -261,33 +234,30 @@ def _measured(result: TrainingResult, test_rows: Dataset, rows: Dataset, output:
         with working("evaluating"):
             return evaluate(result.model, test_rows, result.agent, train=rows)
     except BaseException:
-        err.print(Text(f"{result.agent} is trained and saved in {output}; measuring it failed."), soft_wrap=True)
+        print_text(f"{result.agent} is trained and saved in {output}; measuring it failed.", to=err)
         raise
 
 
 def _print_results(scores: Evaluation | None, held_out: HeldOutScores | None) -> None:
     if scores:
-        print_scores(scores, scores.interval, worst=5)
+        print_scores(scores, worst=5)
         if scores.trained_on:
-            out.print(f"{scores.trained_on} of the test utterances were trained on, which flatters these figures")
+            print_text(f"{scores.trained_on} of the test utterances were trained on, which flatters these figures")
         print_mistakes(scores.mistakes, worst=5)
     elif held_out:
-        out.print("on utterances held out from agents that were trained in short, which err more often than this one:")
-        print_scores(held_out, held_out.interval, worst=5)
+        print_text(
+            "on utterances held out from agents that were trained in short, which err more often than this one:"
+        )
+        print_scores(held_out, worst=5)
         print_mistakes(held_out.mistakes, worst=5)
 
 
 def _warn_of_problems(report: DataReport) -> None:
     """Says what is most likely wrong with the data, in short."""
-    problems = report.problems
-    if problems:
+    if problems := report.problems:
         counts = Counter(problem.kind for problem in problems)
+        found = ", ".join(f"{count} x {kind}" for kind, count in counts.items())
         places = ", ".join(Path(place).name for problem in problems[:3] for place in problem.places[:1])
         more = " and others" * (len(problems) > 3)
-        found = ", ".join(f"{count} x {kind}" for kind, count in counts.items())
-        err.print(
-            Text(
-                f"The data may have mistakes ({found}; at {places}{more}). See: intent-adapters check", style="yellow"
-            ),
-            soft_wrap=True,
-        )
+        message = f"The data may have mistakes ({found}; at {places}{more}). See: intent-adapters check"
+        print_text(message, "yellow", to=err)

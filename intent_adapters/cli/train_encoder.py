@@ -6,21 +6,9 @@ from typing import Annotated
 
 import typer
 
-from intent_adapters.cli.console import err, examples, working
+from intent_adapters.cli import options
+from intent_adapters.cli.console import err, examples, print_text, working
 from intent_adapters.cli.loading import check_folders
-from intent_adapters.cli.options import (
-    Every,
-    Kinds,
-    LeaveOut,
-    ModelOutput,
-    PairBatch,
-    Pairs,
-    PairSeed,
-    Report,
-    Resume,
-    Steps,
-    Sts,
-)
 from intent_adapters.cli.pairs import pair_training, pairs_from
 
 EXAMPLES = examples(
@@ -29,23 +17,23 @@ EXAMPLES = examples(
 )
 
 
-def train_encoder_command(
-    pairs: Pairs,
+def command(
+    pairs: options.Pairs,
     base: Annotated[
         str, typer.Option("--base", "-b", help="Language model or encoder: Hub id or folder.", callback=check_folders)
     ],
-    output: ModelOutput,
-    kinds: Kinds = None,
-    leave_out: LeaveOut = None,
-    steps: Steps = 1000,
-    batch_size: PairBatch = 256,
+    output: options.ModelOutput,
+    kinds: options.Kinds = None,
+    leave_out: options.LeaveOut = None,
+    steps: options.Steps = 1000,
+    batch_size: options.PairBatch = 256,
     learning_rate: Annotated[float, typer.Option("--learning-rate", help="Peak learning rate.")] = 2e-5,
     temperature: Annotated[float, typer.Option("--temperature", help="Temperature of the loss.")] = 0.02,
-    sts: Sts = None,
-    every: Every = 500,
-    seed: PairSeed = 0,
-    resume: Resume = False,
-    report_to: Report = "none",
+    sts: options.Sts = None,
+    every: options.Every = 500,
+    seed: options.PairSeed = 0,
+    resume: options.Resume = False,
+    report_to: options.Report = "none",
 ) -> None:
     """Stage 1: train a sentence encoder on pairs of texts that share their meaning."""
     with working("reading"):
@@ -58,4 +46,4 @@ def train_encoder_command(
     training = pair_training(steps, batch_size, learning_rate, every, seed, report_to)
     evaluator = None if sts is None else sts_evaluator(sts)
     train_encoder(model, data, output, temperature=temperature, training=training, evaluator=evaluator, resume=resume)
-    err.print(f"The encoder is in {output}.")
+    print_text(f"The encoder is in {output}.", to=err)

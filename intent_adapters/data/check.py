@@ -144,12 +144,7 @@ def check(source: Source, encoder: Encoder | None = None, **reading: Any) -> Dat
 
 
 def check_rows(rows: Sequence[Row], encoder: Encoder | None = None) -> DataReport:
-    """As `check`, of rows that were read.
-
-    Args:
-        rows: The rows; texts that stand there twice are found.
-        encoder: As `check`.
-    """
+    """As `check`, of rows that were read; texts that stand there twice are found too."""
     findings = [*_look_alike_labels(rows), *_few_utterances(rows), *_catch_all(rows)]
     groups = _spelt_alike(rows)
     if encoder is not None:

@@ -9,19 +9,8 @@ from intent_adapters.data.table import Example, Record, Table
 from intent_adapters.errors import shorten
 
 TEXT_NAMES = (
-    "text",
-    "utterance",
-    "utt",
-    "sentence",
-    "query",
-    "question",
-    "example",
-    "input",
-    "message",
-    "문장",
-    "발화",
-    "질문",
-    "텍스트",
+    *("text", "utterance", "utt", "sentence", "query", "question", "example", "input", "message"),
+    *("문장", "발화", "질문", "텍스트"),
 )
 LABEL_NAMES = ("label", "intent", "category", "class", "target", "의도", "라벨", "레이블")
 # Of words that can mean other things too, where there is none of those above.
@@ -52,14 +41,10 @@ def are_column_names(fields: Sequence[str], columns: Sequence[str]) -> bool:
 def find_columns(
     origin: str, columns: list[str], text_column: str | None = None, label_column: str | None = None
 ) -> tuple[str, str]:
-    """Finds the text column and the label column.
+    """Finds the text column and the label column; a DataError if none or several could be meant.
 
-    A column that the caller names is taken as it is. Otherwise names are compared without case and surrounding
-    spaces: `text` and `label` win, then the one column whose name is usual for its role, then the one whose name can
-    mean it.
-
-    Raises:
-        DataError: A named column is not there, or none or several columns could be meant.
+    A column that the caller names is taken as it is. Otherwise names are compared without case and surrounding spaces:
+    `text` and `label` win, then the one column whose name is usual for its role, then the one whose name can mean it.
     """
     text = find_text_column(origin, columns, text_column)
     label = _find(
@@ -71,11 +56,7 @@ def find_columns(
 
 
 def find_text_column(origin: str, columns: list[str], text_column: str | None = None) -> str:
-    """Finds the text column alone, as `find_columns` does.
-
-    Raises:
-        DataError: As `find_columns`.
-    """
+    """Finds the text column alone, as `find_columns` does."""
     return _find(origin, columns, "text", text_column, [("text",), TEXT_NAMES, VAGUE_TEXT_NAMES])
 
 
@@ -84,10 +65,8 @@ def pick_examples(
 ) -> list[Example]:
     """Reduces a table to text and label; a row without one of the columns gets None there.
 
-    A line inside a quoted field that has the label of a row where rows have it is a problem.
-
-    Raises:
-        DataError: As `find_columns`; or rows of several splits are among them.
+    Rows of several splits are a DataError. A line inside a quoted field that has the label of a row where rows have it
+    is a problem.
     """
     text, label = find_columns(table.origin, table.columns, text_column, label_column)
     splits = {} if label in split_columns(table.columns) else rows_by_split(table)

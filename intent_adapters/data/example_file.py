@@ -52,14 +52,7 @@ class ExampleFile:
             raise data_error(str(self.path), "this is one array of JSON", "name a file of one object a line")
 
     def add(self, text: str, label: str) -> bool:
-        """Adds a row at the end; one that is there already is not added again.
-
-        Args:
-            text: The utterance.
-            label: Its intent.
-
-        Returns:
-            Whether it was added.
+        """Adds a row at the end, unless it is there already, and says whether it did.
 
         Raises:
             DataError: Text or label cannot be trained on, the text is there with another label, or the file cannot be

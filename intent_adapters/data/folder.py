@@ -32,9 +32,6 @@ def read_folder(folder: Path, split: str | None, problems: Problems, encoding: s
     word in their names (`clinic_test.csv`). Without: all files, unless the names of some say that they are splits. A
     folder of .txt files only holds one intent a file, named after the file, one utterance a line. Data files that are
     not read are left out, and said.
-
-    Raises:
-        DataError: Nothing usable is there, the split is not there, or there are splits and none was asked for.
     """
     folder = _data_of_project(folder, problems, encoding)
     entries = _entries(folder)

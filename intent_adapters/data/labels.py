@@ -40,10 +40,8 @@ def look_alikes(labels: Iterable[str]) -> list[list[str]]:
 def likely_typos(counts: Mapping[str, int]) -> list[tuple[str, str]]:
     """Rare labels that differ from a common one in a letter or two neighbours, each with the common one.
 
-    Hangul counts by its letters (jamo). Digits are no typos: `plan_1` and `plan_2` are two intents.
-
-    Args:
-        counts: How many rows each label has.
+    Hangul counts by its letters (jamo). Digits are no typos: `plan_1` and `plan_2` are two intents. `counts` has the
+    rows of each label.
     """
     spelt = {label: unicodedata.normalize("NFD", label).casefold() for label in counts}
     alike: dict[str, set[str]] = {}

@@ -20,9 +20,6 @@ def table_of_object(
     """The rows of a `datasets.Dataset` or of a list of dicts; ClassLabel numbers become their names.
 
     Of a dataset only the columns of the text, the label and the split are read: others may hold sound or images.
-
-    Raises:
-        DataError: `rows` is neither, or a row is not a dict.
     """
     from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
 
@@ -41,11 +38,7 @@ def table_of_object(
 
 
 def choose_split(origin: str, splits: list[str], split: str | None) -> str:
-    """The split to read: the one asked for, or the only one there is.
-
-    Raises:
-        DataError: The split is not there, or there are several and none was asked for.
-    """
+    """The split to read: the one asked for, or the only one there is."""
     names = ", ".join(map(repr, splits))
     if not splits:
         raise data_error(origin, "there are no splits", "add one, such as 'train'")
@@ -66,10 +59,7 @@ def _table_of_dataset(dataset: Dataset, origin: str) -> Table:
     for name, feature in dataset.features.items():
         values: list[object] = dataset[name][:]
         columns[name] = [class_name(feature.names, v) for v in values] if isinstance(feature, ClassLabel) else values
-    names = list(columns)
-    rows = zip(*columns.values(), strict=True)
-    records = [Record(f"{origin}[{i}]", dict(zip(names, row, strict=True))) for i, row in enumerate(rows)]
-    return Table(origin, names, records)
+    return Table.of_columns(origin, columns, lambda row: f"{origin}[{row}]")
 
 
 def _table_of_dicts(rows: Sequence[object], origin: str) -> Table:

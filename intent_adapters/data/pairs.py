@@ -101,16 +101,9 @@ def read_pairs(sources: Rows | PairSource | Sequence[PairSource], *, seed: int =
 
 
 def meaning_groups(anchors: Sequence[str], positives: Sequence[str]) -> NDArray[np.int64]:
-    """Which pairs say the same: two pairs that share a text are of one group, and so on along the chain.
+    """The number of each pair's group (pairs,), from 0: pairs that share a text are of one, and so on along the chain.
 
     In a batch of in-batch negatives no two pairs of a group may meet, or a paraphrase would be a negative.
-
-    Args:
-        anchors: One text of each pair.
-        positives: The other one.
-
-    Returns:
-        The number of each pair's group (pairs,), from 0, in order of first appearance.
     """
     import numpy as np
 

@@ -10,14 +10,14 @@ MAX_SHOWN = 10
 MAX_PLACES = 3
 
 
-def describe(place: str, what: str, cure: str) -> str:
-    """One problem as one line: where, what, and what to do."""
-    return f"{place}: {what}; {cure}"
-
-
 def data_error(place: str, what: str, cure: str) -> DataError:
-    """The error for a problem after which reading cannot go on."""
-    return DataError(describe(place, what, cure))
+    """The error for a problem after which reading cannot go on: one line of where, what, and what to do."""
+    return DataError(f"{place}: {what}; {cure}")
+
+
+def reason_of(error: Exception) -> str:
+    """What an error of another library says, in one line."""
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 class Problems:
@@ -36,27 +36,15 @@ class Problems:
         """Notes a problem; reading goes on."""
         self.count += 1
         if len(self._shown) < MAX_SHOWN:
-            self._shown.append(describe(place, what, cure))
+            self._shown.append(str(data_error(place, what, cure)))
 
     def leave_out(self, kind: str, place: str) -> None:
-        """Notes that something is not used, and that this is as it should be.
-
-        Args:
-            kind: What things it is one of, in the plural, such as "blank rows".
-            place: Where it stands.
-        """
+        """Notes that one of a kind of things, in the plural, such as "blank rows", is not used, as it should be."""
         count, places = self._left_out.get(kind, (0, []))
         self._left_out[kind] = (count + 1, [*places, place] if count < MAX_PLACES else places)
 
     def report(self) -> None:
-        """Raises the problems: the first ten in full, the others as a count; without any, says what was left out.
-
-        Raises:
-            DataError: Any problem was added.
-
-        Warns:
-            DataWarning: Anything was left out.
-        """
+        """Raises the problems, ten of them in full, the others as a count; without any, warns of what was left out."""
         if self.count == 1:
             raise DataError(self._shown[0])
         if self.count:

@@ -99,11 +99,7 @@ def read_rows(
     token: str | bool | None = None,
     cache_dir: str | None = None,
 ) -> list[Row]:
-    """As `read_intents`, but each row still knows where it was written.
-
-    Raises:
-        DataError: As `read_intents`.
-    """
+    """As `read_intents`, but each row still knows where it was written."""
     problems = Problems()
     columns = (text_column, label_column)
     origin = "rows"

@@ -18,11 +18,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def check_row_file(path: str | Path) -> Path:
-    """The path of a file that `write_rows` can write.
-
-    Raises:
-        ConfigError: Its suffix is another, or its folder is not there, or it cannot be written.
-    """
+    """The path of a file that `write_rows` can write; if it cannot, a ConfigError says why."""
     path = Path(path)
     if path.suffix not in SUFFIXES:
         raise ConfigError(f"{str(path)!r} must end in {' or '.join(SUFFIXES)}: that decides how it is written")
@@ -33,26 +29,24 @@ def check_row_file(path: str | Path) -> Path:
     return path
 
 
-def write_rows(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
-    """Writes rows, replacing what is there.
-
-    Args:
-        path: Ends in .csv or .jsonl.
-        columns: The first line of a csv file.
-        rows: Values by column.
-
-    Raises:
-        ConfigError: As `check_row_file`.
-    """
+def write_rows(
+    path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]], digits: int | None = None
+) -> None:
+    """Writes these columns of rows, replacing what is there; fractions are rounded to so many digits."""
     path = check_row_file(path)
+    written = ({name: _rounded(row[name], digits) for name in columns} for row in rows)
     # Excel takes a csv file for UTF-8 only by its mark.
     with path.open("w", encoding="utf-8-sig" if path.suffix == ".csv" else "utf-8", newline="") as file:
         if path.suffix == ".csv":
             table = csv.DictWriter(file, columns)
             table.writeheader()
-            table.writerows({name: cell_of(value) for name, value in row.items()} for row in rows)
+            table.writerows({name: cell_of(value) for name, value in row.items()} for row in written)
         else:
-            file.writelines(json.dumps(dict(row), ensure_ascii=False) + "\n" for row in rows)
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in written)
+
+
+def _rounded(value: object, digits: int | None) -> object:
+    return value if digits is None or not isinstance(value, float) else round(value, digits)
 
 
 def cell_of(value: object) -> object:

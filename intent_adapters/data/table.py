@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from intent_adapters.data.problems import data_error
@@ -55,6 +55,13 @@ class Table:
     part: str | None = None
 
     @classmethod
+    def of_columns(cls, origin: str, columns: Mapping[str, Sequence[object]], place: Callable[[int], str]) -> Table:
+        """A table of values by column, with the place of each row by its number from 0."""
+        rows = zip(*columns.values(), strict=True)
+        records = [Record(place(number), dict(zip(columns, row, strict=True))) for number, row in enumerate(rows)]
+        return cls(origin, list(columns), records)
+
+    @classmethod
     def of_records(cls, origin: str, records: list[Record]) -> Table:
         """A table whose columns are all keys of its rows, in order of appearance; without rows, the usual two."""
         names = dict.fromkeys(key for record in records for key in record.values if isinstance(key, str))
@@ -62,11 +69,7 @@ class Table:
 
 
 def check_names(place: str, columns: list[str]) -> None:
-    """Lets column names pass of which none, except the empty one, occurs twice.
-
-    Raises:
-        DataError: A name occurs twice: the values of only one of the two could be kept.
-    """
+    """Refuses column names of which one, other than the empty one, occurs twice: one of its values would be lost."""
     repeated = sorted({name for name in columns if name and columns.count(name) > 1})
     if repeated:
         raise data_error(place, f"column {shorten(repeated[0])} occurs twice", "give each column its own name")

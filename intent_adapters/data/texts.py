@@ -47,24 +47,13 @@ def read_texts(
     Warns:
         DataWarning: What was left out, how much and where.
     """
-    placed = read_placed_texts(
-        source, text_column=text_column, encoding=encoding, leave_out_unusable=leave_out_unusable
-    )
-    return [text for _, text in placed]
+    return [text for _, text in read_placed_texts(source, text_column, encoding, leave_out_unusable)]
 
 
 def read_placed_texts(
-    source: str | Path,
-    *,
-    text_column: str | None = None,
-    encoding: str | None = None,
-    leave_out_unusable: bool = False,
+    source: str | Path, text_column: str | None = None, encoding: str | None = None, leave_out_unusable: bool = False
 ) -> list[tuple[str, str]]:
-    """As `read_texts`, but each text with where it was written.
-
-    Raises:
-        DataError: As `read_texts`.
-    """
+    """As `read_texts`, but each text with where it was written."""
     path = Path(source)
     if not path.is_file():
         rows = read_rows(source, text_column=text_column, encoding=encoding, purpose="evaluation")

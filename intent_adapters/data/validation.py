@@ -71,11 +71,7 @@ def validate_rows(
 
 
 def check_examples(origin: str, examples: list[Example], problems: Problems, purpose: Purpose) -> list[Row]:
-    """Checks examples that know their places; problems found while reading are raised together with those here.
-
-    Raises:
-        DataError: As `validate_rows`.
-    """
+    """Checks examples that know their places; problems found while reading are raised together with those here."""
     check_choice("purpose", purpose, get_args(Purpose))
     checked: list[Row] = []
     for example in examples:

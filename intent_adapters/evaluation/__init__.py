@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from intent_adapters.extras import missing
+
+try:
+    import datasets  # noqa: F401
+except ModuleNotFoundError as error:
+    raise missing(error) from error
+
 from intent_adapters.evaluation.agent import Evaluation, evaluate
 from intent_adapters.evaluation.answers import Answers, ask
 from intent_adapters.evaluation.calibration import (

@@ -120,23 +120,16 @@ def evaluate(
 def check_known_labels(
     labels: Sequence[str], intents: Iterable[str], whose: str, rows: str = "the rows", places: Sequence[str] = ()
 ) -> None:
-    """Let labels pass that an agent knows, or will know.
+    """Lets labels of some rows pass that an agent knows, or will know; a DataError names what it does not know.
 
-    Args:
-        labels: Of rows that it is to be measured on.
-        intents: The agent's.
-        whose: What an error calls the owner of the intents.
-        rows: What it calls the rows.
-        places: Where each row stands, if that is known.
-
-    Raises:
-        DataError: It does not know all of them.
+    `whose` and `rows` are what it calls the owner of the intents and the rows, `places` where each row stands, if
+    known.
     """
     known = set(intents)
     unknown = list(dict.fromkeys(label for label in labels if label not in known))
     if unknown:
         place = f"{places[labels.index(unknown[0])]}: " if places else ""
-        more = f" and {len(unknown) - 1} more labels" if unknown[1:] else ""
+        more = f" and {len(unknown) - 1} more label{'s' * (len(unknown) > 2)}" if unknown[1:] else ""
         raise DataError(
             f"{place}{shorten(unknown[0])}{more} of {rows} {'are no intents' if more else 'is no intent'} of {whose}; "
             "correct the labels, leave these rows out, or take the rows that belong to these intents"
@@ -159,19 +152,9 @@ def score_answers(
     catch_all: Collection[str] = (),
     trained_on: int | None = None,
 ) -> Evaluation:
-    """Scores what was said to labelled rows, and perhaps to rows that have no intent.
+    """Scores what was said to labelled rows, and perhaps to `out_of_scope` rows, which have no intent.
 
-    Args:
-        answers: To the labelled rows.
-        labels: Their intents, each one of the agent's.
-        out_of_scope: Answers to utterances that should be rejected.
-        agent: What the evaluation calls the agent.
-        threshold: What decided on acceptance.
-        catch_all: The intents that stand for what has no intent: their rows are to be rejected.
-        trained_on: How many of the rows are training rows too, if that is known.
-
-    Returns:
-        Classification scores with all others beside them.
+    `threshold` is what decided on acceptance. Rows of a `catch_all` intent are to be rejected.
     """
     classification = score_labels(labels, answers.labels)
     numbers = np.array([answers.intents.index(label) for label in labels])
@@ -179,11 +162,7 @@ def score_answers(
     own = np.array([label not in catch_all for label in labels])
     own = own if own.any() else ~own
     return Evaluation(
-        rows=classification.rows,
-        accuracy=classification.accuracy,
-        macro_f1=classification.macro_f1,
-        intents=classification.intents,
-        confusions=classification.confusions,
+        **classification.figures(),
         interval=share_interval(classification.accuracy, classification.rows),
         agent=agent,
         threshold=threshold,

@@ -32,15 +32,7 @@ def _plain(value: Any) -> Any:
 
 
 def numbers(name: str, values: Numbers) -> Floats:
-    """Scores as float64.
-
-    Args:
-        name: What an error calls them.
-        values: (rows,) finite numbers, at least one.
-
-    Raises:
-        DataError: There are none, they are not in one dimension, or one is not finite.
-    """
+    """Finite scores (rows,) as float64, at least one; a DataError about `name` if they are anything else."""
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or not len(array):
         raise DataError(f"{name} has the shape {array.shape}; give one number for each row, and at least one row")
@@ -51,16 +43,7 @@ def numbers(name: str, values: Numbers) -> Floats:
 
 
 def flags(name: str, values: Flags, rows: int) -> NDArray[np.bool_]:
-    """Yes or no for each row.
-
-    Args:
-        name: What an error calls them.
-        values: (rows,) booleans.
-        rows: How many there must be.
-
-    Raises:
-        DataError: There are more or fewer.
-    """
+    """Yes or no for each of so many rows, (rows,); a DataError about `name` if there are more or fewer."""
     array = np.asarray(values, dtype=np.bool_)
     if array.shape != (rows,):
         raise DataError(f"{name} has the shape {array.shape}; give one yes or no for each of the {rows} rows")
@@ -68,17 +51,10 @@ def flags(name: str, values: Flags, rows: int) -> NDArray[np.bool_]:
 
 
 def mean_over_ties(order_by: Floats, values: Floats) -> Floats:
-    """Each value replaced by the mean of all values whose rows score the same.
+    """Each value (rows,) replaced by the mean of all values whose rows score the same.
 
     A sum over the first rows in the order of the score is then its expectation over random orders of the ties, so no
     metric depends on the order in which rows of equal score were written.
-
-    Args:
-        order_by: (rows,) the scores.
-        values: (rows,) the values.
-
-    Returns:
-        (rows,) the means.
     """
     _, group, sizes = np.unique(order_by, return_inverse=True, return_counts=True)
     means: Floats = np.bincount(group, weights=values) / sizes

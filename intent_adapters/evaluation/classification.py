@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
@@ -63,6 +64,10 @@ class ClassificationScores(Figures):
     macro_f1: float
     intents: tuple[IntentScore, ...]
     confusions: tuple[Confusion, ...]
+
+    def figures(self) -> dict[str, Any]:
+        """These figures by name, for scores that have more beside them."""
+        return {entry.name: getattr(self, entry.name) for entry in fields(ClassificationScores)}
 
 
 def score_labels(labels: Sequence[str], predictions: Sequence[str]) -> ClassificationScores:

@@ -134,9 +134,7 @@ def _run(
     on_run: Callable[[str, int, float], None] | None,
 ) -> ComparedSystem:
     system = SYSTEMS[name]
-    accuracies: list[float] = []
-    seconds: list[float] = []
-    kept: list[Method] = []
+    runs: list[tuple[float, float, Method]] = []
     size = 0
     for seed in seeds:
         result = train_agent(
@@ -149,13 +147,12 @@ def _run(
             progress=False,
             replace=True,
         )
-        accuracies.append(evaluate(result.model, test, AGENT).accuracy)
-        seconds.append(result.seconds)
-        kept.append(result.method)
+        runs.append((evaluate(result.model, test, AGENT).accuracy, result.seconds, result.method))
         size = size or _agent_bytes(result.model, shared_base=not FITTERS[system.method].whole)
         if on_run is not None:
-            on_run(name, seed, accuracies[-1])
-    return ComparedSystem(name, system.title, tuple(accuracies), tuple(seconds), size, tuple(kept), len(test))
+            on_run(name, seed, runs[-1][0])
+    accuracies, seconds, kept = zip(*runs, strict=True)
+    return ComparedSystem(name, system.title, accuracies, seconds, size, kept, len(test))
 
 
 def _agent_bytes(model: IntentModel, *, shared_base: bool) -> int:

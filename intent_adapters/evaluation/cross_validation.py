@@ -63,11 +63,7 @@ def score_held_out(held_out: HeldOut) -> HeldOutScores:
         if meant != answer
     ]
     return HeldOutScores(
-        rows=scores.rows,
-        accuracy=scores.accuracy,
-        macro_f1=scores.macro_f1,
-        intents=scores.intents,
-        confusions=scores.confusions,
+        **scores.figures(),
         source=held_out.source,
         interval=share_interval(scores.accuracy, scores.rows),
         mistakes=tuple(sorted(wrong, key=lambda mistake: -mistake.probability)),

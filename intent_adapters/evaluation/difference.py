@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-from datasets import Dataset
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from intent_adapters.data import texts_of, validate_rows
 from intent_adapters.data.texts import Texts
-from intent_adapters.errors import DataError
+from intent_adapters.evaluation.agent import Rows, check_known_labels
 from intent_adapters.evaluation.answers import Answers, ask
 from intent_adapters.evaluation.arrays import Figures
 from intent_adapters.evaluation.mistakes import kind_of_mistake
@@ -118,7 +117,7 @@ class Difference(Figures):
 
 def diff_agents(
     model: IntentModel,
-    rows: Dataset | Sequence[Mapping[str, object]],
+    rows: Rows,
     old: str,
     new: str,
     *,
@@ -152,12 +151,7 @@ def diff_agents(
     texts, labels = checked["text"][:], checked["label"][:]
     others = [] if out_of_scope is None else texts_of(out_of_scope, "out_of_scope")
     agents = [(model, old), (new_model or model, new)]
-    unknown = sorted(set(labels).difference(*(one.labels(name) for one, name in agents)))
-    if unknown:
-        raise DataError(
-            f"{len(unknown)} labels of the rows are intents of neither agent, such as {unknown[0]!r}; correct them, "
-            "or leave these rows out"
-        )
+    check_known_labels(labels, [label for one, name in agents for label in one.labels(name)], "either agent")
     answers = [ask(one, [*texts, *others], name, threshold=threshold, batch_size=batch_size) for one, name in agents]
     catch_all = [one.adapter(name).config.catch_all or () for one, name in agents]
     return score_difference([*labels, *[None] * len(others)], answers[0], answers[1], (catch_all[0], catch_all[1]))
@@ -169,16 +163,9 @@ def score_difference(
     new: Answers,
     catch_all: tuple[Collection[str], Collection[str]] = ((), ()),
 ) -> Difference:
-    """Compares what two agents said to the same rows.
+    """Compares what two agents said to the same rows; those out of scope have the label None and come last.
 
-    Args:
-        labels: The intents of the rows, those of out-of-scope rows None and last.
-        old: The old agent's answers.
-        new: The new agent's.
-        catch_all: Of each agent the intents that stand for what has no intent.
-
-    Returns:
-        What both got right, and each row whose answer changed.
+    `catch_all` has of each agent the intents that stand for what has no intent.
     """
     right = (_right(labels, old, catch_all[0]), _right(labels, new, catch_all[1]))
     both = set(old.intents) & set(new.intents)

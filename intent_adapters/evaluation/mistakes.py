@@ -43,28 +43,14 @@ class Mistake(Figures):
 def find_mistakes(
     answers: Answers, labels: Sequence[str], out_of_scope: Answers | None = None, catch_all: Collection[str] = ()
 ) -> tuple[Mistake, ...]:
-    """What an agent got wrong.
+    """What an agent got wrong, of labelled rows and of rows out of scope; those of a `catch_all` intent are such, too.
 
-    Args:
-        answers: To labelled rows.
-        labels: Their intents.
-        out_of_scope: Answers to utterances that should be rejected.
-        catch_all: The intents that stand for what has no intent: their rows are to be rejected.
-
-    Returns:
-        The wrong ones first, then those wrongly accepted, both with the surest first; then those falsely rejected,
-        with the one first that was nearest to being accepted.
+    The wrong ones come first, then those wrongly accepted, both with the surest first; then those falsely rejected,
+    with the one first that was nearest to being accepted.
     """
-    found = [
-        _mistake(kind, answers, row, meant)
-        for row, (meant, said, accepted) in enumerate(
-            zip(labels, answers.labels, answers.accepted.tolist(), strict=True)
-        )
-        if (kind := kind_of_mistake(meant, said, accepted, catch_all))
-    ]
+    found = _mistakes(answers, labels, catch_all)
     if out_of_scope is not None:
-        accepted_rows = out_of_scope.accepted.nonzero()[0].tolist()
-        found += [_mistake("wrongly accepted", out_of_scope, row, None) for row in accepted_rows]
+        found += _mistakes(out_of_scope, [None] * len(out_of_scope.texts))
     return tuple(sorted(found, key=_order))
 
 
@@ -93,19 +79,8 @@ def write_mistakes(
     Raises:
         ConfigError: The file has another suffix, or its folder is not there.
     """
-    rows = (
-        {
-            "kind": mistake.kind,
-            "place": place_of(mistake, places, out_of_scope_places),
-            "text": mistake.text,
-            "meant": mistake.meant,
-            "said": mistake.said,
-            "probability": round(mistake.probability, 4),
-            "scope_score": None if mistake.scope_score is None else round(mistake.scope_score, 4),
-        }
-        for mistake in mistakes
-    )
-    write_rows(path, COLUMNS, rows)
+    rows = ({**mistake.to_dict(), "place": place_of(mistake, places, out_of_scope_places)} for mistake in mistakes)
+    write_rows(path, COLUMNS, rows, digits=4)
 
 
 def place_of(mistake: Mistake, places: Sequence[str], out_of_scope_places: Sequence[str] = ()) -> str:
@@ -114,16 +89,13 @@ def place_of(mistake: Mistake, places: Sequence[str], out_of_scope_places: Seque
     return known[mistake.row] if known else ""
 
 
-def _mistake(kind: MistakeKind, answers: Answers, row: int, meant: str | None) -> Mistake:
-    return Mistake(
-        kind=kind,
-        text=answers.texts[row],
-        meant=meant,
-        said=answers.labels[row],
-        probability=float(answers.confidence[row]),
-        scope_score=float(answers.scores[row]),
-        row=row,
-    )
+def _mistakes(answers: Answers, labels: Sequence[str | None], catch_all: Collection[str] = ()) -> list[Mistake]:
+    said, probabilities = answers.labels, answers.confidence.tolist()
+    return [
+        Mistake(kind, answers.texts[row], meant, said[row], probabilities[row], float(answers.scores[row]), row)
+        for row, meant in enumerate(labels)
+        if (kind := kind_of_mistake(meant, said[row], bool(answers.accepted[row]), catch_all))
+    ]
 
 
 def _order(mistake: Mistake) -> tuple[int, float]:

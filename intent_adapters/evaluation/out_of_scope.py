@@ -112,10 +112,7 @@ def average_precision(in_scope: Numbers, out_of_scope: Numbers) -> tuple[float, 
         DataError: There are no rows of a kind, or a score is not finite.
     """
     labels, scores = _two_classes(in_scope, out_of_scope)
-    return (
-        float(average_precision_score(labels, scores)),
-        float(average_precision_score(1 - labels, -scores)),
-    )
+    return (float(average_precision_score(labels, scores)), float(average_precision_score(1 - labels, -scores)))
 
 
 def score_rejection(accepted: Flags, correct: Flags) -> RejectionScores:

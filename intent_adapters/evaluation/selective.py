@@ -43,11 +43,7 @@ class RiskCoverage(Figures):
         """The area, and the curve at up to a hundred coverages, as values that JSON can hold."""
         rows = len(self.risk)
         shown = np.unique(np.ceil(np.arange(1, SHOWN_POINTS + 1) * rows / SHOWN_POINTS).astype(int)) - 1
-        return {
-            "area": self.area,
-            "coverage": self.coverage[shown].tolist(),
-            "risk": self.risk[shown].tolist(),
-        }
+        return {"area": self.area, "coverage": self.coverage[shown].tolist(), "risk": self.risk[shown].tolist()}
 
 
 def risk_coverage(scores: Numbers, correct: Flags) -> RiskCoverage:

@@ -124,22 +124,11 @@ class Review(Figures):
             ConfigError: It has another suffix, or its folder is not there.
         """
         rows = (
-            {
-                "text": text.text,
-                "label": "",
-                "count": text.count,
-                "group": number,
-                "name": group.name,
-                "nearest": group.nearest,
-                "said": text.said,
-                "probability": round(text.probability, 3),
-                "scope_score": round(text.scope_score, 3),
-                "reason": text.reason,
-            }
+            {**text.to_dict(), "label": "", "group": number, "name": group.name, "nearest": group.nearest}
             for number, group in enumerate(self.groups, start=1)
             for text in group.texts
         )
-        write_rows(path, COLUMNS, rows)
+        write_rows(path, COLUMNS, rows, digits=3)
 
 
 def review(
@@ -224,38 +213,31 @@ def _groups(
 ) -> tuple[TextGroup, ...]:
     if not texts:
         return ()
+    counts = np.array([text.count for text in texts])
     embeddings = unit_vectors(model.encode([text.text for text in texts], batch_size=batch_size))
     everyday = unit_vectors(model.encode(list(background_texts()), batch_size=batch_size))
     count = len(everyday)
     scale = 1 - (np.square(everyday.sum(axis=0)).sum() - count) / (count * (count - 1))
-    group_of = _cluster(embeddings, np.array([text.count for text in texts]), SAME_MEANING * float(scale))
+    group_of = _cluster(embeddings, counts, SAME_MEANING * float(scale))
+    by_group = np.argsort(group_of, kind="stable")
+    members = np.split(by_group, np.flatnonzero(np.diff(group_of[by_group])) + 1)
     words = [_words(text.text) for text in texts]
-    members: dict[int, list[int]] = {}
-    for row, group in enumerate(group_of):
-        members.setdefault(group, []).append(row)
-    in_groups = Counter(word for own in members.values() for word in {word for row in own for word in words[row]})
+    in_groups = Counter(word for rows in members for word in {word for row in rows for word in words[row]})
     groups = []
-    for _, own in sorted(members.items()):
-        rows = np.array(own)
-        counts = np.array([texts[row].count for row in rows])
-        middle = (embeddings[rows] * counts[:, None]).sum(axis=0)
+    for rows in members:
+        times = counts[rows][:, None]
+        middle = (embeddings[rows] * times).sum(axis=0)
         order = rows[np.argsort(-(embeddings[rows] @ middle), kind="stable")]
-        nearest = int((probabilities[rows] * counts[:, None]).sum(axis=0).argmax())
-        groups.append(
-            TextGroup(
-                name=_name([words[row] for row in order], in_groups),
-                nearest=intents[nearest],
-                count=int(counts.sum()),
-                texts=tuple(texts[row] for row in order),
-            )
-        )
+        nearest = int((probabilities[rows] * times).sum(axis=0).argmax())
+        name = _name([words[row] for row in order], in_groups)
+        groups.append(TextGroup(name, intents[nearest], int(times.sum()), tuple(texts[row] for row in order)))
     return tuple(sorted(groups, key=lambda group: -group.count))
 
 
-def _cluster(embeddings: NDArray[np.float64], counts: NDArray[np.int64], distance: float) -> list[int]:
+def _cluster(embeddings: NDArray[np.float64], counts: NDArray[np.int64], distance: float) -> NDArray[np.int64]:
     """The group of each text. Of very many texts the most frequent ones make the groups, and the others join them."""
     if len(embeddings) == 1:
-        return [0]
+        return np.zeros(1, dtype=np.int64)
     order = np.argsort(-counts, kind="stable")
     first = order[:MOST_CLUSTERED]
     clustering = AgglomerativeClustering(
@@ -268,7 +250,7 @@ def _cluster(embeddings: NDArray[np.float64], counts: NDArray[np.int64], distanc
         centres = np.zeros((group_of[first].max() + 1, embeddings.shape[1]))
         np.add.at(centres, group_of[first], embeddings[first])
         group_of[rest] = (embeddings[rest] @ unit_vectors(centres).T).argmax(axis=1)
-    return [int(group) for group in group_of]
+    return group_of
 
 
 def _words(text: str) -> list[str]:

@@ -6,9 +6,6 @@ import os
 import unicodedata
 from pathlib import Path
 
-from huggingface_hub import utils
-from huggingface_hub.errors import HFValidationError
-
 
 def check_repo_id(name: str) -> None:
     """Let names pass that a Hub repository can have.
@@ -16,6 +13,8 @@ def check_repo_id(name: str) -> None:
     Raises:
         HFValidationError: It cannot be such a name; the message says why.
     """
+    from huggingface_hub import utils  # which takes a tenth of a second to import
+
     utils.validate_repo_id(name)  # type: ignore[attr-defined] # public, but exported lazily
 
 
@@ -30,6 +29,8 @@ def folder_name(folder: str | Path) -> str:
 
 def is_hub_id(name: str) -> bool:
     """Whether a name can be that of a Hub repository."""
+    from huggingface_hub.errors import HFValidationError
+
     try:
         check_repo_id(name)
     except HFValidationError:

@@ -16,10 +16,11 @@ from huggingface_hub.hf_api import ModelInfo
 
 from intent_adapters.adapter_config import AdapterConfig
 from intent_adapters.artifacts.adapter import Adapter
-from intent_adapters.artifacts.contents import ADAPTER, BASE, CARD_NAME, MAX_CARD_BYTES, Files
+from intent_adapters.artifacts.contents import ADAPTER, CARD_NAME, MAX_CARD_BYTES, WHOLE_BASE, Files
 from intent_adapters.errors import BaseMismatchError, ConfigError, HubError
 from intent_adapters.hub.cards import CardFacts, adapter_card, base_card
 from intent_adapters.hub.cards.merging import OWN_KEY, handwritten_text
+from intent_adapters.hub.endpoint import write_handler
 from intent_adapters.hub.naming import check_repo_id, is_repo_id
 from intent_adapters.hub.problems import clean_token, hub_errors, with_retries
 
@@ -73,6 +74,7 @@ def publish_adapter(
     loaded_base: tuple[str, str] | None = None,
     facts: CardFacts | None = None,
     readme: str | None = None,
+    handler: bool = False,
     **options: Unpack[PublishOptions],
 ) -> Published:
     """Publish an agent: config, weights and card in one commit.
@@ -86,6 +88,7 @@ def publish_adapter(
         loaded_base: Hub id and commit that the base is known to be from.
         facts: What its makers say about it, for the card.
         readme: The text of the card to go on from. None: the one in the repository, if it has one.
+        handler: Put in what has a Hugging Face Inference Endpoint answer for the agent: handler.py, requirements.txt.
         **options: See `PublishOptions`.
 
     Returns:
@@ -102,6 +105,8 @@ def publish_adapter(
 
     def write(folder: Path, existing: str | None) -> ModelCard:
         Adapter(config, adapter.arrays).write(folder)
+        if handler:
+            write_handler(folder)
         return adapter_card(folder, repo_id=repo_id, facts=facts, existing=existing)
 
     published = _publish(repo_id, write, ADAPTER, readme, "agent", options)
@@ -117,10 +122,11 @@ def publish_base(
     readme: str | None = None,
     **options: Unpack[PublishOptions],
 ) -> Published:
-    """Publish a base: everything that plain sentence-transformers loads, and the card, in one commit.
+    """Publish a base in one commit: what sentence-transformers loads, graphs for ONNX Runtime, and the card.
 
     Args:
-        folder: The base's folder, as `artifacts.base.save_base` writes it.
+        folder: The base's folder, as `artifacts.base.save_base` writes it. Graphs in it must be of its weights: see
+            `graphs_in`. Those in the repository go where it has none.
         repo_id: Where to: "ORG/NAME".
         fingerprint: Its fingerprint.
         facts: What its makers say about it, for the card.
@@ -139,13 +145,13 @@ def publish_base(
     source = Path(folder)
 
     def write(staging: Path, existing: str | None) -> ModelCard:
-        for name in BASE.present(source):
+        for name in WHOLE_BASE.present(source):
             if name != CARD_NAME:
                 (staging / name).parent.mkdir(parents=True, exist_ok=True)
                 (staging / name).symlink_to((source / name).resolve())
         return base_card(source, fingerprint, repo_id=repo_id, facts=facts, existing=existing)
 
-    return _publish(repo_id, write, BASE, readme, "base", options)
+    return _publish(repo_id, write, WHOLE_BASE, readme, "base", options)
 
 
 def _publish(

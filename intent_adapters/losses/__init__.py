@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from intent_adapters.extras import missing
+
+try:
+    import sentence_transformers  # noqa: F401
+except ModuleNotFoundError as error:
+    raise missing(error) from error
+
 from intent_adapters.losses.circle import CircleLoss, circle_loss
 from intent_adapters.losses.distillation.combined import DistillationLoss
 from intent_adapters.losses.distillation.contrastive import ContrastiveDistillationLoss

@@ -40,6 +40,10 @@ class Runtime(Protocol):
         """
         ...
 
+    def token_lengths(self, texts: Sequence[str]) -> list[int]:
+        """How many tokens of each text the encoder reads, with those that the tokenizer adds."""
+        ...
+
 
 def answer(
     runtime: Runtime,

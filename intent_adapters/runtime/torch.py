@@ -96,6 +96,10 @@ class TorchRuntime:
             ordered[torch.tensor(order)] = together
             return ordered.numpy()
 
+    def token_lengths(self, texts: Sequence[str]) -> list[int]:
+        """See `Runtime`."""
+        return self._tokenizer()(list(texts)).lengths
+
     def _tokenizer(self) -> Tokenizer:
         """The base's, which cuts where the base cuts by now."""
         if self._base.max_seq_length != self._length:

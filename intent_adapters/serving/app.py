@@ -18,11 +18,12 @@ from starlette.types import Message, Receive, Scope, Send
 
 from intent_adapters.errors import RequestError
 from intent_adapters.serving import admin, training
+from intent_adapters.serving.dialects import DIALECTS
 from intent_adapters.serving.health import health_routes
 from intent_adapters.serving.logs import AccessLog
 from intent_adapters.serving.native import native_routes
 from intent_adapters.serving.openapi import NATIVE, openapi_document
-from intent_adapters.serving.responses import error_response, json_response
+from intent_adapters.serving.responses import error_entry, json_response
 from intent_adapters.serving.service import Service
 
 log = logging.getLogger(__name__)
@@ -45,10 +46,11 @@ class App:
         self._access_log = AccessLog() if service.settings.access_log else None
         # Asked for each request, the system's random numbers would take a fifth of the time that HTTP takes.
         self._ids = (f"{start}-{number:x}" for start in [secrets.token_hex(6)] for number in count())
-        has_admin, trains = service.settings.admin_token is not None, service.settings.train_base is not None
-        document = openapi_document(
-            (*NATIVE, *(admin.OPERATIONS if has_admin else ()), *(training.OPERATIONS if trains else ()))
-        )
+        operations = [*NATIVE, *(entry for dialect in DIALECTS for entry in dialect.operations)]
+        has_admin = service.settings.admin_token is not None
+        operations += admin.OPERATIONS if has_admin else ()
+        operations += training.OPERATIONS if service.settings.train_base is not None else ()
+        document = openapi_document(operations)
 
         async def openapi(request: Request) -> Response:
             return json_response(document)
@@ -60,6 +62,7 @@ class App:
             await service.stop()
 
         routes = [*native_routes(service), *health_routes(service), Route("/openapi.json", openapi)]
+        routes += [route for dialect in DIALECTS for route in dialect.routes(service)]
         routes += [*training.training_routes(service), *(admin.admin_routes(service) if has_admin else ())]
         self._paths: dict[object, str] = {route.endpoint: route.path for route in routes}
         self._router = Router(routes, redirect_slashes=False, lifespan=lifespan)
@@ -95,7 +98,9 @@ class App:
                 problem = self._problem(error, request_id)
                 if status:
                     raise
-                await error_response(problem, request_id)(scope, receive, send_with_id)
+                content = _error_content(request.scope["path"], problem, request_id)
+                response = json_response(content, problem.status, problem.headers)
+                await response(scope, receive, send_with_id)
         finally:
             self._note(request, request_id, status, time.perf_counter() - started)
 
@@ -125,3 +130,11 @@ class App:
                 **{name: state[name] for name in ("agents", "rows", "texts") if name in state},
             }
             self._access_log.write(fields)
+
+
+def _error_content(path: str, error: RequestError, request_id: str) -> object:
+    """What a request gets that was not answered, as clients of its path expect it."""
+    for dialect in DIALECTS:
+        if path.startswith(dialect.paths):
+            return dialect.error(error)
+    return {"error": {**error_entry(error), "request_id": request_id}}

@@ -13,6 +13,9 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from intent_adapters.prediction import Prediction
 
 MAX_ROWS = 64
@@ -28,18 +31,32 @@ class Row(NamedTuple):
 
     Attributes:
         text: The utterance; it is not empty.
-        agent: Who is to answer.
+        agent: Who is to answer; `None`: the bare base, which has embeddings only.
         top_k: How many intents the answer lists, at most.
         threshold: The scope score below which it is out of scope; `None`: the agent's own.
+        embed: Whether the embedding is wanted, and not the intent.
     """
 
     text: str
-    agent: str
+    agent: str | None
     top_k: int = 3
     threshold: float | None = None
+    embed: bool = False
 
 
-Outcome = Prediction | Exception
+class Embedding(NamedTuple):
+    """The embedding of a text.
+
+    Attributes:
+        vector: (dimensions,).
+        tokens: How many tokens were read.
+    """
+
+    vector: NDArray[np.float32]
+    tokens: int
+
+
+Outcome = Prediction | Embedding | Exception
 
 
 class Batch(NamedTuple):
@@ -92,7 +109,7 @@ class Batcher:
     ) -> None:
         self._predict, self._report = predict, report
         self._max_rows, self._max_characters = max_rows, max_characters
-        self._queues: OrderedDict[str, deque[tuple[_Waiting, int]]] = OrderedDict()
+        self._queues: OrderedDict[str | None, deque[tuple[_Waiting, int]]] = OrderedDict()
         self._changed = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._work, name="intent-adapters-batches", daemon=True)
@@ -125,8 +142,8 @@ class Batcher:
             rows: At least one.
 
         Returns:
-            The outcome of each row: its prediction, or what kept it from one. If the future is cancelled, or given an
-            exception, rows that no batch has begun on are not answered.
+            The outcome of each row: its prediction or embedding, or what kept it from one. If the future is cancelled,
+            or given an exception, rows that no batch has begun on are not answered.
         """
         future: asyncio.Future[list[Outcome]] = self._loop.create_future()
         waiting = _Waiting(rows, future)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
@@ -43,10 +43,12 @@ class Operation(NamedTuple):
         method: In small letters.
         name: For generated clients.
         summary: What it does.
-        answers: What comes back if all is well: one of these.
+        answers: What comes back if all is well: one of these; without any, a text.
         body: What is sent.
         also: What further statuses mean, or mean here.
-        status: With which status that comes.
+        tag: Which dialect it is of.
+        error: What comes back with other statuses.
+        status: What the status is if all is well.
     """
 
     path: str
@@ -56,6 +58,8 @@ class Operation(NamedTuple):
     answers: tuple[type[BaseModel], ...]
     body: type[BaseModel] | None = None
     also: Mapping[int, str] = {}
+    tag: str = "intent-adapters"
+    error: type[BaseModel] = ErrorAnswer
     status: int = 200
 
 
@@ -81,17 +85,16 @@ NATIVE = (
 )
 
 
-def openapi_document(operations: tuple[Operation, ...] = NATIVE) -> dict[str, Any]:
+def openapi_document(operations: Iterable[Operation]) -> dict[str, Any]:
     """The document, as values that JSON can hold."""
-    models: dict[type[BaseModel], str] = {ErrorAnswer: "serialization"}
-    for operation in operations:
-        models |= dict.fromkeys(operation.answers, "serialization")
-        if operation.body:
-            models[operation.body] = "validation"
-    _, definitions = models_json_schema(list(models.items()), ref_template=REF)  # type: ignore[arg-type]
+    models: dict[type[BaseModel], str] = {}
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
+        models |= dict.fromkeys((*operation.answers, operation.error), "serialization")
+        if operation.body:
+            models[operation.body] = "validation"
         paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
+    _, definitions = models_json_schema(list(models.items()), ref_template=REF)  # type: ignore[arg-type]
     return {
         "openapi": "3.1.0",
         "info": {"title": "intent-adapters", "version": __version__},
@@ -108,11 +111,14 @@ def _operation(operation: Operation) -> dict[str, Any]:
     problems = ALWAYS | (WITH_BODY if operation.body else {}) | (WITH_AGENT if "{agent}" in operation.path else {})
     problems |= operation.also
     answers = [_ref(answer) for answer in operation.answers]
-    responses = {
-        str(operation.status): _content("The answer.", answers[0] if len(answers) == 1 else {"anyOf": answers})
-    }
-    responses |= {str(status): _content(problems[status], _ref(ErrorAnswer)) for status in sorted(problems)}
+    if answers:
+        answer = _content("The answer.", answers[0] if len(answers) == 1 else {"anyOf": answers})
+    else:
+        answer = {"description": "A text.", "content": {"text/plain": {"schema": {"type": "string"}}}}
+    responses = {str(operation.status): answer}
+    responses |= {str(status): _content(problems[status], _ref(operation.error)) for status in sorted(problems)}
     described: dict[str, Any] = {
+        "tags": [operation.tag],
         "operationId": operation.name,
         "summary": operation.summary,
         "responses": responses,

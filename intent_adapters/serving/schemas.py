@@ -12,6 +12,8 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+# An empty one passes here, and gets an error of its own.
+Text = Annotated[str, WithJsonSchema({"type": "string", "pattern": r"\S"})]
 TopK = Annotated[
     int, Field(ge=1, le=1000, description="How many intents an answer lists, at most."), BeforeValidator(_whole)
 ]

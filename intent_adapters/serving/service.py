@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect, Request
@@ -20,7 +20,7 @@ from intent_adapters.runtime.agent import AgentInfo
 from intent_adapters.serving.admission import Admission
 from intent_adapters.serving.agents import Agents, unknown_agent
 from intent_adapters.serving.authentication import Authentication, Caller
-from intent_adapters.serving.batching import MAX_ROWS, Batch, Batcher, Outcome, Row
+from intent_adapters.serving.batching import MAX_ROWS, Batch, Batcher, Embedding, Outcome, Row
 from intent_adapters.serving.bodies import read_body
 from intent_adapters.serving.metrics import Metrics
 from intent_adapters.serving.settings import Settings
@@ -109,13 +109,18 @@ class Service:
         self._note_state()
         return self.metrics.text()
 
-    def caller(self, request: Request) -> Caller:
+    def caller(self, request: Request, token: str | None = None) -> Caller:
         """Who asks.
+
+        Args:
+            request: What they ask; the token is in its headers.
+            token: Where there is none, the token that came in another way.
 
         Raises:
             RequestError: They may not.
         """
-        return self._authentication.caller(request.headers.get("authorization"))
+        said = request.headers.get("authorization")
+        return self._authentication.caller(f"Bearer {token}" if said is None and token else said)
 
     def admin(self, request: Request) -> None:
         """See that an administrator asks.
@@ -169,7 +174,7 @@ class Service:
         Args:
             request: Where the rows came from: if its client leaves, they are dropped.
             caller: Who asks.
-            rows: At least one.
+            rows: At least one; none of them wants its embedding.
 
         Returns:
             A prediction or an error for each row.
@@ -178,27 +183,47 @@ class Service:
             RequestError: There are too many rows, or they took too long.
             ClientDisconnect: The client left.
         """
+        return cast("list[Prediction | RequestError]", await self._outcomes(request, caller, rows, whole=False))
+
+    async def predict_all(self, request: Request, caller: Caller, rows: Sequence[Row]) -> list[Prediction]:
+        """As `predict`, where an error of a row is one of the request."""
+        return cast("list[Prediction]", await self._outcomes(request, caller, rows, whole=True))
+
+    async def embed_all(self, request: Request, caller: Caller, rows: Sequence[Row]) -> list[Embedding]:
+        """As `predict_all`, for rows that all want their embeddings."""
+        return cast("list[Embedding]", await self._outcomes(request, caller, rows, whole=True))
+
+    async def _outcomes(
+        self, request: Request, caller: Caller, rows: Sequence[Row], *, whole: bool
+    ) -> Sequence[Outcome]:
+        """The outcomes of rows; `whole`: the error of one is raised."""
         settings = self.settings
         if len(rows) > settings.max_rows:
             message = f"{len(rows)} texts in one request are more than {settings.max_rows}: send fewer at a time."
             raise RequestError(413, "too_many_rows", message)
-        names = {row.agent for row in rows}
+        names = {row.agent for row in rows if row.agent is not None}
         request.state.rows, request.state.agents = len(rows), len(names)
         if settings.log_texts:
             request.state.texts = [row.text for row in rows]
         failed = {name: unknown_agent(name) for name in names if not caller.may_ask(name)}
         with self._admission.entering():
             failed |= await self.agents.prepare(names - failed.keys())
-        answers: list[Prediction | RequestError | None] = [failed.get(row.agent) or self._problem(row) for row in rows]
-        left = [index for index, answer in enumerate(answers) if answer is None]
+        found: list[Outcome | None] = [self._problem(row, failed) for row in rows]
+        if whole:
+            _raise_first(found)
+        left = [index for index, outcome in enumerate(found) if outcome is None]
         if left:
             outcomes = await self._wait(request, [rows[index] for index in left])
             for index, outcome in zip(left, outcomes, strict=True):
-                answers[index] = outcome if isinstance(outcome, Prediction) else self._told(rows[index], outcome)
-        return [answer for answer in answers if answer is not None]
+                found[index] = self._told(rows[index], outcome) if isinstance(outcome, Exception) else outcome
+        if whole:
+            _raise_first(found)
+        return [outcome for outcome in found if outcome is not None]
 
-    def _problem(self, row: Row) -> RequestError | None:
-        """What keeps a row from being answered, whatever its agent."""
+    def _problem(self, row: Row, failed: Mapping[str, RequestError]) -> RequestError | None:
+        """What keeps a row from being answered; `failed` are agents that cannot answer."""
+        if row.agent is not None and row.agent in failed:
+            return failed[row.agent]
         if not row.text.strip():
             return RequestError(422, "empty_text", "The text is empty.")
         if len(row.text) > self.settings.max_characters:
@@ -224,18 +249,34 @@ class Service:
 
     def _answer(self, rows: Sequence[Row]) -> Sequence[Outcome]:
         """Answers a batch, in the thread of the batches."""
-        answers = self._model.predict(
-            [row.text for row in rows],
-            [row.agent for row in rows],
-            top_k=max(row.top_k for row in rows),
-            threshold=[row.threshold for row in rows],
-            batch_size=MAX_ROWS,
-            errors="return",
-        )
+        predictions = iter(self._predictions([row for row in rows if not row.embed]))
+        embeddings = iter(self._embeddings([row for row in rows if row.embed]))
+        return [next(embeddings if row.embed else predictions) for row in rows]
+
+    def _predictions(self, rows: Sequence[Row]) -> Sequence[Outcome]:
+        if not rows:
+            return []
+        answers: list[Outcome] = [
+            *self._model.predict(
+                [row.text for row in rows],
+                [row.agent or "" for row in rows],
+                top_k=max(row.top_k for row in rows),
+                threshold=[row.threshold for row in rows],
+                batch_size=MAX_ROWS,
+                errors="return",
+            )
+        ]
         for index, (row, answer) in enumerate(zip(rows, answers, strict=True)):
             if isinstance(answer, Prediction) and len(answer.top_k) > row.top_k:
                 answers[index] = replace(answer, top_k=answer.top_k[: row.top_k])
         return answers
+
+    def _embeddings(self, rows: Sequence[Row]) -> Sequence[Outcome]:
+        if not rows:
+            return []
+        texts = [row.text for row in rows]
+        vectors = self._model.encode(texts, [row.agent for row in rows], batch_size=MAX_ROWS)
+        return [*map(Embedding, vectors, self._model.token_lengths(texts))]
 
     def _try_out(self) -> float:
         """How many seconds a few texts take: so that this is known before the first request comes."""
@@ -245,7 +286,7 @@ class Service:
 
     def _told(self, row: Row, error: Exception) -> RequestError:
         """What to tell of a row that could not be answered."""
-        if isinstance(error, IntentAdaptersError):
+        if isinstance(error, IntentAdaptersError) and row.agent is not None:
             return self.agents.problem(row.agent, error)
         log.error("row failed", exc_info=error, extra={"fields": {"agent": row.agent}})
         return RequestError(500, "internal_error", "The server failed to answer; its log says why.")
@@ -262,6 +303,14 @@ class Service:
     def _note(self, batch: Batch) -> None:
         self._admission.measured(batch.rows, batch.seconds)
         self.metrics.batch(batch)
+
+
+def _raise_first(outcomes: Sequence[Outcome | None]) -> None:
+    """Raise the first error among the outcomes of rows."""
+    for index, outcome in enumerate(outcomes):
+        if isinstance(outcome, RequestError):
+            where = f"Text {index}: " if len(outcomes) > 1 else ""
+            raise RequestError(outcome.status, outcome.code, f"{where}{outcome}", outcome.headers) from outcome
 
 
 def _expire(answers: asyncio.Future[list[Outcome]]) -> None:

@@ -6,7 +6,6 @@ made is read and checked here, and written in one step.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import logging
 import queue
@@ -24,7 +23,7 @@ from filelock import FileLock, Timeout
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.contents import CONFIG_NAME
 from intent_adapters.errors import IntentAdaptersError
-from intent_adapters.extras import missing
+from intent_adapters.extras import is_installed, missing
 from intent_adapters.hub.cards.saving import save_with_card
 from intent_adapters.serving.agents import OWN_FOLDER, place_of
 from intent_adapters.serving.jobs import Jobs, is_over
@@ -56,8 +55,8 @@ def training(settings: Settings) -> Iterator[None]:
         yield
         return
     for module in NEEDED:
-        if importlib.util.find_spec(module) is None:
-            raise missing(module, "train", " (`train_base` is set)")
+        if not is_installed(module):
+            raise missing(ModuleNotFoundError(name=module))
     trainer = Trainer(settings, settings.train_base)
     thread = threading.Thread(target=trainer.run, name="intent-adapters-trainer", daemon=True)
     thread.start()

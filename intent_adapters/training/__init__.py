@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from intent_adapters.extras import missing
+
+try:
+    import datasets  # noqa: F401
+except ModuleNotFoundError as error:
+    raise missing(error) from error
+
 from intent_adapters.choices import Method
 from intent_adapters.training.agent.calibration import CalibrationResult
 from intent_adapters.training.agent.held_out import HeldOut

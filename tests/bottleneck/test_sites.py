@@ -10,7 +10,8 @@ from intent_adapters.architectures import ARCHITECTURES
 from intent_adapters.bottleneck import BottleneckConfig, find_sites, tensor_prefix
 from intent_adapters.errors import ConfigError
 from tests.bottleneck.support import ALL, config
-from tests.support.tiny import SHAPE, tiny_encoder
+from tests.support.tiny import tiny_encoder
+from tests.support.tiny_files import SHAPE
 
 BERT_ATTENTION = "encoder.layer.{}.attention.output.dense"
 EXPECTED = {

@@ -95,14 +95,21 @@ def test_on_a_terminal_it_prompts_and_ends_politely(agents: Agents, end: str):
     def finish() -> None:
         process.send_signal(signal.SIGINT) if end == "Ctrl-C" else os.write(ours, b"\x04")
 
+    def prompts() -> int:
+        return shown.count(b"it> ")
+
     try:
-        for act in (lambda: None, lambda: os.write(ours, b"hi\n"), finish):
-            seen = shown.count(b"it> ")
-            # What is typed before the prompt is ready to read may be lost: it is typed again, after a while.
+        # What is typed before the prompt is ready to read may be lost: it is typed again, after a while. What ends the
+        # process is repeated later, since it may take its time to end.
+        for act, is_done, tenths in (
+            (lambda: None, lambda: prompts() > 0, 20),
+            (lambda: os.write(ours, b"hi\n"), lambda: prompts() > 1, 20),
+            (finish, lambda: process.poll() is not None, 150),
+        ):
             for tenth in range(600):
-                if process.poll() is not None or shown.count(b"it> ") > seen:
+                if is_done() or process.poll() is not None:
                     break
-                if tenth % 150 == 0:
+                if tenth % tenths == 0:
                     act()
                 if select.select([ours], [], [], 0.1)[0]:
                     shown += _read(ours)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -63,15 +64,8 @@ def test_errors_are_printed_in_any_encoding(agents: Agents, tmp_path: Path, enco
 
 
 def test_a_file_of_korean_windows_gets_the_whole_table(agents: Agents, tmp_path: Path):
-    command = [
-        sys.executable,
-        "-c",
-        "from intent_adapters.cli import app; app()",
-        "predict",
-        f"예약 {SIGN}",
-        "-a",
-        agents.it,
-    ]
+    shutil.copytree(agents.it, tmp_path / f"예약 {SIGN}")
+    command = [sys.executable, "-c", "from intent_adapters.cli import app; app()", "list", tmp_path]
     environment = {**os.environ, "PYTHONIOENCODING": "cp949", "COLUMNS": "200", "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(command, capture_output=True, env=environment, check=True)
     assert shown(f"예약 {SIGN}", "cp949") in done.stdout.decode("cp949")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,13 @@ from huggingface_hub import constants
 
 from intent_adapters import IntentModel
 from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.errors import BaseError
 from intent_adapters.hub import problems
 from tests.cli.conftest import Agents, run
 from tests.support.loopback_hub import LoopbackHub, connect
 from tests.support.loopback_hub.fixture import hub
+from tests.support.tiny import tiny_base
+from tests.support.tiny_files import write_tiny_base
 
 __all__ = ["hub"]
 
@@ -67,6 +71,11 @@ def test_push_writes_the_card_from_facts_rows_and_scores(published, agents: Agen
     assert "- en" not in card
 
 
+def test_push_adds_what_an_inference_endpoint_needs(published, agents: Agents):
+    ok("push", agents.it, "org/it", "--base", "org/base", "--handler")
+    assert {"handler.py", "requirements.txt"} <= set(published.files("org/it", "main"))
+
+
 def test_former_versions_are_not_pushed(published, agents: Agents, tmp_path: Path):
     for source in (agents.hr, agents.it):
         Adapter.read(source).write(tmp_path / "it")
@@ -81,6 +90,7 @@ def test_push_of_something_that_nobody_could_use_is_an_error(published, agents: 
     assert (result.exit_code, result.stdout) == (1, "")
     assert "--base" in result.stderr or "base=" in result.stderr
     assert run("push", agents.base, "org/other", "--base", "org/base").exit_code == 2
+    assert run("push", agents.base, "org/other", "--handler").exit_code == 2
     (tmp_path / "empty").mkdir()
     assert run("push", tmp_path / "empty", "org/empty").exit_code == 1
     assert run("push", tmp_path / "nowhere", "org/empty").exit_code == 2
@@ -130,6 +140,59 @@ def test_pull_of_a_base_of_an_agent_alone_and_of_a_revision(published, agents: A
     result = run("pull", "org/nowhere")
     assert result.exit_code == 1
     assert "org/nowhere" in result.stderr
+
+
+def test_a_graph_in_the_folder_of_a_base_travels_with_it(hub, agents: Agents, tmp_path: Path, monkeypatch):
+    base = shutil.copytree(agents.base, tmp_path / "base")
+    ok("export", base)
+    ok("push", base, "org/base")
+    ok("push", agents.it, "org/it", "--base", "org/base")
+    assert "onnx/encoder_int8.onnx" in hub.files("org/base", "main")
+    assert "for ONNX Runtime" in hub.files("org/base", "main")["README.md"].decode()
+
+    connect(hub, tmp_path / "other", monkeypatch, token=hub.add_user("bob", role="read"))
+    facts = json.loads(ok("pull", "org/it", "--backend", "onnx", "--json"))
+    assert facts["kind"] == "adapter"
+    small = tmp_path / "small"
+    assert json.loads(ok("pull", "org/base", "--backend", "onnx", "-o", small, "--json"))["kind"] == "base"
+    names = {path.name for path in small.rglob("*") if path.is_file()}
+    assert {"encoder_int8.onnx", "tokenizer.json"} <= names
+    assert "model.safetensors" not in names
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    answers = [
+        IntentModel.from_pretrained(source, adapter="org/it", backend="onnx").predict("my laptop")
+        for source in (None, base)
+    ]
+    assert answers[0] == answers[1]
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    connect(hub, tmp_path / "third", monkeypatch, token=hub.add_user("eve", role="read"))
+    ok("pull", "org/base", "-o", tmp_path / "weights")
+    assert not (tmp_path / "weights/onnx").exists()
+
+
+def test_a_base_on_the_hub_without_a_graph_says_how_to_make_one(hub, tmp_path: Path):
+    ok("push", write_tiny_base(tmp_path / "plain"), "org/plain")
+    with pytest.raises(
+        BaseError, match=r"intent-adapters export org/plain FOLDER --precision int8.* load FOLDER with"
+    ):
+        IntentModel.from_pretrained("org/plain", backend="onnx")
+
+
+def test_a_graph_of_other_weights_is_not_pushed_and_goes_when_there_is_none(hub, agents: Agents, tmp_path: Path):
+    base = shutil.copytree(agents.base, tmp_path / "base")
+    ok("export", base)
+    ok("push", base, "org/base")
+    tiny_base(tmp_path, seed=5).save_pretrained(str(tmp_path / "other"), create_model_card=False)
+    shutil.copytree(base / "onnx", tmp_path / "other/onnx")
+    result = run("push", tmp_path / "other", "org/base")
+    assert result.exit_code == 1
+    assert "not made from the weights beside it" in result.stderr
+    IntentModel.from_pretrained(base, device="cpu").push_base("org/base")
+    assert "onnx/encoder_int8.onnx" in hub.files("org/base", "main")
+    shutil.rmtree(tmp_path / "other/onnx")
+    ok("push", tmp_path / "other", "org/base")
+    assert "onnx/encoder_int8.onnx" not in hub.files("org/base", "main")
 
 
 def test_card_is_written_into_the_folder_and_keeps_what_was_written(agents: Agents, tmp_path: Path):

@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 
 from intent_adapters import IntentModel
+from intent_adapters.extras import is_installed
 from tests.cli.conftest import Agents, run
+from tests.support.tiny_files import write_tiny_base
 
+needs_torch = pytest.mark.skipif(not is_installed("sentence_transformers"), reason="PyTorch is not installed")
 TEXTS = ["예약 취소", "how much is it?"]
 
 
@@ -23,7 +26,7 @@ def lines(output: str) -> list[dict[str, Any]]:
 def test_json_says_what_the_model_says(agents: Agents):
     result = run("predict", *TEXTS, "--adapter", agents.it, "--base", agents.base, "--json", "--top-k", 2)
     assert result.exit_code == 0
-    predictions = IntentModel.from_pretrained(agents.base, adapter=agents.it, device="cpu").predict(TEXTS, top_k=2)
+    predictions = IntentModel.from_pretrained(agents.base, adapter=agents.it).predict(TEXTS, top_k=2)
     for text, prediction, found in zip(TEXTS, predictions, lines(result.stdout), strict=True):
         assert (found["text"], found["agent"], found["label"]) == (text, "it", prediction.label)
         assert found["score"] == pytest.approx(prediction.score, abs=1e-5)
@@ -108,6 +111,7 @@ def test_one_agent_for_each_text(agents: Agents):
     assert [line["agent"] for line in lines(result.stdout)] == ["hr", "hr"]
 
 
+@needs_torch
 def test_onnx_says_what_torch_says(agents: Agents, exported: Path):
     ours = lines(run("predict", *TEXTS, "-a", agents.it, "-b", exported, "--backend", "onnx", "--json").stdout)
     theirs = lines(run("predict", *TEXTS, "-a", agents.it, "-b", agents.base, "--json").stdout)
@@ -119,6 +123,10 @@ def test_an_exported_base_is_known_as_one(agents: Agents, exported: Path, tmp_pa
     result = run("predict", *TEXTS, "-a", agents.it, "-b", exported, "--json")
     asked = run("predict", *TEXTS, "-a", agents.it, "-b", exported, "--backend", "onnx", "--json")
     assert result.stdout == asked.stdout != ""
+
+
+@needs_torch
+def test_an_exported_base_is_for_onnx_alone(agents: Agents, exported: Path, tmp_path: Path):
     result = run("predict", "hi", "-a", agents.it, "-b", exported, "--backend", "torch")
     assert "is a base in ONNX alone: load it with --backend onnx" in result.stderr
     (tmp_path / "a.csv").write_text("text,label\na,x\nb,y\n", encoding="utf-8")
@@ -132,8 +140,9 @@ def test_two_agents_of_one_name_are_wrong_usage(agents: Agents):
     assert "two agents would be called 'it'" in " ".join(result.stderr.split())
 
 
-def test_onnx_needs_a_base_that_was_exported(agents: Agents):
-    result = run("predict", "hi", "-a", agents.it, "-b", agents.base, "--backend", "onnx")
+def test_onnx_needs_a_base_that_was_exported(agents: Agents, tmp_path: Path):
+    base = write_tiny_base(tmp_path / "base")
+    result = run("predict", "hi", "-a", agents.it, "-b", base, "--backend", "onnx")
     assert result.exit_code == 1
     assert "Export it once: intent-adapters export" in result.stderr
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from intent_adapters.cli import app
 from intent_adapters.serving import Settings
 from tests.cli.conftest import CliRunner
+from tests.support.processes import run_without
 
 TOKEN = "a-token-for-all-agents"
 
@@ -49,8 +49,8 @@ def test_what_is_wrong_is_said_in_options(served: list[Settings], tmp_path: Path
     assert not served
 
 
-def test_without_its_extra_it_names_it(served: list[Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(sys.modules, "httptools", None)
-    done = CliRunner().invoke(app, ["serve", str(tmp_path), "--base", "b"])
-    assert done.exit_code == 1
-    assert "pip install 'intent-adapters[serve]'" in done.stderr
+@pytest.mark.parametrize("module", ["httptools", "starlette", "uvicorn"])
+def test_without_its_extra_it_names_it(tmp_path: Path, module: str):
+    done = run_without([module], "from intent_adapters.cli import app\napp()", "serve", tmp_path, "--base", "b")
+    assert done.returncode == 1
+    assert "pip install 'intent-adapters[serve]'" in " ".join(done.stderr.split())

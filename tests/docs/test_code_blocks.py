@@ -10,6 +10,7 @@ import pytest
 
 from intent_adapters import IntentModel, train_agent
 from intent_adapters.data import few_shot_split, read_intents
+from intent_adapters.training.agent import recipe
 from tests.docs.blocks import Block, blocks_of
 from tests.docs.running import ROOT, Session, check
 from tests.support.tiny import tiny_base
@@ -26,17 +27,13 @@ CSV_INTENTS, CSV_UTTERANCES = 2, 5
 
 
 def runnable(page: Path, slow: bool, tab: str | None = None) -> list[Block]:
-    """The blocks of a page to run; with `slow`, also those before the last slow one that it may build on.
+    """The blocks of a page to run; with `slow` those, too, that are marked so.
 
     A reader follows one tab: with `tab`, the blocks of the others are left out.
     """
-    blocks = [block for block in blocks_of(page) if block.kind != "skip" and not page.is_relative_to(RESULTS)]
-    if tab:
-        blocks = [block for block in blocks if block.tab in (None, tab)]
-    if not slow:
-        return [block for block in blocks if block.kind == "run"]
-    last = max((index for index, block in enumerate(blocks) if block.kind == "slow"), default=-1)
-    return blocks[: last + 1]
+    kinds = ("run", "slow") if slow else ("run",)
+    blocks = [block for block in blocks_of(page) if block.kind in kinds and not page.is_relative_to(RESULTS)]
+    return [block for block in blocks if block.tab in (None, tab)] if tab else blocks
 
 
 def others(page: Path) -> list[Block]:
@@ -95,7 +92,16 @@ def session(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return Session(tmp_path)
 
 
+@pytest.fixture
+def short_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fifth of the steps, where a page leaves them to the data: enough for what the pages say of the answers."""
+    monkeypatch.setattr(recipe, "STEPS", recipe.STEPS // 5)
+    monkeypatch.setattr(recipe, "STEPS_FROM_FEW", recipe.STEPS_FROM_FEW // 5)
+    monkeypatch.setattr(recipe, "EPOCHS", tuple(epochs // 5 for epochs in recipe.EPOCHS))
+
+
 @pytest.mark.parametrize(("page", "tab"), cases(slow=False))
+@pytest.mark.usefixtures("short_trainings")
 def test_blocks_run(page: Path, tab: str | None, session: Session):
     for block in runnable(page, False, tab):
         session.run(block)
@@ -103,7 +109,7 @@ def test_blocks_run(page: Path, tab: str | None, session: Session):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("page", "tab"), cases(slow=True))
-def test_slow_blocks_run(page: Path, tab: str | None, session: Session):
+def test_all_blocks_run_as_for_a_reader(page: Path, tab: str | None, session: Session):
     for block in runnable(page, True, tab):
         session.run(block)
 

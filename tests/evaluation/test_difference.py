@@ -135,5 +135,5 @@ def test_an_agent_does_not_differ_from_itself(model):
 
 
 def test_labels_that_neither_knows_are_refused(model):
-    with pytest.raises(DataError, match="neither agent, such as 'parking'"):
+    with pytest.raises(DataError, match="'parking' of the rows is no intent of either agent"):
         diff_agents(model, [*ROWS, {"text": "where to park", "label": "parking"}], "old", "new")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from examples.serving_benchmark import CLIENTS, measure
+from examples.serving_benchmark.run import CLIENTS, measure
 from intent_adapters.runtime.onnx.export import export_base
 from tests.support.adapters import random_adapter
 from tests.support.tiny import tiny_base
@@ -19,7 +19,15 @@ def test_every_stage_has_figures(tmp_path: Path, zipf: bool):
     export_base(base, tmp_path / "onnx", precision="float32")
     for seed in range(5):
         random_adapter(base, seed=seed).write(tmp_path / "agents" / f"agent {seed}")
-    budget = 40_000 if zipf else None
-    found = measure(str(tmp_path / "onnx"), tmp_path / "agents", 0.2, zipf, budget, ["--max-wait-ms", "20"])
+    found = dict(
+        measure(
+            str(tmp_path / "onnx"),
+            tmp_path / "agents",
+            seconds=0.2,
+            zipf=zipf,
+            max_adapter_bytes=40_000 if zipf else None,
+            options=["--max-wait-ms", "20"],
+        )
+    )
     assert len(found) == len(CLIENTS) + 3
     assert all(figures["rows_per_second"] > 0 for figures in found.values())

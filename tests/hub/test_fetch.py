@@ -44,7 +44,10 @@ def test_only_what_is_read_is_downloaded_and_only_once(published, base):
     former = {f"versions/1/{name}": b"x" for name in ADAPTER_FILES}
     others = {"notes.txt": b"x" * 999, "adapter_model.bin": b"evil", **former}
     hub.put("org/clinic", {**hub.files("org/clinic", "main"), **others})
-    hub.put("org/base", {**hub.files("org/base", "main"), "pytorch_model.bin": b"evil", "onnx/model.onnx": b"x" * 999})
+    hub.put(
+        "org/base",
+        {**hub.files("org/base", "main"), "pytorch_model.bin": b"evil", "onnx/encoder_int8.onnx": b"x" * 999},
+    )
     adapter = Adapter.read(adapter_folder("org/clinic"))
     assert adapter.digest == base.adapter().digest
     assert set(hub.log.bytes_by_path()) == {f"org/clinic/{name}" for name in ADAPTER_FILES}
@@ -53,20 +56,24 @@ def test_only_what_is_read_is_downloaded_and_only_once(published, base):
     hub.log.clear()
     folder = fetch_base("org/base").folder
     fetched = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert fetched == set(hub.files("org/base", "main")) - {"pytorch_model.bin", "onnx/model.onnx", ".gitattributes"}
+    assert fetched == set(hub.files("org/base", "main")) - {
+        "pytorch_model.bin",
+        "onnx/encoder_int8.onnx",
+        ".gitattributes",
+    }
     hub.log.clear()
     adapter_folder("org/clinic")
     fetch_base("org/base")
     assert hub.log.bytes_by_path() == {}
 
 
-def test_the_graphs_of_an_onnx_base_come_instead_of_its_weights(published):
-    add_files(published, "org/base", onnx__model_int8=b"", onnx__x=b"")
+def test_the_graphs_of_an_onnx_base_come_instead_of_its_weights_and_nobody_elses(published):
     stored = published.files("org/base", "main")
-    published.put("org/base", {**stored, "onnx/model.onnx": b"graph", "onnx/model.onnx_data": b"numbers"})
+    ours = {"onnx/encoder_int8.onnx": b"graph", "onnx/encoder_float32.onnx": b"graph"}
+    published.put("org/base", {**stored, **ours, "onnx/model.onnx": b"x" * 999, "onnx/model.onnx_data": b"numbers"})
     folder = fetch_base("org/base", onnx=True).folder
-    assert (folder / "onnx/model.onnx").read_bytes() == b"graph"
-    assert (folder / "onnx/model.onnx_data").is_file()
+    assert {path.name for path in (folder / "onnx").iterdir()} == {"encoder_int8.onnx", "encoder_float32.onnx"}
+    assert not fetch_either("org/base", onnx=True)[1]
     assert not (folder / "model.safetensors").exists()
 
 

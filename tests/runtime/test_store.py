@@ -9,8 +9,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from intent_adapters.adapter_config import AdapterConfig
 from intent_adapters.artifacts.adapter import Adapter
-from intent_adapters.bottleneck import BottleneckConfig
 from intent_adapters.errors import AdapterError, AgentError
 from intent_adapters.runtime.store import AdapterStore
 
@@ -67,7 +67,7 @@ class Shelf:
 
 
 def adapter(label: str) -> Adapter:
-    return Adapter(BottleneckConfig(sites="none", labels=[label]), {})
+    return Adapter(AdapterConfig(sites="none", labels=[label]), {})
 
 
 @contextmanager

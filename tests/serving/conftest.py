@@ -8,13 +8,14 @@ from starlette.testclient import TestClient
 
 from intent_adapters import IntentModel
 from intent_adapters.artifacts.adapter import Adapter
-from intent_adapters.runtime.onnx.export import export_base
+from intent_adapters.loading import load_onnx_base
+from intent_adapters.runtime.onnx.export import export_folder
 from intent_adapters.serving.app import App
 from intent_adapters.serving.service import Service
 from intent_adapters.serving.settings import Settings
 from tests.support.adapters import random_adapter
 from tests.support.loopback_hub.fixture import hub
-from tests.support.tiny import tiny_base
+from tests.support.tiny_files import write_tiny_base
 
 __all__ = ["hub"]
 
@@ -23,12 +24,11 @@ NAMES = ("clinic", "예약 상담", "it")
 
 @pytest.fixture(scope="session")
 def adapters(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Adapter]]:
-    """A tiny base in ONNX, beside a folder `torch` with it in PyTorch, and adapters for it."""
-    folder = tmp_path_factory.mktemp("serving")
-    base = tiny_base(folder)
-    export_base(base, folder / "onnx", precision="float32")
-    base.save(str(folder / "torch"))
-    return folder / "onnx", [random_adapter(base, labels=4, seed=seed, threshold=0.3) for seed in range(6)]
+    """A tiny base, in PyTorch and in ONNX, and adapters for it."""
+    folder = write_tiny_base(tmp_path_factory.mktemp("serving") / "base")
+    export_folder(folder, None, precision="float32")
+    base = load_onnx_base(folder)
+    return folder, [random_adapter(base, labels=4, seed=seed, threshold=0.3) for seed in range(6)]
 
 
 @pytest.fixture

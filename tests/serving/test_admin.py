@@ -13,15 +13,14 @@ from urllib.parse import quote
 import pytest
 from starlette.testclient import TestClient
 
+from intent_adapters.adapter_config import Provenance
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.versions import list_versions
 from intent_adapters.errors import ConfigError
 from intent_adapters.serving.settings import Settings, read_settings
 from intent_adapters.serving.shared import Shared
 from tests.serving.conftest import NAMES, Serve
-from tests.support.adapters import random_adapter
 from tests.support.loopback_hub import LoopbackHub
-from tests.support.tiny import tiny_base
 
 ADMIN, USER = "the-token-of-the-admin", "a-token-for-all-agents"
 PREDICT = {"Authorization": f"Bearer {USER}"}
@@ -185,7 +184,7 @@ def test_an_adapter_that_does_not_fit_changes_nothing(admin: TestClient, store: 
     Adapter(adapter.config, {**adapter.arrays, "more": adapter.arrays[next(iter(adapter.arrays))]}).write(
         store / "more"
     )
-    random_adapter(tiny_base(store, seed=3), base_fingerprint="0" * 64).write(store / "other base")
+    adapter.with_config(provenance=Provenance("0" * 64)).write(store / "other base")
     for folder, said in (
         ("damaged", "safetensors"),
         ("more", "unknown"),

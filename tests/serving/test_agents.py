@@ -112,7 +112,8 @@ def test_a_folder_that_is_gone_is_not_looked_for_on_the_hub(
     monkeypatch.chdir(agents.parent)
     watched = Agents(model, Path("agents"))
     shutil.rmtree(agents / "it")
-    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: pytest.fail("asked the Hub"))
+    asks_the_hub = "intent_adapters.hub.downloading.snapshot_download"
+    monkeypatch.setattr(asks_the_hub, lambda *_, **__: pytest.fail("asked the Hub"))
     for _ in range(3):
         assert asyncio.run(watched.prepare(["it"]))["it"].code == "unknown_agent"
     assert not caplog.records

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from intent_adapters.serving.dialects import DIALECTS
 from intent_adapters.serving.native import native_routes
-from intent_adapters.serving.openapi import openapi_document
+from intent_adapters.serving.openapi import NATIVE, openapi_document
 
-DOCUMENT = openapi_document()
+DOCUMENT = openapi_document([*NATIVE, *(operation for dialect in DIALECTS for operation in dialect.operations)])
 
 
 def refs(value: Any) -> list[str]:
@@ -19,9 +20,10 @@ def refs(value: Any) -> list[str]:
     return [ref for entry in value for ref in refs(entry)] if isinstance(value, list) else []
 
 
-def test_every_native_path_is_described_and_no_other(client: TestClient):
+def test_every_path_is_described_and_no_other(client: TestClient):
     assert client.get("/openapi.json").json() == DOCUMENT
-    routes = native_routes(client.app.service)
+    service = client.app.service
+    routes = [*native_routes(service), *(route for dialect in DIALECTS for route in dialect.routes(service))]
     described = {(path, method.upper()) for path, item in DOCUMENT["paths"].items() for method in item}
     assert described == {(route.path, method) for route in routes for method in route.methods - {"HEAD"}}
 
@@ -29,7 +31,18 @@ def test_every_native_path_is_described_and_no_other(client: TestClient):
 def test_every_reference_leads_somewhere():
     schemas = DOCUMENT["components"]["schemas"]
     assert {ref.rpartition("/")[2] for ref in refs(DOCUMENT)} <= schemas.keys()
-    assert {"PredictBody", "PredictRowsBody", "ErrorAnswer"} <= schemas.keys()
+    assert {"PredictBody", "ErrorAnswer", "RasaError", "ClassifyBody", "InferBody", "OpenAIError"} <= schemas.keys()
+    assert not [name for name in schemas if "__" in name]  # two models of one name
+
+
+def test_each_dialect_has_a_tag_and_its_own_errors():
+    errors: dict[str, set[str]] = {}
+    for item in DOCUMENT["paths"].values():
+        for operation in item.values():
+            [tag] = operation["tags"]
+            errors.setdefault(tag, set()).update(refs(operation["responses"]["500"]))
+    assert len(errors) == len(DIALECTS) + 1
+    assert all(len(found) == 1 for found in errors.values())
 
 
 @pytest.mark.parametrize("path", ["/v1/agents/{agent}/predict", "/v1/predict"])

@@ -235,7 +235,7 @@ def test_a_swap_reaches_all_processes_and_the_next_start(start: Start, agents: P
 @pytest.mark.slow
 def test_any_process_answers_for_a_training_and_sigterm_ends_it(start: Start, base: Path, agents: Path):
     token = "the-token-of-the-admin"
-    given = {"INTENT_ADAPTERS_ADMIN_TOKEN": token, "INTENT_ADAPTERS_TRAIN_BASE": str(base.parent / "torch")}
+    given = {"INTENT_ADAPTERS_ADMIN_TOKEN": token, "INTENT_ADAPTERS_TRAIN_BASE": str(base)}
     rows = [{"text": f"{word} {number}", "label": word} for word in ("예약", "취소") for number in range(4)]
 
     def submit(**settings: object) -> str:

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*former version")
 
 @pytest.fixture
 def torch_base(base: Path) -> Path:
-    return base.parent / "torch"
+    return base
 
 
 Teach = Callable[..., TestClient]

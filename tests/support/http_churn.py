@@ -21,10 +21,11 @@ from urllib.parse import quote
 
 from intent_adapters import IntentModel
 from intent_adapters.artifacts.adapter import Adapter
-from intent_adapters.runtime.onnx.export import export_base
+from intent_adapters.loading import load_onnx_base
+from intent_adapters.runtime.onnx.export import export_folder
 from tests.support.adapters import random_adapter
 from tests.support.http_servers import Running, start_server
-from tests.support.tiny import tiny_base
+from tests.support.tiny_files import write_tiny_base
 
 TOKEN = "the-token-of-the-admin"
 TEXTS = ["예약 취소", "cancel", "how much is it to change it?", "주세요 " * 9]
@@ -100,7 +101,8 @@ class HttpChurn:
             return
         name = draw.choice([*self._history, draw.choice([*self._steady])])
         if name in self._steady:
-            self._send("POST", f"{name}/{draw.choice(['pin', 'unpin'])}")
+            self._send("POST", f"{name}/pin")
+            self._send("POST", f"{name}/unpin")  # pins of all of them would leave no room
         elif name.startswith(PASSING) and self._history[name][-1]:
             self._put_in_place(name, None)
         else:
@@ -167,8 +169,8 @@ def http_churn(folder: Path, quiet_seconds: float, seconds: float) -> HttpChurn:
         quiet_seconds: How long nothing changes at first.
         seconds: How long agents change then.
     """
-    base = tiny_base(folder)
-    export_base(base, folder / "onnx", precision="float32")
+    export_folder(write_tiny_base(folder / "onnx"), None, precision="float32")
+    base = load_onnx_base(folder / "onnx")
     versions = [random_adapter(base, labels=6, seed=seed, threshold=0.3) for seed in range(6)]
     model = IntentModel.from_pretrained(folder / "onnx", backend="onnx", threads=1)
     expected = {}

@@ -14,10 +14,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from intent_adapters.runtime.onnx.export import export_base
+from intent_adapters.loading import load_onnx_base
+from intent_adapters.runtime.onnx.export import export_folder
 from tests.support.adapters import random_adapter
 from tests.support.http_servers import Burst, start_server
-from tests.support.tiny import tiny_base
+from tests.support.tiny_files import write_tiny_base
 
 CLIENTS = 16
 AGENTS = ("clinic", "it", "bank")
@@ -63,8 +64,8 @@ def main() -> None:
     times = parser.parse_args().times
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        base = tiny_base(folder)
-        export_base(base, folder / "onnx", precision="float32")
+        export_folder(write_tiny_base(folder / "onnx"), None, precision="float32")
+        base = load_onnx_base(folder / "onnx")
         for seed, agent in enumerate(AGENTS):
             random_adapter(base, labels=4, seed=seed).write(folder / "agents" / agent)
         print(json.dumps(terminations(folder, folder / "onnx", folder / "agents", times)))  # noqa: T201

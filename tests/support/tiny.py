@@ -7,22 +7,10 @@ from typing import Any
 import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import AutoConfig, AutoModel, PreTrainedModel, PreTrainedTokenizerFast
 
-SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-CHARACTERS = [
-    *"abcdefghijklmnopqrstuvwxyz0123456789?!.,'-",
-    *"가나다라마바사아자차카타파하예약취소변경해주세요진료비얼마",
-]
+from tests.support.tiny_files import SHAPE, tiny_wordpiece
 
-SHAPE: dict[str, Any] = {
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "intermediate_size": 64,
-    "max_position_embeddings": 66,
-}
 ARCHITECTURES: dict[str, dict[str, Any]] = {
     "bert": SHAPE,
     "roberta": SHAPE,
@@ -33,19 +21,14 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
     "modernbert": {**SHAPE, "global_attn_every_n_layers": 2, "local_attention": 16},
 }
 
+# Those that can be exported to ONNX.
+EXPORTED = sorted(set(ARCHITECTURES) - {"modernbert"})
+
 
 def tiny_tokenizer() -> PreTrainedTokenizerFast:
-    """A WordPiece tokenizer over single characters, Latin and Hangul."""
-    characters = list(dict.fromkeys(CHARACTERS))
-    pieces = [*SPECIAL_TOKENS, *characters, *(f"##{c}" for c in characters)]
-    tokenizer = Tokenizer(models.WordPiece({piece: i for i, piece in enumerate(pieces)}, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(strip_accents=False)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
+    """`tiny_wordpiece` as transformers has it."""
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
+        tokenizer_object=tiny_wordpiece(),
         pad_token="[PAD]",
         unk_token="[UNK]",
         cls_token="[CLS]",

@@ -1,4 +1,7 @@
-"""One file a format; each reader turns a file into a `Table` and notes what is wrong with single rows."""
+"""One file a format; each reader turns a file into a `Table` and notes what is wrong with single rows.
+
+What cannot be read at all is a DataError.
+"""
 
 from __future__ import annotations
 
@@ -50,18 +53,7 @@ def is_data_file(path: Path) -> bool:
 
 
 def read_file(path: Path, problems: Problems, encoding: str | None = None, split: str | None = None) -> Table:
-    """Reads a file by its suffix.
-
-    Args:
-        path: The file.
-        problems: Takes what is wrong with single rows.
-        encoding: Of text files; UTF-8 if None. Others have none to choose.
-        split: Of a workbook the sheet to read, if it has one of this name.
-
-    Raises:
-        DataError: Files with this suffix are not read, or this one cannot be.
-        MissingExtraError: The package is missing that reads them.
-    """
+    """Reads a file by its suffix; of a workbook the sheet that is called as the split, if there is one."""
     suffix = format_of(path)
     if suffix in TEXT_READERS:
         return TEXT_READERS[suffix](path, problems, encoding)

@@ -26,9 +26,6 @@ def read_delimited(path: Path, problems: Problems, encoding: str | None = None) 
     The separator is what a first line such as ``sep=;`` says, a tab in .tsv files, else the first of ``, ; \t |`` that
     the line of the column names has. A field that holds the separator, a quotation mark or a line break stands in
     double quotes, in which a quotation mark is doubled. Empty lines do not count; rows of empty fields are left out.
-
-    Raises:
-        DataError: The file cannot be read, or a column name occurs twice.
     """
     quoted: list[tuple[str, list[str]]] = []
     table = table_of_lines(str(path), _split(path, read_text(path, encoding), problems, quoted), problems)
@@ -38,11 +35,7 @@ def read_delimited(path: Path, problems: Problems, encoding: str | None = None) 
 
 
 def table_of_lines(origin: str, lines: Iterable[tuple[str, list[str]]], problems: Problems) -> Table:
-    """A table whose first line has the column names; the lines come with their places.
-
-    Raises:
-        DataError: A column name occurs twice.
-    """
+    """A table whose first line has the column names; the lines come with their places."""
     lines = iter(lines)
     place, header = next(lines, (f"{origin}:1", []))
     columns = [name.strip() for name in header]

@@ -19,11 +19,7 @@ _EXPORTS = {"luis_schema_version": "a LUIS app", "rasa_nlu_data": "Rasa training
 
 
 def read_json(path: Path, problems: Problems, encoding: str | None = None) -> Table:
-    """Reads one object a line, or one array of objects if the file starts with `[`.
-
-    Raises:
-        DataError: The file cannot be read, or is one object that holds all the rows, as exports of other tools are.
-    """
+    """Reads one object a line, or one array of objects if the file starts with `[`."""
     text = read_text(path, encoding)
     decoder = _Decoder()
     if text.lstrip().startswith("["):

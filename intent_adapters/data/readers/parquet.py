@@ -6,19 +6,15 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from intent_adapters.data.problems import data_error
-from intent_adapters.data.table import Record, Table, check_names, class_name
+from intent_adapters.data.problems import data_error, reason_of
+from intent_adapters.data.table import Table, check_names, class_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
 def read_parquet(path: Path) -> Table:
-    """Reads a parquet file; places are row numbers, counted from 1. ClassLabel numbers become their names.
-
-    Raises:
-        DataError: It is not a parquet file or damaged.
-    """
+    """Reads a parquet file; places are row numbers, counted from 1. ClassLabel numbers become their names."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -30,16 +26,12 @@ def read_parquet(path: Path) -> Table:
         columns: dict[str, list[object]] = {name: table.column(name).to_pylist() for name in table.column_names}
     # A date or a time that Python cannot hold overflows.
     except (pa.ArrowException, OSError, ValueError, KeyError, OverflowError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         cure = "write it again, for example with Dataset.to_parquet"
-        raise data_error(str(path), f"not a readable parquet file ({reason})", cure) from error
+        raise data_error(str(path), f"not a readable parquet file ({reason_of(error)})", cure) from error
     for name, classes in _class_names(table.schema).items():
         if name in columns:
             columns[name] = [class_name(classes, value) for value in columns[name]]
-    rows = zip(*columns.values(), strict=True)
-    names = list(columns)
-    records = [Record(f"{path}:row {i}", dict(zip(names, row, strict=True))) for i, row in enumerate(rows, start=1)]
-    return Table(str(path), names, records)
+    return Table.of_columns(str(path), columns, lambda row: f"{path}:row {row + 1}")
 
 
 def _class_names(schema: pa.Schema) -> dict[str, list[str]]:

@@ -38,9 +38,6 @@ def read_rasa(path: Path, problems: Problems, encoding: str | None = None) -> Ta
     Retrieval intents (`faq/ask_price`) keep their full name. Entity annotations are reduced to their text. Examples
     may be one block of `- ` lines, in which lines that start with `#` are left out, or a list of `text:` entries. A
     key that occurs twice or that Rasa does not know is a problem, because what belongs to it would be lost.
-
-    Raises:
-        DataError: The file is not YAML, uses aliases, or has no `nlu` section.
     """
     root, *others = compose(path, read_text(path, encoding), Loader) or [None]
     section = _get(root, "nlu")
@@ -64,11 +61,7 @@ def read_rasa(path: Path, problems: Problems, encoding: str | None = None) -> Ta
 
 
 def has_nlu_section(path: Path, encoding: str | None = None) -> bool:
-    """Whether a YAML file of a Rasa project is training data for intents, and not stories, rules or a domain.
-
-    Raises:
-        DataError: The file is not YAML.
-    """
+    """Whether a YAML file of a Rasa project is training data for intents, and not stories, rules or a domain."""
     # What is allowed in YAML is no fault in the other files of a project.
     documents = compose(path, read_text(path, encoding), yaml.SafeLoader)
     return any(_get(document, "nlu") is not None for document in documents)

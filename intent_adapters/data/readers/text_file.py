@@ -29,17 +29,10 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 def read_text(path: Path, encoding: str | None = None) -> str:
-    """The text of a file, unpacked if its name ends in .gz, without a byte order mark.
+    """The text of a file, in UTF-8 if not said otherwise, unpacked if its name ends in .gz, without a byte order mark.
 
-    Lines that end in a carriage return alone, as on old Macs, end in a line feed.
-
-    Args:
-        path: The file.
-        encoding: Its encoding; UTF-8 if None.
-
-    Raises:
-        DataError: It cannot be opened, unpacked or decoded, is empty, larger than 1 GiB, or was joined from files
-            with byte order marks.
+    Lines that end in a carriage return alone, as on old Macs, end in a line feed. An empty file is a DataError, and so
+    is one of over 1 GiB, or one that was joined from files with byte order marks.
     """
     raw = _read_bytes(path)
     if not raw.strip():
@@ -58,11 +51,7 @@ def read_text(path: Path, encoding: str | None = None) -> str:
 
 
 def read_lines(path: Path, encoding: str | None = None) -> Iterator[tuple[str, str]]:
-    """The lines of a file of one utterance a line, each with its place; empty lines do not count.
-
-    Raises:
-        DataError: As `read_text`.
-    """
+    """The lines of a file of one utterance a line, each with its place; empty lines do not count."""
     # Not splitlines: an utterance may hold U+2028 and its like.
     for number, line in enumerate(_LINE_END.split(read_text(path, encoding)), start=1):
         if line.strip():

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from intent_adapters.data.problems import Problems, data_error
+from intent_adapters.data.problems import Problems, data_error, reason_of
 from intent_adapters.data.readers.delimited import table_of_lines
 from intent_adapters.data.table import Table
 from intent_adapters.extras import need
@@ -20,21 +20,13 @@ _CURE = "open it in a spreadsheet program and save it as .xlsx again"
 
 
 def read_workbook(path: Path, problems: Problems, sheet: str | None = None) -> Table:
-    """Reads a sheet; a record's place is its row. Hidden sheets and cells below no column name are left out, and said.
+    """Reads a sheet: the one named, or else the only one with rows; a record's place is its row.
 
-    A formula is what was last computed for it, an error nothing; numbers and dates become text (`3`, `2026-11-29`).
-
-    Args:
-        path: The file.
-        problems: Takes what is wrong with single rows.
-        sheet: The sheet to read; `None`, or a name that no sheet has, takes the only one with rows.
-
-    Raises:
-        DataError: It is no workbook, damaged or too large, or several sheets have rows and none of them is named.
-        MissingExtraError: openpyxl is not installed.
+    Hidden sheets and cells below no column name are left out, and said. A formula is what was last computed for it, an
+    error nothing; numbers and dates become text (`3`, `2026-11-29`).
     """
     _check_archive(path)
-    openpyxl = need("openpyxl", "xlsx")
+    openpyxl = need("openpyxl")
     sheets: dict[str, list[tuple[int, list[str]]]] = {}
     try:
         with warnings.catch_warnings(action="ignore"):  # of charts and the like
@@ -47,8 +39,7 @@ def read_workbook(path: Path, problems: Problems, sheet: str | None = None) -> T
             book.close()
     # Damaged XML, and what it refers to, each raise errors of their own.
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise data_error(str(path), f"not a readable workbook ({reason})", _CURE) from error
+        raise data_error(str(path), f"not a readable workbook ({reason_of(error)})", _CURE) from error
     if sheet not in sheets:
         filled = [title for title, rows in sheets.items() if rows]
         if len(filled) > 1:

@@ -22,16 +22,7 @@ class Loader(yaml.SafeLoader):  # type: ignore[misc, unused-ignore]
 
 
 def compose(path: Path, text: str, kind: type[yaml.SafeLoader]) -> list[Any]:
-    """The root nodes of a file's documents.
-
-    Args:
-        path: The file, for messages.
-        text: What it says.
-        kind: The loader.
-
-    Raises:
-        DataError: It is not YAML, or not what the loader allows.
-    """
+    """The root nodes of the documents in a file's text; a DataError with the line, if the loader refuses it."""
     loader = None
     try:
         loader = kind(text)

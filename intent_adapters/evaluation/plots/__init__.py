@@ -7,7 +7,7 @@ from intent_adapters.extras import missing
 try:
     import matplotlib  # noqa: F401
 except ModuleNotFoundError as error:
-    raise missing("matplotlib", "plots") from error
+    raise missing(error) from error
 
 from intent_adapters.evaluation.plots.canvas import Picture
 from intent_adapters.evaluation.plots.confidence import plot_confidence

@@ -20,15 +20,8 @@ from PIL import Image
 from intent_adapters.evaluation.plots.fonts import families_for
 
 # Okabe and Ito (2008): told apart with any kind of colour blindness, and in this order also in grey.
-BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, GREY = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-    "#8A8A8A",
-)
+BLUE, VERMILLION, GREEN = "#0072B2", "#D55E00", "#009E73"
+PURPLE, ORANGE, SKY, GREY = "#CC79A7", "#E69F00", "#56B4E9", "#8A8A8A"
 COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 DARK = "#333333"
 FAINT = "#D0D0D0"
@@ -63,14 +56,7 @@ class Picture(Figure):
         FigureCanvasAgg(self)
 
     def write(self, path: str | Path) -> Path:
-        """Write the picture as PNG.
-
-        Args:
-            path: The file; its folder is made if need be.
-
-        Returns:
-            The path.
-        """
+        """Write the picture as PNG, into a folder that is made if need be; returns the path."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(self._repr_png_())

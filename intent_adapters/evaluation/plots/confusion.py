@@ -12,12 +12,13 @@ from intent_adapters.evaluation.plots.canvas import BLUE, GRID, VERMILLION, Pict
 from intent_adapters.evaluation.plots.matrix import (
     BLOCK,
     NAMED_UP_TO,
+    clustered_order,
+    first_of_pairs,
     grid_between_cells,
     name_rows_and_columns,
     side,
     write_in_cell,
 )
-from intent_adapters.evaluation.plots.ordering import clustered_order, first_of_pairs
 
 _RIGHT = LinearSegmentedColormap.from_list("right", ["#F4F8FB", "#9CC7E2", BLUE])
 _WRONG = LinearSegmentedColormap.from_list("wrong", ["#FDF3EC", "#F2B48A", VERMILLION])

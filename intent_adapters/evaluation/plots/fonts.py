@@ -37,13 +37,7 @@ class MissingFontWarning(IntentAdaptersWarning):
 
 
 def families_for(texts: Iterable[str]) -> list[str]:
-    """Font families that together have a glyph for every character of some texts.
-
-    Args:
-        texts: What will be written in the picture.
-
-    Returns:
-        Families in the order in which matplotlib looks for a glyph.
+    """Families that together have all characters of some texts, in the order in which matplotlib looks for a glyph.
 
     Warns:
         MissingFontWarning: There are characters that no installed font has; they will be drawn as boxes.

@@ -6,14 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle
 
 from intent_adapters.errors import DataError
-from intent_adapters.evaluation.plots.canvas import (
-    COLOURS,
-    GRID,
-    Picture,
-    named_legend,
-    new_picture,
-    percent_axis,
-)
+from intent_adapters.evaluation.plots.canvas import COLOURS, GRID, Picture, named_legend, new_picture, percent_axis
 from intent_adapters.evaluation.repetition import Repeated
 
 _MARKERS = ("o", "s", "^", "D", "v", "P")

@@ -1,10 +1,14 @@
-"""Drawing a square table of intents so that it can be read."""
+"""Drawing a square table of intents so that it can be read: which beside which, and of many which at all."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
+from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.spatial.distance import squareform
 
 from intent_adapters.evaluation.plots.canvas import DARK, shortened
 
@@ -13,6 +17,8 @@ NAMED_UP_TO = 40
 # As many intents as a part of a larger table shows.
 BLOCK = 24
 CELL = 0.32
+# The best order of the leaves takes cubic time: seconds beyond this many intents.
+OPTIMAL_UP_TO = 300
 
 
 def side(intents: int) -> float:
@@ -40,3 +46,29 @@ def grid_between_cells(axes: Axes, cells: int) -> None:
 def write_in_cell(axes: Axes, row: int, column: int, shown: str, *, dark: bool) -> None:
     """Write into a cell, in white where the cell is dark."""
     axes.text(column, row, shown, ha="center", va="center", fontsize=7.5, color="white" if dark else DARK)
+
+
+def clustered_order(similarity: NDArray[np.floating]) -> NDArray[np.int64]:
+    """An order (things,) in which similar things are neighbours: the leaves of an average-linkage tree.
+
+    Of the symmetric `similarity` (things, things) only the order matters.
+    """
+    things = len(similarity)
+    if things < 3:
+        return np.arange(things)
+    distance = np.asarray(similarity, dtype=np.float64).max() - similarity
+    np.fill_diagonal(distance, 0)
+    tree = linkage(squareform(distance, checks=False), "average", optimal_ordering=things <= OPTIMAL_UP_TO)
+    order: NDArray[np.int64] = leaves_list(tree).astype(np.int64)
+    return order
+
+
+def first_of_pairs(pairs: Iterable[tuple[str, str]], limit: int) -> list[str]:
+    """The things in the first of some pairs, the most important first: whole pairs, as long as they are so few."""
+    chosen: dict[str, None] = {}
+    for pair in pairs:
+        grown = {**chosen, **dict.fromkeys(pair)}
+        if len(grown) > limit:
+            break
+        chosen = grown
+    return list(chosen)

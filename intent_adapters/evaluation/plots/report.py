@@ -57,10 +57,8 @@ def _pictures(model: IntentModel, evaluation: Evaluation) -> Iterator[tuple[str,
         yield "map", plot_map(model.encode(texts), after, labels, highlight=highlight)
     answers, others = evaluation.answers, evaluation.out_of_scope_answers
     foreign = None if others is None else others.scores
-    yield (
-        "confidence",
-        plot_confidence(answers.scores, evaluation.correct, foreign, evaluation.threshold, "scope score"),
-    )
+    scores, correct, threshold = answers.scores, evaluation.correct, evaluation.threshold
+    yield "confidence", plot_confidence(scores, correct, foreign, threshold, "scope score")
     yield "reliability", plot_reliability(evaluation.calibration)
     yield "risk_coverage", _risk_coverage(evaluation)
 
@@ -75,16 +73,12 @@ def _risk_coverage(evaluation: Evaluation) -> Picture:
         right = np.concatenate([correct, np.zeros(len(others.scores), dtype=bool)])
         curves[name] = risk_coverage(np.concatenate([answers.scores, others.scores]), right)
         kinds[name] = (np.concatenate([answers.accepted, others.accepted]), right)
-    if evaluation.threshold is None:
-        return plot_risk_coverage(curves)
-    return plot_risk_coverage(
-        curves,
-        {
-            name: (float(accepted.mean()), float((~right[accepted]).mean()))
-            for name, (accepted, right) in kinds.items()
-            if accepted.any()
-        },
-    )
+    at_threshold = {
+        name: (float(accepted.mean()), float((~right[accepted]).mean()))
+        for name, (accepted, right) in kinds.items()
+        if evaluation.threshold is not None and accepted.any()
+    }
+    return plot_risk_coverage(curves, at_threshold)
 
 
 def _sample(labels: Sequence[str], limit: int) -> NDArray[np.int64]:

@@ -17,12 +17,13 @@ from intent_adapters.evaluation.plots.canvas import FAINT, Picture, new_picture
 from intent_adapters.evaluation.plots.matrix import (
     BLOCK,
     NAMED_UP_TO,
+    clustered_order,
+    first_of_pairs,
     grid_between_cells,
     name_rows_and_columns,
     side,
     write_in_cell,
 )
-from intent_adapters.evaluation.plots.ordering import clustered_order, first_of_pairs
 
 _COLOURS = LinearSegmentedColormap.from_list("similar", ["#FFFFFF", "#BFD9EA", "#4A97C9", "#08447A"])
 

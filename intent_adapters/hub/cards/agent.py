@@ -16,7 +16,7 @@ from intent_adapters.artifacts.contents import CONFIG_NAME, SAFETENSORS_WEIGHTS_
 from intent_adapters.errors import ConfigError
 from intent_adapters.hub.cards import markdown
 from intent_adapters.hub.cards.facts import CardFacts
-from intent_adapters.hub.cards.merging import OWN_KEY, Draft, check_prose, finished_card
+from intent_adapters.hub.cards.merging import OWN_KEY, finished_card
 from intent_adapters.hub.naming import folder_name, is_hub_id, is_repo_id
 
 TAGS = ("intent-adapters", "intent-classification", "peft", "sentence-transformers", "few-shot")
@@ -72,7 +72,6 @@ def adapter_card(
         "intents": len(adapter.labels),
         "size": markdown.size(sum((folder / file).stat().st_size for file in (CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME))),
         "base": _link(base),
-        "description": check_prose("description", facts.description),
         "usage": markdown.fenced(
             f"from intent_adapters import IntentModel\n\nmodel = IntentModel.from_pretrained({arguments})\n"
             f"prediction = model.predict({markdown.quoted(text)})\n"
@@ -87,26 +86,21 @@ def adapter_card(
             f"print(encoder.encode([{markdown.quoted((config.prompt or '') + text)}]).shape)"
         ),
         "labels": _intents(adapter, facts),
-        "results": markdown.results(facts.measurements, facts.latency),
-        "data": check_prose("data", facts.data),
         "texts": config.provenance.rows or facts.texts,
         "settings": markdown.listed(_settings(config)),
         "parameters": f"{adapter.num_parameters:,}",
         "fingerprint": config.provenance.base_fingerprint,
         "scope": WITHOUT_THRESHOLD if config.calibration.threshold is None else WITH_THRESHOLD,
-        "limits": check_prose("limits", facts.limits),
-        "citation": markdown.CITATION,
     }
-    draft = Draft(
-        metadata=_metadata(name, adapter, facts),
-        owned=OWNED | ({"license"} if facts.license else set()),
+    known = {"intents": facts.examples, "data": facts.data or facts.texts}
+    return finished_card(
+        existing,
+        _metadata(name, adapter, facts),
+        markdown.render("agent.md", facts, **values),
         title=markdown.plain(name),
-        sections=markdown.render("agent.md", **values),
-        modest=frozenset(
-            name for name, known in {"intents": facts.examples, "data": facts.data or facts.texts}.items() if not known
-        ),
+        owned=OWNED | ({"license"} if facts.license else set()),
+        modest={part for part, given in known.items() if not given},
     )
-    return finished_card(draft, existing)
 
 
 def _metadata(name: str, adapter: Adapter, facts: CardFacts) -> dict[str, Any]:

@@ -10,10 +10,11 @@ from typing import Any
 from huggingface_hub import ModelCard
 
 from intent_adapters.artifacts.base_weights import read_shapes
+from intent_adapters.artifacts.contents import graphs_in
 from intent_adapters.errors import BaseError
 from intent_adapters.hub.cards import markdown
 from intent_adapters.hub.cards.facts import CardFacts
-from intent_adapters.hub.cards.merging import OWN_KEY, Draft, check_prose, finished_card
+from intent_adapters.hub.cards.merging import OWN_KEY, finished_card
 from intent_adapters.hub.naming import folder_name
 
 TAGS = ("sentence-transformers", "intent-adapters", "intent-classification", "feature-extraction")
@@ -65,7 +66,6 @@ def base_card(
     name = name or (repo_id or folder_name(folder)).rpartition("/")[2]
     source = repo_id or name
     values: dict[str, Any] = {
-        "description": check_prose("description", facts.description),
         "shape": markdown.listed({**_shape(folder), "fingerprint": f"`{fingerprint}`"}),
         "usage": markdown.fenced(TRAINING.format(source=markdown.quoted(source))),
         "plain_usage": markdown.fenced(
@@ -73,19 +73,15 @@ def base_card(
             f"encoder = SentenceTransformer({markdown.quoted(source)})\n"
             'print(encoder.encode(["please cancel my visit"]).shape)'
         ),
-        "results": markdown.results(facts.measurements, facts.latency),
-        "data": check_prose("data", facts.data),
-        "limits": check_prose("limits", facts.limits),
-        "citation": markdown.CITATION,
     }
     metadata = facts.metadata(name, TAGS, library_name="sentence-transformers", pipeline_tag="sentence-similarity")
-    draft = Draft(
-        metadata={**metadata, OWN_KEY: {"fingerprint": fingerprint}},
-        owned=frozenset({"library_name", OWN_KEY}) | ({"license"} if facts.license else set()),
+    return finished_card(
+        existing,
+        {**metadata, OWN_KEY: {"fingerprint": fingerprint}},
+        markdown.render("base.md", facts, **values),
         title=markdown.plain(name),
-        sections=markdown.render("base.md", **values),
+        owned={"library_name", OWN_KEY} | ({"license"} if facts.license else set()),
     )
-    return finished_card(draft, existing)
 
 
 def _shape(folder: Path) -> dict[str, object]:
@@ -94,6 +90,9 @@ def _shape(folder: Path) -> dict[str, object]:
     settings_file = folder / "sentence_bert_config.json"
     settings = _read_json(settings_file) if settings_file.is_file() else {}
     shapes = read_shapes(folder, str(folder))
+    graphs = [
+        f"{path.stem.removeprefix('encoder_')}, {markdown.size(path.stat().st_size)}" for path in graphs_in(folder)
+    ]
     if not shapes:
         raise BaseError(f"{str(folder)!r} has no safetensors weights: that is no base whose card could be written.")
     return {
@@ -104,6 +103,7 @@ def _shape(folder: Path) -> dict[str, object]:
         "longest text": f"{settings['max_seq_length']} tokens" if settings.get("max_seq_length") else None,
         "parameters": f"{sum(math.prod(shape) * count for shape, count in shapes.items()):,}",
         "weights on disk": markdown.size(sum(path.stat().st_size for path in folder.rglob("*.safetensors"))),
+        'for ONNX Runtime (`backend="onnx"`)': "; ".join(graphs) or None,
     }
 
 

@@ -167,16 +167,7 @@ class CardFacts:
             raise ConfigError(f"texts of a card must be a whole number of at least 1, got {self.texts!r}.")
 
     def metadata(self, name: str, tags: Sequence[str], **entries: Any) -> dict[str, Any]:
-        """The front matter of a card: what the facts say, and further entries.
-
-        Args:
-            name: What the model-index calls the model.
-            tags: For the search on the Hub.
-            **entries: As `ModelCardData` takes them.
-
-        Returns:
-            The entries by name.
-        """
+        """The front matter of a card: what the facts say, a name for the model-index, tags and other entries."""
         results = [entry.to_eval_result() for entry in self.measurements]
         data = ModelCardData(
             license=self.license,

@@ -10,7 +10,8 @@ from importlib.resources import files
 
 import jinja2
 
-from intent_adapters.hub.cards.facts import Latency, Measurement
+from intent_adapters.hub.cards.facts import CardFacts, Latency, Measurement
+from intent_adapters.hub.cards.merging import check_prose
 
 CITATION = """The method follows Yoon and Kang:
 
@@ -66,7 +67,7 @@ def fenced(source: str, language: str = "python") -> str:
     return f"{fence}{language}\n{source.strip()}\n{fence}"
 
 
-def results(measurements: Sequence[Measurement], latency: Sequence[Latency]) -> str:
+def _results(measurements: Sequence[Measurement], latency: Sequence[Latency]) -> str:
     """Figures as one table for each data set, mean and spread over the runs, then how long an answer takes."""
     by_data: dict[str, list[tuple[object, ...]]] = {}
     for entry in measurements:
@@ -85,13 +86,10 @@ def results(measurements: Sequence[Measurement], latency: Sequence[Latency]) -> 
     return "\n\n".join(part for part in parts if part)
 
 
-def render(template: str, **values: object) -> dict[str, str]:
-    """The parts of a template, by name and in order.
-
-    Args:
-        template: A file of `templates/`; each part begins with a line `[name]`.
-        **values: What it says.
-    """
+def render(template: str, facts: CardFacts, **values: object) -> dict[str, str]:
+    """The parts of a file of `templates/`, each of which begins with a line `[name]`, by name and in order."""
+    said = {name: check_prose(name, getattr(facts, name)) for name in ("description", "data", "limits")}
+    values |= {**said, "results": _results(facts.measurements, facts.latency), "citation": CITATION}
     source = (files("intent_adapters.hub.cards") / "templates" / template).read_text(encoding="utf-8")
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     parts = re.split(r"^\[([a-z-]+)\]\n", source, flags=re.MULTILINE)[1:]

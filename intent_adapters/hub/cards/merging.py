@@ -7,8 +7,7 @@ What we generate stands between markers, `<!-- intent-adapters: begin NAME -->` 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
 from itertools import zip_longest
 from typing import Any
 
@@ -28,36 +27,32 @@ UNITED = ("tags", "datasets", "language", "metrics")
 PROSE = ("description", "limits", "more-limits")
 
 
-@dataclass(frozen=True)
-class Draft:
-    """A newly generated card.
+def finished_card(
+    existing: str | None,
+    metadata: dict[str, Any],
+    sections: Mapping[str, str],
+    *,
+    title: str,
+    owned: Set[str],
+    modest: Set[str] = frozenset(),
+) -> ModelCard:
+    """Put a newly generated card into the text of the one that is there, if there is one.
 
-    Attributes:
+    Args:
+        existing: The text that is there.
         metadata: The front matter.
-        owned: Keys of the front matter on which we know better than what is there.
-        title: The heading of a new card.
         sections: The generated parts, in their order; empty where nothing is known.
+        title: The heading of a new card.
+        owned: Keys of the front matter on which we know better than what is there.
         modest: Names of parts that yield to what an earlier call, which knew more, said of the same weights.
-    """
-
-    metadata: dict[str, Any]
-    owned: frozenset[str]
-    title: str
-    sections: Mapping[str, str]
-    modest: frozenset[str] = frozenset()
-
-
-def finished_card(draft: Draft, existing: str | None) -> ModelCard:
-    """Put a new draft into the text of the card that is there, if there is one.
 
     Raises:
         ConfigError: The existing card's front matter or markers are broken.
     """
     if existing is None or not existing.strip():
-        body = "\n\n".join(
-            [FIRST_LINE, f"# {draft.title}", *(_block(*part) for part in draft.sections.items() if part[1])]
-        )
-        return _card(draft.metadata, f"{body}\n")
+        parts = [_block(*part) for part in sections.items() if part[1]]
+        body = "\n\n".join([FIRST_LINE, f"# {title}", *parts])
+        return _card(metadata, f"{body}\n")
     newline = "\r\n" if "\r\n" in existing else "\n"
     try:
         old = ModelCard(existing.replace("\r\n", "\n"))
@@ -65,12 +60,12 @@ def finished_card(draft: Draft, existing: str | None) -> ModelCard:
         raise ConfigError(
             f"The front matter of the existing card cannot be read: {error}. Correct it first."
         ) from error
-    before, now = old.data.to_dict(), draft.metadata
+    before = old.data.to_dict()
     # The client sorts the front matter its own way; a person's order is kept.
     order = re.findall(r"^([\w-]+):", existing.partition("\n---")[0], re.MULTILINE)
     before = {key: before[key] for key in order if key in before} | before
-    same = _version(before) is not None and _version(before) == _version(now)
-    card = _card(_united(before, now, draft.owned, same), _body(old.text, draft, same))
+    same = _version(before) is not None and _version(before) == _version(metadata)
+    card = _card(_united(before, metadata, owned, same), _body(old.text, sections, modest, same))
     return ModelCard(card.content.replace("\n", newline)) if newline != "\n" else card
 
 
@@ -89,11 +84,7 @@ def has_parts(card: str) -> bool:
 
 
 def check_prose(name: str, text: str | None) -> str | None:
-    """Text that somebody handed over for a generated part; it may not hold our markers.
-
-    Raises:
-        ConfigError: It does.
-    """
+    """Text that somebody handed over for a generated part; a ConfigError if it holds our markers."""
     if marker := MARKER.search(text or ""):
         raise ConfigError(f"{name} of a card may not contain the marker {marker[0]!r}.")
     return text.strip() if text else None
@@ -108,17 +99,17 @@ def _block(name: str, content: str) -> str:
     return f"<!-- intent-adapters: begin {name} -->\n{content.strip()}\n<!-- intent-adapters: end {name} -->"
 
 
-def _body(text: str, draft: Draft, same: bool) -> str:
+def _body(text: str, sections: Mapping[str, str], modest: Set[str], same: bool) -> str:
     """The existing body with its generated parts replaced, and missing ones put where they belong."""
     _spans(text)
     skipped = {match[2] for match in MARKER.finditer(text) if match[1] == "skip"}
     previous: str | None = None
-    for name, content in draft.sections.items():
+    for name, content in sections.items():
         spans = _spans(text)
         if name in spans:
             start, inner_start, inner_end, end = spans[name]
             old = text[inner_start:inner_end].strip()
-            if old and (not content or name in draft.modest) and (same or name in PROSE):
+            if old and (not content or name in modest) and (same or name in PROSE):
                 content = old
             if content:
                 text = text[:start] + _block(name, content) + text[end:]
@@ -153,7 +144,7 @@ def _spans(text: str) -> dict[str, tuple[int, int, int, int]]:
     return spans
 
 
-def _united(before: dict[str, Any], now: dict[str, Any], owned: frozenset[str], same: bool) -> dict[str, Any]:
+def _united(before: dict[str, Any], now: dict[str, Any], owned: Set[str], same: bool) -> dict[str, Any]:
     merged = dict(before)
     for key, value in now.items():
         if key in UNITED and key in before and key not in owned:

@@ -16,29 +16,12 @@ from intent_adapters.hub.naming import folder_name
 
 
 def save_with_card(
-    adapter: Adapter,
-    folder: str | Path,
-    *,
-    versions: int = KEPT,
-    beside: Callable[[Path], object] | None = None,
+    adapter: Adapter, folder: str | Path, *, versions: int = KEPT, beside: Callable[[Path], object] | None = None
 ) -> None:
     """Write an adapter folder as `Adapter.write` does, and in the same step make a card of ours in it again.
 
     What a person wrote on the card is kept, and so are its licence, languages and data sets; figures of other weights
-    go. A README.md without parts of ours stays as it is.
-
-    Args:
-        adapter: The agent.
-        folder: Created, or replaced if it holds an adapter already.
-        versions: How many former versions to keep, at most.
-        beside: As for `Adapter.write`.
-
-    Raises:
-        AdapterError: The folder holds other things.
-        ConfigError: `versions` is below 0.
-
-    Warns:
-        IntentAdaptersWarning: The README.md was left as it is; or a version is not kept any more.
+    go. A README.md without parts of ours stays as it is, with a warning.
     """
     folder = Path(folder)
 
@@ -52,11 +35,7 @@ def save_with_card(
 
 
 def existing_card(folder: str | Path) -> str | None:
-    """The text of the card in a folder; None if there is none.
-
-    Raises:
-        ConfigError: It is not in UTF-8.
-    """
+    """The text of the card in a folder, None if there is none; a ConfigError if it is not in UTF-8."""
     path = Path(folder, CARD_NAME)
     try:
         return path.read_bytes().decode("utf-8-sig") if path.is_file() else None

@@ -18,17 +18,11 @@ def background_texts() -> tuple[str, ...]:
 
 
 def outside(background: Tensor, utterances: Tensor) -> Tensor:
-    """Which background utterances are not about what an agent is about.
+    """Which background utterances are not about what an agent is about, shape (texts,).
 
-    Those are left out that are as near to one of the agent's utterances as these are to each other: nearer than 5 % of
-    them are to their nearest neighbour.
-
-    Args:
-        background: Embeddings of the frozen base, shape (texts, dim).
-        utterances: The agent's, shape (utterances, dim), at least two.
-
-    Returns:
-        Whether each is outside, shape (texts,).
+    Both are embeddings of the frozen base (texts, dim), at least two of them the agent's. Those are left out that are
+    as near to one of the agent's utterances as these are to each other: nearer than 5 % of them are to their nearest
+    neighbour.
     """
     background, utterances = F.normalize(background, dim=-1), F.normalize(utterances, dim=-1)
     similar = utterances @ utterances.T

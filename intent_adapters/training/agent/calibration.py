@@ -70,7 +70,7 @@ def calibrate_agent(
     false_rejection_rate: float,
     out_of_scope: Sequence[str] | None = None,
 ) -> CalibrationResult | None:
-    """Find an agent's temperature, the usual level of its energies, and its threshold.
+    """Find an agent's temperature, the usual level of its energies, and its threshold; None without utterances for it.
 
     The temperature is the one that fits what the agent, or agents like it, said to utterances they had not seen; the
     latter have smaller logits, which mixtures of two utterances show, that are new to the agent and to them alike. The
@@ -82,18 +82,8 @@ def calibrate_agent(
     mixtures stand in for new utterances in scope. (Balanced accuracy with one utterance per intent and 5 or 25 out of
     scope, on three example agents: 76 %, against 57 % with the training utterances themselves in their place.)
 
-    Args:
-        task: The agent's.
-        read: Computes the trained agent's logits.
-        unseen: See `read_unseen`.
-        embed: Computes the frozen base's embeddings (texts, dim).
-        seed: Of folds and mixtures.
-        false_rejection_rate: The share of utterances in scope that the threshold may reject.
-        out_of_scope: Utterances that the agent should reject. With them, the threshold is the one with the highest
-            balanced accuracy instead.
-
-    Returns:
-        None if there is no utterance to learn from.
+    `read` computes the trained agent's logits, `embed` the frozen base's embeddings (texts, dim). With `out_of_scope`
+    the threshold is the one with the highest balanced accuracy, and not the one that rejects `false_rejection_rate`.
     """
     if unseen is None and not out_of_scope:
         return None

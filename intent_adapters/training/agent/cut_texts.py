@@ -12,12 +12,7 @@ from intent_adapters.training.agent.task import Task
 
 
 def warn_of_cut_texts(frozen: Embedder, task: Task) -> None:
-    """Say how many training texts are cut, and how many of these no longer differ from a text of another intent.
-
-    Args:
-        frozen: Of the bare base.
-        task: The agent's.
-    """
+    """Say how many training texts are cut, and how many of these no longer differ from a text of another intent."""
     texts = [task.prompt + text for text in task.texts]
     cut = [number for number, count in enumerate(count_tokens(frozen.model, texts)) if count.cut]
     if not cut:

@@ -9,15 +9,10 @@ from torch import Tensor, nn
 
 
 class EarlyStopping:
-    """Tells when the validation score has not risen for some epochs, and remembers the best weights.
-
-    Args:
-        module: Its trainable parameters are remembered.
-        score: Computes the validation score; higher is better.
-        patience: Epochs without a better score after which training should stop.
+    """Remembers the weights with the best validation score, and tells when it has not risen for some epochs.
 
     Attributes:
-        best: The best score so far.
+        best: The best score so far, higher being better.
         best_epoch: The epoch that had it, counted from 1.
     """
 

@@ -13,12 +13,7 @@ from intent_adapters.runtime.tokens import Tokenizer
 
 
 class Embedder:
-    """Makes sentence embeddings of texts, with the weights as they are at the time.
-
-    Args:
-        model: The encoder, in eval mode.
-        tokenize: Makes its tokens.
-    """
+    """Makes sentence embeddings of texts, with the weights of a model in eval mode as they are at the time."""
 
     def __init__(self, model: SentenceTransformer, tokenize: Tokenizer) -> None:
         self.model = model

@@ -31,12 +31,7 @@ FEWEST_WEIGHTS = 2**14
 
 
 class TrainingEmbedder(Embedder):
-    """An `Embedder` whose `forward` is made for training; `embed` stays that of serving.
-
-    Args:
-        model: The encoder with what is to be trained in it, in eval mode.
-        tokenize: Makes its tokens.
-    """
+    """An `Embedder` whose `forward_trained` is made for training; `embed` stays that of serving."""
 
     def __init__(self, model: SentenceTransformer, tokenize: Tokenizer) -> None:
         super().__init__(model, tokenize)
@@ -63,17 +58,11 @@ class TrainingEmbedder(Embedder):
 
 
 def packed_embeddings(model: SentenceTransformer, features: dict[str, Tensor], first_position: int) -> Tensor:
-    """What `model(features)` gives, with several texts in a row instead of one and its padding.
+    """What `model(features)` gives, (texts, dim), with several texts in a row instead of one and its padding.
 
-    A text's tokens attend to their own text alone, and their positions begin anew with each text.
-
-    Args:
-        model: Of a family whose encoder takes `position_ids` and a mask of attention between tokens.
-        features: `input_ids`, `attention_mask` and the like, (texts, tokens) each, padded on the right.
-        first_position: The position of a text's first token.
-
-    Returns:
-        Sentence embeddings, (texts, dim).
+    A text's tokens attend to their own text alone, and their positions begin anew, at `first_position`, with each
+    text: for a family whose encoder takes `position_ids` and a mask of attention between tokens. The features are
+    (texts, tokens) each, padded on the right.
     """
     features = {name: value.to(model.device) for name, value in features.items()}
     mask = features.pop("attention_mask")
@@ -106,13 +95,9 @@ def packed_embeddings(model: SentenceTransformer, features: dict[str, Tensor], f
 
 
 def pack(lengths: list[int]) -> tuple[list[int], list[int], int]:
-    """Where to put texts so that few rows hold them: longest first, each where the least room is left.
+    """Where to put texts of these lengths so that few rows hold them: longest first, where the least room is left.
 
-    Args:
-        lengths: Of the texts, in tokens.
-
-    Returns:
-        The row of each text, its first place in that row, and how long the rows are.
+    Gives the row of each text, its first place in that row, and how long the rows are.
     """
     limit = max(ROW_LENGTH, *lengths)
     rows, starts, filled = [0] * len(lengths), [0] * len(lengths), list[int]()

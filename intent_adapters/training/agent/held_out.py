@@ -84,16 +84,10 @@ class Unseen:
 
 
 def read_unseen(task: Task, read: Reader, refit: Callable[[Task], Reader], seed: int) -> Unseen | None:
-    """What an agent says to utterances that it was not trained on.
+    """What an agent says to utterances that it was not trained on; None if nothing can be held out.
 
-    Args:
-        task: The agent's.
-        read: Computes the trained agent's logits, which are taken if there are 100 validation rows.
-        refit: Trains another like it, in short, on a part of the task; it is asked for the rest of the utterances.
-        seed: Of the parts.
-
-    Returns:
-        None if there are hardly validation rows and no intent has two utterances.
+    `read` computes the trained agent's logits, which are taken if there are 100 validation rows. If not, `refit`
+    trains others like it, in short, on parts of the task; they are asked for the rest of the utterances.
     """
     if task.validation is not None and len(task.validation[0]) >= ENOUGH_VALIDATION:
         texts, labels = task.validation
@@ -132,17 +126,10 @@ def held_out_parts(task: Task, seed: int) -> list[Tensor]:
 
 
 def spread_parts(task: Task, count: int, seed: int) -> list[Tensor]:
-    """The utterances in parts, over which every intent's are spread evenly.
+    """The utterances in `count` parts, at least two, over which every intent's are spread evenly: ascending numbers.
 
-    The readable name of an intent is in no part, nor an utterance that is the only one of its intent.
-
-    Args:
-        task: The agent's.
-        count: How many parts, at least two; fewer come back where there are fewer utterances.
-        seed: Of the draw.
-
-    Returns:
-        Disjoint, ascending numbers of texts; empty if no intent has two utterances.
+    In no part is the readable name of an intent, nor an utterance that is the only one of its intent: so there are
+    fewer parts, or none, where there are few others.
     """
     labels = task.labels[: task.utterances]
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))

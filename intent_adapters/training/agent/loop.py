@@ -58,12 +58,12 @@ def run_training(
     progress: Progress | None = None,
     score: Callable[[], float] | None = None,
 ) -> Run:
-    """Trains whatever of the model requires a gradient.
+    """Trains whatever of the embedder's model, a sentence encoder with a head of ours on it, requires a gradient.
 
     The encoder stays in eval mode: its own dropout brings nothing beside token dropout, and costs time.
 
     Args:
-        embedder: Of a sentence encoder with a head of ours on it.
+        embedder: Has the model, and so the weights afterwards.
         texts: The training texts, prompts put before them.
         labels: The number of each text's intent.
         config: The adapter's.
@@ -72,9 +72,6 @@ def run_training(
         progress: Description of a progress bar, or what is told after each step which one it was and how many there
             are; None for neither.
         score: Computes a validation score after each epoch, for early stopping; None trains for all epochs.
-
-    Returns:
-        What it came to. The weights are in the embedder's model.
     """
     model = embedder.model
     loss = IntentLoss(

@@ -6,7 +6,6 @@ import copy
 import dataclasses
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Protocol
 
 import torch
 from peft import get_peft_model_state_dict, inject_adapter_in_model
@@ -55,12 +54,7 @@ class Fitted:
 
 @dataclasses.dataclass(frozen=True)
 class Reading:
-    """Computes the logits (texts, intents) of texts, with the weights as they are.
-
-    Attributes:
-        embed: Computes embeddings (texts, dim) of texts, on the CPU.
-        head: Computes logits of embeddings.
-    """
+    """Computes the logits (texts, intents) of texts on the CPU, with the weights as they are at the time."""
 
     embed: Callable[[Sequence[str]], Tensor]
     head: Callable[[Tensor], Tensor]
@@ -76,145 +70,96 @@ class Reading:
         return self.head(embeddings.to(device)).cpu()
 
 
-class Fitter(Protocol):
-    """A way to train an agent."""
-
-    @property
-    def whole(self) -> bool:
-        """Whether the encoder's own weights are trained, so that the agent stands on a base of its own."""
-        ...
-
-    def shape(self, config: BottleneckConfig) -> BottleneckConfig:
-        """The config of the adapters that it makes."""
-        ...
-
-    def fit(
-        self,
-        frozen: Embedder,
-        task: Task,
-        config: BottleneckConfig,
-        recipe: Recipe,
-        *,
-        seed: int,
-        progress: Progress | None = None,
-    ) -> Fitted:
-        """Train.
-
-        Args:
-            frozen: Of the base.
-            task: What to learn.
-            config: As `shape` gives it.
-            recipe: The settings of the training.
-            seed: Of initialisation, batches and dropout.
-            progress: As for `run_training`.
-        """
-        ...
-
-
 @dataclasses.dataclass(frozen=True)
-class EncoderFitter:
-    """Cross-entropy and Circle loss, with a head on a copy of the base.
+class Fitter:
+    """A way to train an agent.
 
     Attributes:
-        whole: Whether the encoder's own weights are trained, instead of bottlenecks on the frozen ones.
+        fit: Trains: on what embeds with the frozen base, a task, a config as `shape` gives it, a recipe, a seed (of
+            initialisation, batches and dropout), and the progress as for `run_training`.
+        shape: Makes the config of its adapters.
+        whole: Whether the encoder's own weights are trained, so that the agent stands on a base of its own.
     """
 
-    whole: bool
+    fit: Callable[[Embedder, Task, BottleneckConfig, Recipe, int, Progress | None], Fitted]
+    shape: Callable[[BottleneckConfig], BottleneckConfig]
+    whole: bool = False
 
-    def shape(self, config: BottleneckConfig) -> BottleneckConfig:
-        """See `Fitter`."""
-        return dataclasses.replace(config, sites="none", target_modules=None) if self.whole else config
 
-    def fit(
-        self,
-        frozen: Embedder,
-        task: Task,
-        config: BottleneckConfig,
-        recipe: Recipe,
-        *,
-        seed: int,
-        progress: Progress | None = None,
-    ) -> Fitted:
-        """See `Fitter`."""
-        copied = copy.deepcopy(frozen.model) if self.whole else structural_copy(frozen.model)
-        _add_adapter(copied, config, task, seed)
-        if self.whole:
-            copied.requires_grad_(True)
-        head = find_head(copied).intent_bottleneck_head[INTERNAL_NAME]
-        embed = partial(Embedder(copied, frozen.tokenize).embed, prompt=task.prompt)
-        trained = Reading(embed, head)
-        run = run_training(
-            TrainingEmbedder(copied.eval(), frozen.tokenize),
-            [task.prompt + text for text in task.texts],
-            task.labels.tolist(),
-            config,
-            recipe,
-            seed=seed,
-            progress=progress,
-            score=_accuracy_on(trained, task) if task.validation else None,
+def _fit_encoder(
+    frozen: Embedder,
+    task: Task,
+    config: BottleneckConfig,
+    recipe: Recipe,
+    seed: int,
+    progress: Progress | None,
+    *,
+    whole: bool = False,
+) -> Fitted:
+    """Cross-entropy and Circle loss, with a head on a copy of the base."""
+    copied = copy.deepcopy(frozen.model) if whole else structural_copy(frozen.model)
+    _add_adapter(copied, config, task, seed)
+    if whole:
+        copied.requires_grad_(True)
+    head = find_head(copied).intent_bottleneck_head[INTERNAL_NAME]
+    embed = partial(Embedder(copied, frozen.tokenize).embed, prompt=task.prompt)
+    trained = Reading(embed, head)
+    run = run_training(
+        TrainingEmbedder(copied.eval(), frozen.tokenize),
+        [task.prompt + text for text in task.texts],
+        task.labels.tolist(),
+        config,
+        recipe,
+        seed=seed,
+        progress=progress,
+        score=_accuracy_on(trained, task) if task.validation else None,
+    )
+    base = (lambda: _without_head(copied, frozen.model)) if whole else None
+    if not has_regression(config, recipe):
+        return Fitted(trained, lambda: _extract(copied, head, config), base, run, None)
+    assert isinstance(head, CosineHead)
+    together = embed(task.texts + task.background)
+    background = together[len(task.texts) :]
+
+    def combined(rows: RegressionRows) -> Fitted:
+        both = with_regression(head, rows.embeddings, rows.labels, background, recipe.regression_weight, rows.weights)
+        shape = dataclasses.replace(config, head="normalized_linear", head_scale=None)
+        read = Reading(embed, both)
+        score = _accuracy_on(read, task)() if task.validation else None
+        return Fitted(
+            read,
+            lambda: _extract(copied, both, shape),
+            base,
+            dataclasses.replace(run, validation_score=score),
+            _self_training(read, rows, combined),
         )
-        base = (lambda: _without_head(copied, frozen.model)) if self.whole else None
-        if not has_regression(config, recipe):
-            return Fitted(trained, lambda: _extract(copied, head, config), base, run, None)
-        assert isinstance(head, CosineHead)
-        together = embed(task.texts + task.background)
-        background = together[len(task.texts) :]
 
-        def combined(rows: RegressionRows) -> Fitted:
-            both = with_regression(
-                head, rows.embeddings, rows.labels, background, recipe.regression_weight, rows.weights
-            )
-            shape = dataclasses.replace(config, head="normalized_linear", head_scale=None)
-            read = Reading(embed, both)
-            score = _accuracy_on(read, task)() if task.validation else None
-            return Fitted(
-                read,
-                lambda: _extract(copied, both, shape),
-                base,
-                dataclasses.replace(run, validation_score=score),
-                _self_training(read, rows, combined),
-            )
-
-        return combined(RegressionRows(together[: len(task.texts)], task.labels))
+    return combined(RegressionRows(together[: len(task.texts)], task.labels))
 
 
-class ProbeFitter:
-    """Logistic regression, C = 10, on the frozen embeddings, as a linear head."""
+def _fit_probe(
+    frozen: Embedder, task: Task, config: BottleneckConfig, recipe: Recipe, seed: int, progress: Progress | None
+) -> Fitted:
+    """Logistic regression, C = 10, on the frozen embeddings, as a linear head; the recipe plays no part."""
 
-    whole = False
+    def fitted(rows: RegressionRows) -> Fitted:
+        weight, bias = logistic_regression(rows.embeddings, rows.labels, task.background_embeddings, rows.weights)
+        adapter = Adapter(config, {f"{HEAD}.weight": weight, f"{HEAD}.bias": bias}).rounded()
+        head = partial(linear_logits, weight=adapter.tensors[f"{HEAD}.weight"], bias=adapter.tensors[f"{HEAD}.bias"])
+        read = Reading(partial(frozen.embed, prompt=task.prompt), head)
+        return Fitted(read, lambda: adapter, None, Run(0, {}, None), _self_training(read, rows, fitted))
 
-    def shape(self, config: BottleneckConfig) -> BottleneckConfig:
-        """See `Fitter`."""
-        return dataclasses.replace(config, sites="none", target_modules=None, head="linear")
+    return fitted(RegressionRows(task.embeddings, task.labels))
 
-    def fit(
-        self,
-        frozen: Embedder,
-        task: Task,
-        config: BottleneckConfig,
-        recipe: Recipe,
-        *,
-        seed: int,
-        progress: Progress | None = None,
-    ) -> Fitted:
-        """See `Fitter`; the recipe plays no part."""
 
-        def fitted(rows: RegressionRows) -> Fitted:
-            weight, bias = logistic_regression(rows.embeddings, rows.labels, task.background_embeddings, rows.weights)
-            adapter = Adapter(config, {f"{HEAD}.weight": weight, f"{HEAD}.bias": bias}).rounded()
-            head = partial(
-                linear_logits, weight=adapter.tensors[f"{HEAD}.weight"], bias=adapter.tensors[f"{HEAD}.bias"]
-            )
-            read = Reading(partial(frozen.embed, prompt=task.prompt), head)
-            return Fitted(read, lambda: adapter, None, Run(0, {}, None), _self_training(read, rows, fitted))
-
-        return fitted(RegressionRows(task.embeddings, task.labels))
+def _without_sites(config: BottleneckConfig) -> BottleneckConfig:
+    return dataclasses.replace(config, sites="none", target_modules=None)
 
 
 FITTERS: dict[Method, Fitter] = {
-    "adapter": EncoderFitter(whole=False),
-    "full": EncoderFitter(whole=True),
-    "probe": ProbeFitter(),
+    "adapter": Fitter(_fit_encoder, lambda config: config),
+    "full": Fitter(partial(_fit_encoder, whole=True), _without_sites, whole=True),
+    "probe": Fitter(_fit_probe, lambda config: dataclasses.replace(_without_sites(config), head="linear")),
 }
 
 

@@ -8,15 +8,10 @@ from intent_adapters.training.agent.task import Task
 
 
 def mixtures(task: Task, count: int, seed: int) -> list[str]:
-    """First halves of utterances with second halves of utterances of other intents.
+    """First halves of utterances with second halves of utterances of other intents; two at least must have some.
 
-    They are in the agent's words and have no intent of their own, like the mixed features that Zhan et al. (2021)
-    take for out-of-scope utterances; nothing is trained on them here.
-
-    Args:
-        task: At least two of its intents have an utterance.
-        count: How many.
-        seed: Of the draw.
+    They are in the agent's words and have no intent of their own, like the mixed features that Zhan et al. (2021) take
+    for out-of-scope utterances; nothing is trained on them here.
     """
     draw = random.Random(seed)
     labels = task.labels[: task.utterances].tolist()

@@ -23,13 +23,7 @@ ROWS_AT_ONCE = 1024
 
 
 def class_means(embeddings: Tensor, labels: Tensor, intents: int) -> Tensor:
-    """Mean embedding of each intent, shape (intents, dim).
-
-    Args:
-        embeddings: Shape (texts, dim).
-        labels: The number of each text's intent, shape (texts,); every intent has a text.
-        intents: How many there are.
-    """
+    """Mean embedding of each intent, (intents, dim); of embeddings (texts, dim) and the intents' numbers (texts,)."""
     sums = embeddings.new_zeros(intents, embeddings.shape[1]).index_add_(0, labels, embeddings)
     return sums / torch.bincount(labels, minlength=intents)[:, None]
 
@@ -37,17 +31,10 @@ def class_means(embeddings: Tensor, labels: Tensor, intents: int) -> Tensor:
 def fitting_scale(embeddings: Tensor, labels: Tensor, intents: int) -> float:
     """The initial scale of a cosine head, from how far apart this encoder puts these intents.
 
-    Encoders differ in this by a factor of four: E5 squeezes all cosines into a narrow band. Each text is classified
-    by the class means without itself; the scale is 2/3 of the one that makes these answers most likely, but no more
-    than puts 8 logits between the mean similarity to its own class mean and the mean similarity to the others.
-
-    Args:
-        embeddings: Shape (texts, dim).
-        labels: The number of each text's intent, shape (texts,).
-        intents: How many there are.
-
-    Returns:
-        The scale; 16 if no intent has two texts.
+    Encoders differ in this by a factor of four: E5 squeezes all cosines into a narrow band. Each text, of embeddings
+    (texts, dim) and labels (texts,), is classified by the class means without itself; the scale is 2/3 of the one that
+    makes these answers most likely, but no more than puts 8 logits between the mean similarity to its own class mean
+    and the mean similarity to the others. It is 16 if no intent has two texts.
     """
     embeddings = F.normalize(embeddings, dim=-1)
     texts = 0
@@ -69,16 +56,10 @@ def fitting_scale(embeddings: Tensor, labels: Tensor, intents: int) -> float:
 def cosines_without_itself(
     embeddings: Tensor, labels: Tensor, intents: int
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Cosines of texts with the class means, in chunks; without the texts that are the only ones of their intent.
+    """Cosines of normalised embeddings (texts, dim) with the class means, in chunks.
 
-    Args:
-        embeddings: Normalised, shape (texts, dim).
-        labels: The number of each text's intent, shape (texts,).
-        intents: How many there are.
-
-    Yields:
-        Numbers of texts (rows,); their cosines with the means of all texts (rows, intents); and their cosines with
-        the mean of their own class without themselves (rows,).
+    Yields numbers of texts (rows,), without those that are the only ones of their intents; their cosines with the
+    means of all texts (rows, intents); and their cosines with the mean of their own class without themselves (rows,).
     """
     counts = torch.bincount(labels, minlength=intents)
     sums = class_means(embeddings, labels, intents) * counts[:, None]
@@ -97,11 +78,8 @@ def names_are_telling(name_embeddings: Tensor, labels: Tensor, means: Tensor, ut
     right. That is all or nothing: names that are left out one by one do harm, since the regression and the head then
     prefer the intents that have one text more.
 
-    Args:
-        name_embeddings: Of the readable names that are no utterances, shape (names, dim).
-        labels: The number of each name's intent, shape (names,).
-        means: Mean embeddings of the texts, shape (intents, dim).
-        uttered: How many other intents have an utterance that is their name.
+    `name_embeddings` (names, dim) and `labels` (names,) are of the readable names that are no utterances, `means`
+    (intents, dim) of the texts; `uttered` counts the other intents, those that have their name among their utterances.
     """
     means = F.normalize(means, dim=-1)
     nearest = torch.cat([(chunk @ means.T).argmax(dim=-1) for chunk in name_embeddings.split(ROWS_AT_ONCE)])
@@ -111,24 +89,13 @@ def names_are_telling(name_embeddings: Tensor, labels: Tensor, means: Tensor, ut
 
 
 def uttered_names(labels: Sequence[str], texts: Sequence[str], label_of: Sequence[int]) -> list[int]:
-    """The numbers of the intents that have their own readable name among their texts.
-
-    Args:
-        labels: The intents, by number.
-        texts: The utterances.
-        label_of: The number of each text's intent.
-    """
+    """The numbers of the intents that have their own readable name among their texts."""
     said = set(zip(map(_spelling, texts), label_of, strict=True))
     return [number for number, label in enumerate(labels) if (readable(label), number) in said]
 
 
 def new_names(labels: Sequence[str], texts: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """The intents' numbers and readable names, as far as they have words and are not among the texts already.
-
-    Args:
-        labels: The intents, by number.
-        texts: The utterances.
-    """
+    """The intents' numbers and readable names, as far as they have words and are not among the texts already."""
     taken = set(map(_spelling, texts))
     for number, label in enumerate(labels):
         name = readable(label)

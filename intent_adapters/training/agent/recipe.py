@@ -9,7 +9,7 @@ from typing import Any, TypedDict, Unpack
 
 from intent_adapters.choices import Effort
 from intent_adapters.errors import ConfigError
-from intent_adapters.inputs import check_choice
+from intent_adapters.inputs import check_choice, check_number, check_range
 
 BATCH_SIZE = 32
 STEPS = 150
@@ -58,27 +58,16 @@ class Recipe:
     regression_weight: float = 1.0
 
     def __post_init__(self) -> None:
-        _check("epochs", self.epochs, isinstance(self.epochs, int) and self.epochs >= 1, "a whole number from 1 up")
-        # The sampler keeps up to three texts of an intent together.
-        fits = isinstance(self.batch_size, int) and self.batch_size >= 3
-        _check("batch_size", self.batch_size, fits, "a whole number from 3 up")
+        check_range("epochs", self.epochs, 1)
+        check_range("batch_size", self.batch_size, 3)  # the sampler keeps up to three texts of an intent together
         for name in ("learning_rate", "head_learning_rate"):
-            rate = getattr(self, name)
-            _check(name, rate, _is_number(rate) and 0 < rate < 1, "a number between 0 and 1")
+            check_number(name, getattr(self, name), 0, 1, above=True, below=True)
         for name in ("token_dropout", "circle_margin", "label_smoothing"):
-            share = getattr(self, name)
-            _check(name, share, _is_number(share) and 0 <= share < 1, "a number from 0 to below 1")
-        _check("warmup", self.warmup, _is_number(self.warmup) and 0 <= self.warmup <= 1, "a number from 0 to 1")
-        regression = self.regression_weight
-        _check(
-            "regression_weight",
-            regression,
-            _is_number(regression) and 0 <= regression <= 100,
-            "a number from 0 to 100",
-        )
-        gamma, weight = self.circle_gamma, self.circle_weight
-        _check("circle_gamma", gamma, _is_number(gamma) and 1e-3 <= gamma <= 1e5, "a number from 0.001 to 100000")
-        _check("circle_weight", weight, _is_number(weight) and 0 <= weight <= 1e4, "a number from 0 to 10000")
+            check_number(name, getattr(self, name), 0, 1, below=True)
+        check_number("warmup", self.warmup, 0, 1)
+        check_number("regression_weight", self.regression_weight, 0, 100)
+        check_number("circle_gamma", self.circle_gamma, 1e-3, 1e5)
+        check_number("circle_weight", self.circle_weight, 0, 1e4)
 
     def shortened(self) -> Recipe:
         """The recipe with about a third of the epochs, for agents that are only there to calibrate another."""
@@ -113,17 +102,8 @@ def recipe_for(
     They were chosen on validation data: few-shot draws of two English data sets and three Korean chatbots. What counts
     is the number of steps: 150 batches of 32, or 200 where an intent has hardly more than two texts, in 8 to 100
     epochs; with more than 1,750 texts in fewer, so that the time stays bounded. `effort` halves or doubles all that.
-    The Circle loss pays most where an intent has hardly more than two texts.
-
-    Args:
-        texts: How many training texts there are.
-        intents: How many intents they have.
-        names: How many of the texts are names of intents, and not utterances.
-        full: Whether the encoder's own weights are trained, which takes smaller steps.
-        **options: Instead of the defaults.
-
-    Returns:
-        The recipe.
+    The Circle loss pays most where an intent has hardly more than two texts. Of the texts, `names` are names of
+    intents, and no utterances; `full` trains the encoder's own weights, which takes smaller steps.
 
     Raises:
         ConfigError: A setting is out of range, or there is no such setting.
@@ -144,12 +124,3 @@ def recipe_for(
         "circle_weight": 0.3 if few else 0.05,
     }
     return Recipe(**chosen | {name: value for name, value in options.items() if value is not None})
-
-
-def _check(name: str, value: object, valid: bool, wanted: str) -> None:
-    if isinstance(value, bool) or not valid:
-        raise ConfigError(f"{name} must be {wanted}, but it is {value!r}")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float))

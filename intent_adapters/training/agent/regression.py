@@ -19,21 +19,15 @@ BACKGROUND_SHARE = 0.5
 def logistic_regression(
     embeddings: Tensor, labels: Tensor, background: Tensor | None = None, text_weights: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Fit a linear classifier.
+    """Fit a linear classifier on embeddings (texts, dim); its weight (intents, dim) and bias (intents,).
 
-    A background is one more class, with the weight of an average intent, half of whose logit is then subtracted from
-    all others. That changes no probability between intents, since softmax ignores what all logits share; but the
-    energy, `logsumexp` of the logits, falls with what speaks for the background, and tells what is out of scope. (With
-    the whole of it energies would be log-odds; half tells near and everyday utterances best on validation data.)
+    A background, embeddings (other texts, dim) of texts that have none of the intents, is one more class, with the
+    weight of an average intent, half of whose logit is then subtracted from all others. That changes no probability
+    between intents, since softmax ignores what all logits share; but the energy, `logsumexp` of the logits, falls with
+    what speaks for the background, and tells what is out of scope. (With the whole of it energies would be log-odds;
+    half tells near and everyday utterances best on validation data.)
 
-    Args:
-        embeddings: Shape (texts, dim).
-        labels: The number of each text's intent, shape (texts,); every intent from 0 on has a text.
-        background: Embeddings of texts that have none of the intents, shape (other texts, dim).
-        text_weights: How much each text counts, shape (texts,). None: all the same.
-
-    Returns:
-        Weight (intents, dim) and bias (intents,) of the logits.
+    Every intent from 0 on has a text; each counts by its weight in `text_weights` (texts,), or all the same.
     """
     intents = int(labels.max()) + 1
     weights = np.ones(len(labels)) if text_weights is None else text_weights.double().numpy()
@@ -65,15 +59,8 @@ def with_regression(
     """The sum of a trained cosine head and a regression on what the trained encoder makes of the training texts.
 
     The softmax of summed logits is the normalised product of both classifiers' probabilities. The sum of two linear
-    maps is one, so the regression costs nothing to serve.
-
-    Args:
-        head: The trained head.
-        embeddings: Of the training texts, by the trained encoder, shape (texts, dim).
-        labels: The number of each text's intent, shape (texts,).
-        background: Of texts that have none of the intents, by the trained encoder, shape (other texts, dim).
-        weight: Of the regression's logits.
-        text_weights: How much each text counts in the regression, shape (texts,). None: all the same.
+    maps is one, so the regression costs nothing to serve. `weight` is that of its logits; the others are as for
+    `logistic_regression`, with embeddings by the trained encoder.
     """
     if background is not None:
         background = F.normalize(background, dim=-1)

@@ -17,17 +17,10 @@ def energies_of(logits: Tensor, temperature: float) -> Tensor:
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
-    """The temperature that makes the labels most likely (Guo et al., 2017).
+    """The temperature, from 0.02 to 50, that makes labels (texts,) most likely by logits (texts, intents).
 
-    As in Platt (1999) every label counts as right only with probability (n + 1) / (n + 2), so that a few utterances
-    that are all classified right do not call for a temperature of 0.
-
-    Args:
-        logits: Shape (texts, intents).
-        labels: Shape (texts,).
-
-    Returns:
-        Between 0.02 and 50.
+    So Guo et al. (2017); but as in Platt (1999) every label counts as right only with probability (n + 1) / (n + 2),
+    so that a few utterances that are all classified right do not call for a temperature of 0.
     """
     logits = logits.double()
     doubt = 1 / (len(labels) + 2)
@@ -46,11 +39,9 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
 
 
 def fit_scope(energies: Tensor, rate: float) -> tuple[float, float]:
-    """Location and spread of the logistic distribution with the median of these energies and one of their quantiles.
+    """Location and spread of the logistic distribution that has the median and the quantile `rate` of these energies.
 
-    Args:
-        energies: Of utterances that are in scope, shape (texts,).
-        rate: The quantile that both have in common, beside the median; above 0, below 0.5.
+    They are of utterances in scope, (texts,); the rate is above 0 and below 0.5.
     """
     median, low = energies.quantile(torch.tensor([0.5, rate], dtype=energies.dtype)).tolist()
     return median, max((median - low) / math.log((1 - rate) / rate), SMALLEST_SPREAD)
@@ -59,9 +50,7 @@ def fit_scope(energies: Tensor, rate: float) -> tuple[float, float]:
 def separating_threshold(in_scope: Tensor, out_of_scope: Tensor) -> float:
     """The threshold with the highest balanced accuracy, halfway between two scores; of several the lowest.
 
-    Args:
-        in_scope: Scores that should not be below it, shape (texts,).
-        out_of_scope: Scores that should be below it, shape (other texts,).
+    The scores (texts,) in scope should not be below it, those out of scope should be.
     """
     scores = torch.cat([in_scope, out_of_scope]).sort().values
     cuts = torch.cat([scores[:1], (scores[1:] + scores[:-1]) / 2])
@@ -71,15 +60,9 @@ def separating_threshold(in_scope: Tensor, out_of_scope: Tensor) -> float:
 
 
 def carry_over(values: Tensor, source: Tensor, target: Tensor) -> Tensor:
-    """Values on the scale of `source` moved to the scale of `target` by quantiles: the median becomes the median.
+    """Values on the scale of a sample, `source`, moved to that of another by quantiles: the median becomes the median.
 
-    Args:
-        values: Any number of them, shape (values,).
-        source: A sample on the scale of the values, shape (sources,).
-        target: A sample of the like on the other scale, shape (targets,).
-
-    Returns:
-        Shape (values,). What lies outside `source` is moved like its nearest end.
+    All have one dimension. What lies outside `source` is moved like its nearest end.
     """
     levels = torch.linspace(0, 1, min(len(source), len(target)), dtype=values.dtype)
     here, there = source.quantile(levels), target.quantile(levels)

@@ -59,12 +59,9 @@ class RegressionRows:
     def with_answers(self, embeddings: Tensor, logits: Tensor) -> RegressionRows:
         """These and, of other texts, the most certain 70 % that an agent takes for each intent.
 
-        Each of them weighs half a training text, but those of an intent together no more than half of its training
-        texts do: what the agent believes already is not to drown what it was told.
-
-        Args:
-            embeddings: Of the other texts, shape (other texts, dim).
-            logits: The agent's, shape (other texts, intents).
+        Each of them, by its embedding (other texts, dim) and the agent's logits (other texts, intents), weighs half a
+        training text, but those of an intent together no more than half of its training texts do: what the agent
+        believes already is not to drown what it was told.
         """
         certainty, answers = logits.softmax(dim=-1).max(dim=-1)
         told = torch.bincount(self.labels, minlength=logits.shape[1]).tolist()
@@ -91,15 +88,7 @@ class Unlabelled:
 
 
 def prepare_unlabelled(rows: Texts, known: Sequence[str]) -> Unlabelled:
-    """The texts that are new.
-
-    Args:
-        rows: Texts, or rows whose labels play no part.
-        known: Texts to leave out, such as those with labels.
-
-    Raises:
-        DataError: There are none, or one is empty or no string.
-    """
+    """The texts that are new, without those `known`; a DataError without any, or if one is empty or no string."""
     texts = texts_of(rows, "unlabelled")
     new = {reduced(text): text for text in reversed(texts)}
     for text in map(reduced, known):
@@ -108,13 +97,7 @@ def prepare_unlabelled(rows: Texts, known: Sequence[str]) -> Unlabelled:
 
 
 def accepted(logits: Tensor, calibration: Calibration, catch_all: Sequence[int]) -> Tensor:
-    """Which texts a calibrated agent takes for its own, shape (texts,).
-
-    Args:
-        logits: Shape (texts, intents).
-        calibration: The agent's, with a scope.
-        catch_all: The numbers of the intents that stand for what has no intent.
-    """
+    """Which texts a calibrated agent takes for its own, shape (texts,), by its logits (texts, intents)."""
     assert calibration.scope_location is not None and calibration.scope_spread is not None
     assert calibration.threshold is not None
     energies = energies_of(logits, calibration.temperature)

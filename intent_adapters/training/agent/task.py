@@ -19,12 +19,7 @@ from intent_adapters.data.validation import check_label, check_text, reduced
 from intent_adapters.errors import ConfigError, DataError, shorten
 from intent_adapters.training.agent.background import background_texts, outside
 from intent_adapters.training.agent.embedder import Embedder
-from intent_adapters.training.agent.prototypes import (
-    class_means,
-    names_are_telling,
-    new_names,
-    uttered_names,
-)
+from intent_adapters.training.agent.prototypes import class_means, names_are_telling, new_names, uttered_names
 
 Rows: TypeAlias = Dataset | Sequence[Mapping[str, object]]
 
@@ -99,11 +94,6 @@ def prepare_task(
         label_names: Whether the intents' readable names become texts too. None: if they are telling.
         descriptions: What intents are about, by their names; each is a text too.
         catch_all: The intents that stand for what has no intent. None: those that are named so.
-
-    Raises:
-        DataError: The rows cannot be trained on, or a validation row or a description is of an intent that no training
-            row has, or is no text, or is an utterance of another intent.
-        ConfigError: `config` is of another kind, or `config.labels` are not the intents of the rows.
     """
     if config is not None and not isinstance(config, AdapterConfig):
         raise ConfigError(f"config must be a BottleneckConfig, but it is of type {type(config).__name__}")
@@ -135,15 +125,7 @@ def with_background(frozen: Embedder, task: Task) -> Task:
 
 
 def prepare_out_of_scope(rows: Texts | None, task: Task) -> list[str] | None:
-    """The texts that the agent should reject.
-
-    Args:
-        rows: Texts, or rows whose labels play no part.
-        task: The agent's.
-
-    Raises:
-        DataError: There are none, one is empty or no string, or one is a training text too.
-    """
+    """The texts that the agent should reject, given as texts or rows; a DataError if one is a training text too."""
     if rows is None:
         return None
     texts = texts_of(rows, "out_of_scope")

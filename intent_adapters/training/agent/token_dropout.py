@@ -9,11 +9,8 @@ from torch import Tensor
 class TokenDropout:
     """Leaves out each token, except a text's first, with a given probability.
 
-    The tokens left move together: it trains as well as masking the others, on shorter batches.
-
-    Args:
-        probability: With which a token is left out, from 0 to below 1.
-        seed: Of the draws; they touch no other random state.
+    The tokens left move together: it trains as well as masking the others, on shorter batches. The draws touch no
+    other random state.
     """
 
     def __init__(self, probability: float, seed: int) -> None:
@@ -21,11 +18,7 @@ class TokenDropout:
         self.generator = torch.Generator().manual_seed(seed)
 
     def __call__(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The features with fewer tokens.
-
-        Args:
-            features: What the encoder takes, among it `attention_mask`: (texts, tokens) each, padded on the right.
-        """
+        """The features with fewer tokens: (texts, tokens) each, among them `attention_mask`, padded on the right."""
         mask = features["attention_mask"]
         kept = (
             torch.rand(mask.shape, generator=self.generator, dtype=torch.float32) >= self.probability

@@ -20,6 +20,7 @@ from intent_adapters.choices import Method
 from intent_adapters.data.texts import Texts
 from intent_adapters.errors import ConfigError, shorten
 from intent_adapters.hub.cards.saving import save_with_card
+from intent_adapters.inputs import check_choice
 from intent_adapters.model import IntentModel
 from intent_adapters.runtime.tokens import tokenizer_for
 from intent_adapters.surroundings import own_settings
@@ -32,12 +33,7 @@ from intent_adapters.training.agent.methods import FITTERS, Fitted, has_regressi
 from intent_adapters.training.agent.prototypes import fitting_scale
 from intent_adapters.training.agent.provenance import provenance_of, with_accuracy
 from intent_adapters.training.agent.recipe import Recipe, RecipeOptions, recipe_for
-from intent_adapters.training.agent.self_training import (
-    Unlabelled,
-    UnlabelledResult,
-    accepted,
-    prepare_unlabelled,
-)
+from intent_adapters.training.agent.self_training import Unlabelled, UnlabelledResult, accepted, prepare_unlabelled
 from intent_adapters.training.agent.task import Rows, Task, prepare_out_of_scope, prepare_task, with_background
 from intent_adapters.training.randomness import check_seed
 
@@ -194,8 +190,7 @@ def train_agent(
         ```
     """
     started = time.perf_counter()
-    if method not in FITTERS:
-        raise ConfigError(f"method must be one of {', '.join(FITTERS)}, but it is {method!r}")
+    check_choice("method", method, FITTERS)
     check_rate(false_rejection_rate)
     for said, texts in {"out_of_scope": out_of_scope, "unlabelled": unlabelled}.items():
         if texts is not None and not calibrate:
@@ -248,11 +243,12 @@ def train_agent(
         training = _Training(name, frozen, task, config, recipe, seed, progress, calibrating, remember=bool(log))
         probe = training.fit("probe") if method == "adapter" and (instant or calibrate) else None
         with _answering_meanwhile(model, name, probe if instant else None) as answers:
-            kept, unseen, accuracies = training.best(method, probe, compare=calibrate)
+            kept, accuracies = training.best(method, probe, compare=calibrate)
+            unseen = kept.unseen
             calibration = calibrating(kept.fitted.read, unseen) if calibrate else None
             learned = None
             if log:
-                kept, calibration, learned = kept.self_trained(log, unseen, calibration)
+                kept, calibration, learned = kept.self_trained(log, calibration)
             adapter, owner = kept.fitted.adapter(), model
             if kept.fitted.base is not None:
                 owner = IntentModel(kept.fitted.base())
@@ -295,7 +291,7 @@ class _Training:
     progress: bool | Callable[[str, int, int], object]
     calibrate: Callable[[Reader, Unseen | None], CalibrationResult | None]
     remember: bool
-    """Whether to keep the agents that are trained in short."""
+    """Whether to keep the agents that are trained in short, each perhaps with an encoder of its own."""
 
     def fit(self, method: Method) -> _Trained:
         fitter = FITTERS[method]
@@ -303,20 +299,20 @@ class _Training:
         provenance = config.provenance
         provenance = dataclasses.replace(provenance, training={"method": method, **provenance.training})
         config = dataclasses.replace(config, provenance=provenance)
-        fitted = fitter.fit(self.frozen, self.task, config, self.recipe, seed=self.seed, progress=self.bar("training"))
+        fitted = fitter.fit(self.frozen, self.task, config, self.recipe, self.seed, self.bar("training"))
         return _Trained(self, method, config, fitted)
 
-    def best(
-        self, method: Method, probe: _Trained | None, *, compare: bool
-    ) -> tuple[_Trained, Unseen | None, dict[Method, float]]:
-        """Trains; gives the better of that and the probe, what it says to unseen texts, and the accuracy of both."""
+    def best(self, method: Method, probe: _Trained | None, *, compare: bool) -> tuple[_Trained, dict[Method, float]]:
+        """Trains, and gives the better of that and the probe, and the accuracy of both; if wished, both are asked."""
         trained = self.fit(method)
-        unseen = trained.read_unseen() if compare else None
-        free = probe.read_unseen() if probe and unseen else None
-        if probe is None or unseen is None or free is None:
-            return trained, unseen, {}
-        accuracies: dict[Method, float] = {method: unseen.accuracy, "probe": free.accuracy}
-        return (probe, free, accuracies) if is_better(free, unseen) else (trained, unseen, accuracies)
+        if compare:
+            trained = trained.asked()
+        if probe is None or trained.unseen is None:
+            return trained, {}
+        probe = probe.asked()
+        assert probe.unseen is not None
+        accuracies: dict[Method, float] = {method: trained.unseen.accuracy, "probe": probe.unseen.accuracy}
+        return probe if is_better(probe.unseen, trained.unseen) else trained, accuracies
 
     def bar(self, doing: str) -> Progress | None:
         if callable(self.progress):
@@ -326,40 +322,38 @@ class _Training:
 
 @dataclasses.dataclass(frozen=True)
 class _Trained:
-    """The agent, trained in one way."""
+    """The agent, trained in one way; once it was asked, with its answers to utterances that it was not trained on.
+
+    Where agents like it answered, those are `short`, trained in short, each on a part of the utterances.
+    """
 
     training: _Training
     method: Method
     config: BottleneckConfig
     fitted: Fitted
-    short: list[Fitted] = dataclasses.field(default_factory=list)
+    unseen: Unseen | None = None
+    short: tuple[Fitted, ...] = ()
 
-    def read_unseen(self) -> Unseen | None:
-        """What it says, or agents like it that are trained in short say, to utterances it was not trained on."""
-        common = self.training
+    def asked(self) -> _Trained:
+        """With its answers, if any utterance can be held out."""
+        common, short = self.training, list[Fitted]()
 
         def refit(part: Task) -> Reader:
-            short, bar = common.recipe.shortened(), common.bar("calibrating")
-            fitter = FITTERS[self.method]
-            fitted = fitter.fit(common.frozen, part, self.config, short, seed=common.seed, progress=bar)
+            recipe, bar = common.recipe.shortened(), common.bar("calibrating")
+            fitted = FITTERS[self.method].fit(common.frozen, part, self.config, recipe, common.seed, bar)
             if common.remember:
-                self.short.append(fitted)
+                short.append(fitted)
             return fitted.read
 
-        return read_unseen(common.task, self.fitted.read, refit, common.seed)
+        unseen = read_unseen(common.task, self.fitted.read, refit, common.seed)
+        return dataclasses.replace(self, unseen=unseen, short=tuple(short))
 
     def self_trained(
-        self, log: Unlabelled, without: Unseen | None, calibration: CalibrationResult | None
+        self, log: Unlabelled, calibration: CalibrationResult | None
     ) -> tuple[_Trained, CalibrationResult | None, UnlabelledResult]:
-        """The agent that has learned from texts without labels, if it is no worse for that, and its calibration.
-
-        Args:
-            log: The texts.
-            without: What `read_unseen` gave.
-            calibration: The agent's.
-        """
+        """The agent that has learned from texts without labels, if it is no worse for that, and its calibration."""
         result = UnlabelledResult(log.given, len(log.texts))
-        learn = self.fitted.self_trained
+        learn, without = self.fitted.self_trained, self.unseen
         if not log.texts or without is None or calibration is None or learn is None:
             return self, calibration, result
         task = self.training.task
@@ -401,10 +395,7 @@ def _answering_meanwhile(model: IntentModel, name: str, probe: _Trained | None) 
 
 
 def _complete(
-    config: AdapterConfig | None,
-    task: Task,
-    model: IntentModel,
-    settings: dict[str, Any],
+    config: AdapterConfig | None, task: Task, model: IntentModel, settings: dict[str, Any]
 ) -> BottleneckConfig:
     """The config with labels, base and what fits the data filled in."""
     config = BottleneckConfig(labels=task.intents) if config is None else BottleneckConfig.of(config)

@@ -2,14 +2,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from sentence_transformers import SentenceTransformer
 
 from intent_adapters import IntentModel
+from intent_adapters.choices import Precision
 from intent_adapters.runtime.onnx.export import export_base
-from intent_adapters.runtime.onnx.run.description import Precision
-from tests.support.tiny import tiny_base
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Exports:
 
 @pytest.fixture(scope="session")
 def exports(tmp_path_factory: pytest.TempPathFactory) -> Exports:
+    from tests.support.tiny import tiny_base  # some tests here run where PyTorch is not installed
+
     folder = tmp_path_factory.mktemp("onnx")
     base = tiny_base(folder)
     export_base(base, folder / "float32", precision="float32")

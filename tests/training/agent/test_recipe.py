@@ -74,7 +74,7 @@ def test_fine_tuning_takes_smaller_steps_for_the_encoder_only():
     ],
 )
 def test_settings_out_of_range_are_named(setting, value):
-    with pytest.raises(ConfigError, match=rf"{setting} must be .*{value!r}"):
+    with pytest.raises(ConfigError, match=rf"{setting} is a .*, not {value!r}"):
         recipe_for(100, 2, **{setting: value})
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+import numpy as np
 
-import torch
-from sentence_transformers import SentenceTransformer
-from torch import Tensor, nn
-from transformers import PreTrainedModel
-
-from intent_adapters.artifacts.encoder import encoder_of
-from intent_adapters.runtime.onnx.export.arithmetic import Array
-from intent_adapters.runtime.onnx.export.layout import layout_of
+from intent_adapters.artifacts.base_files import BaseFiles
+from intent_adapters.artifacts.base_weights import Array
+from intent_adapters.runtime.onnx.export.arithmetic import Float32
+from intent_adapters.runtime.onnx.export.encoder import ColumnRanges, EncoderGraph, Ranges
+from intent_adapters.runtime.onnx.export.graph import Graph
+from intent_adapters.runtime.onnx.export.pooling import pool
+from intent_adapters.runtime.onnx.run.description import IDS, MASK, OUTPUT
+from intent_adapters.runtime.tokens import FastTokenizer
 
 # Utterances as they come, of several lengths and in the two languages that our own base speaks. The exported graph is
 # checked on them too.
@@ -33,75 +31,32 @@ UTTERANCES = (
 )
 
 
-class ColumnRanges(NamedTuple):
-    """What a LayerNorm gives, over many tokens.
-
-    Attributes:
-        centre: The mean of each column.
-        max_abs: How far the column goes from its mean, at most.
-    """
-
-    centre: Array
-    max_abs: Array
-
-
-class Ranges(NamedTuple):
-    """Where activations lie.
-
-    Attributes:
-        norms: What each LayerNorm gives, by the name of its module.
-        attended: How far from zero the values that attention gives go, by the name of the map that takes them.
-    """
-
-    norms: dict[str, ColumnRanges]
-    attended: dict[str, float]
-
-
-def measure_ranges(base: SentenceTransformer) -> Ranges:
-    """Run a base, without adapters, over `UTTERANCES`.
+def measure_ranges(files: BaseFiles, tokenize: FastTokenizer) -> tuple[Ranges, Array]:
+    """Run a base in float32, without adapters, over `UTTERANCES`.
 
     Args:
-        base: A sentence-transformers model on the CPU, of a layout that can be exported.
+        files: A base that can be exported.
+        tokenize: Its tokenizer.
+
+    Returns:
+        Where activations lie, and the embeddings: (texts, dimensions).
     """
-    encoder = encoder_of(base)
-    norms: dict[str, list[Tensor]] = {}
-    attended: dict[str, list[Tensor]] = {}
-    with _hooked(encoder, norms, attended), torch.inference_mode():
-        for text in UTTERANCES:  # one by one: without padding
-            base(base.preprocess([text]))
-    return Ranges(
-        {path: _column_ranges(torch.cat(parts).double()) for path, parts in norms.items()},
-        {path: float(torch.cat(parts).abs().max()) for path, parts in attended.items()},
+    graph = Graph()
+    encoder = EncoderGraph(graph, files, Float32(), (), "gelu", None)
+    embeddings = pool(graph, files.modules[1:], encoder.write(), MASK)
+    watched = [*encoder.norms.values(), *encoder.attended.values()]
+    import onnxruntime  # which a process that answers in PyTorch can do without
+
+    session = onnxruntime.InferenceSession(
+        graph.finish(embeddings, OUTPUT, ("rows", None), {}, watched), providers=["CPUExecutionProvider"]
     )
-
-
-def _column_ranges(values: Tensor) -> ColumnRanges:
-    centre = values.mean(dim=0)
-    max_abs = (values - centre).abs().amax(dim=0)
-    return ColumnRanges(centre.float().numpy(), max_abs.float().numpy())
-
-
-@contextmanager
-def _hooked(
-    encoder: PreTrainedModel, norms: dict[str, list[Tensor]], attended: dict[str, list[Tensor]]
-) -> Iterator[None]:
-    """Write down what every LayerNorm gives, and what every map behind an attention takes."""
-
-    def given(path: str) -> Any:
-        return lambda module, args, output: norms.setdefault(path, []).append(output.flatten(0, -2))
-
-    def taken(path: str) -> Any:
-        return lambda module, args: attended.setdefault(path, []).append(args[0].flatten(0, -2))
-
-    behind = "." + layout_of(encoder)[0].attended
-    handles = []
-    for path, module in encoder.named_modules():
-        if isinstance(module, nn.LayerNorm):
-            handles.append(module.register_forward_hook(given(path)))
-        elif path.endswith(behind):
-            handles.append(module.register_forward_pre_hook(taken(path)))
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
+    runs: list[list[Array]] = []
+    for text in UTTERANCES:  # one by one: without padding
+        tokens = tokenize([text]).arrays([0])
+        runs.append(session.run(None, {IDS: tokens[IDS], MASK: tokens[MASK].astype(np.int32)}))
+    found, *states = zip(*runs, strict=True)
+    count = len(encoder.norms)
+    norms = [ColumnRanges.of(outputs) for outputs in states[:count]]
+    attended = [max(float(np.abs(output).max()) for output in outputs) for outputs in states[count:]]
+    ranges = Ranges(dict(zip(encoder.norms, norms, strict=True)), dict(zip(encoder.attended, attended, strict=True)))
+    return ranges, np.concatenate(found)

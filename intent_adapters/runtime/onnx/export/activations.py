@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from intent_adapters.bottleneck.functional import NON_LINEARITIES
+from typing import get_args
+
+from intent_adapters.choices import NonLinearity
 from intent_adapters.errors import BaseError
 from intent_adapters.runtime.onnx.export.graph import Graph
 
-# transformers' names of what `NON_LINEARITIES` calls otherwise.
+# transformers' names of what `NonLinearity` calls otherwise.
 SYNONYMS = {"gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "swish": "silu"}
 GELUS = {"gelu", "gelu_tanh"}
 
@@ -18,7 +20,7 @@ def activation_name(name: str) -> str:
         BaseError: It is not one of those that can be exported.
     """
     known = SYNONYMS.get(name, name)
-    if known not in NON_LINEARITIES:
+    if known not in get_args(NonLinearity):
         raise BaseError(f"The activation function {name!r} of the base cannot be exported to ONNX.")
     return known
 
@@ -28,7 +30,7 @@ def activate(graph: Graph, name: str, states: str) -> str:
 
     Args:
         graph: Gets the nodes.
-        name: A key of `NON_LINEARITIES`.
+        name: A `NonLinearity`.
         states: To what.
     """
     match name:

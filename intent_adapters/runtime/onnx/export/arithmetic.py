@@ -12,9 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from intent_adapters.artifacts.base_weights import Array
 from intent_adapters.runtime.onnx.export.graph import FLOAT, RUNTIME_DOMAIN, Graph
-
-Array = NDArray[np.float32]
 
 # The least value that a GELU takes, to two digits: -0.17. Its greatest, where that is smaller, says nothing.
 GELU_DEPTH = 0.17

@@ -8,24 +8,56 @@ of.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor, nn
-from transformers import PreTrainedModel
+from numpy.typing import NDArray
 
-from intent_adapters.runtime.onnx.export.activation_ranges import Ranges
+from intent_adapters.artifacts.base_files import BaseFiles
+from intent_adapters.artifacts.base_weights import Array
 from intent_adapters.runtime.onnx.export.activations import GELUS, activate, activation_name
-from intent_adapters.runtime.onnx.export.arithmetic import Array, Float32
+from intent_adapters.runtime.onnx.export.arithmetic import Float32
 from intent_adapters.runtime.onnx.export.graph import INT64, RUNTIME_DOMAIN, Graph, Size
-from intent_adapters.runtime.onnx.export.layout import layout_of
 from intent_adapters.runtime.onnx.run.description import IDS, MASK
 from intent_adapters.runtime.onnx.run.sites import GraphSite, SiteInputs
 
 # The name of a size: 1, or the number of rows.
 AGENTS = "agents"
+# From this distance on MPNet tells distances apart no more.
+FARTHEST = 128
+
+
+class ColumnRanges(NamedTuple):
+    """What a LayerNorm gives, over many tokens.
+
+    Attributes:
+        centre: The mean of each column.
+        max_abs: How far the column goes from its mean, at most.
+    """
+
+    centre: Array
+    max_abs: Array
+
+    @classmethod
+    def of(cls, outputs: Iterable[Array]) -> ColumnRanges:
+        """Over texts, (1, tokens, width) each."""
+        values = np.concatenate([output[0] for output in outputs]).astype(np.float64)
+        centre = values.mean(axis=0)
+        return cls(centre.astype(np.float32), np.abs(values - centre).max(axis=0).astype(np.float32))
+
+
+class Ranges(NamedTuple):
+    """Where activations lie.
+
+    Attributes:
+        norms: What each LayerNorm gives, by the name of its module.
+        attended: How far from zero the values that attention gives go, by the name of the map that takes them.
+    """
+
+    norms: dict[str, ColumnRanges]
+    attended: dict[str, float]
 
 
 class States:
@@ -46,33 +78,37 @@ class EncoderGraph:
 
     Args:
         graph: Gets the nodes.
-        encoder: The base's transformers model.
+        files: The base.
         arithmetic: How weights are held and multiplied.
         sites: Where there are bottlenecks.
         non_linearity: Of the bottlenecks.
         ranges: Where activations lie, if it matters.
+
+    Attributes:
+        norms: What each LayerNorm gives, by the name of its module; a value of the graph.
+        attended: What attention gives, by the name of the map that takes it.
     """
 
     def __init__(
         self,
         graph: Graph,
-        encoder: PreTrainedModel,
+        files: BaseFiles,
         arithmetic: Float32,
         sites: Sequence[GraphSite],
         non_linearity: str,
         ranges: Ranges | None,
     ) -> None:
         self._graph = graph
-        self._encoder = encoder
+        self._weights = files.weights
+        self._config = files.config
         self._arithmetic = arithmetic
         self._sites = {site.path: site for site in sites}
         self._non_linearity = non_linearity
         self._ranges = ranges or Ranges({}, {})
-        self._names, self._graph_names = layout_of(encoder)
-        config: Any = encoder.config
-        self._width: int = config.hidden_size
-        self._heads: int = config.num_attention_heads
-        self._activation = activation_name(getattr(config, "hidden_act", None) or config.activation)
+        self._names, self._graph_names = files.architecture, files.graph
+        self._activation = activation_name(files.config.activation)
+        self.norms: dict[str, str] = {}
+        self.attended: dict[str, str] = {}
 
     def write(self) -> str:
         """Write the encoder.
@@ -85,33 +121,30 @@ class EncoderGraph:
         self._mask = graph.input(MASK, np.int32, ("rows", "tokens"))
         bias = self._position_bias() if self._graph_names.relative_positions else ""
         states = self._embeddings()
-        layers = self._encoder.get_submodule(names.layers)
-        for index in range(len(list(layers.children()))):
-            layer = f"{names.layers}.{index}."
+        for layer in names.layer_names(self._config.layers):
             attended = self._attention(states, layer, bias)
+            self.attended[layer + names.attended] = attended
             norm = layer + self._graph_names.attended_norm
             states = self._sublayer(attended, states, layer + names.attended, norm)
             states = self._feed_forward(states, layer)
         return self._with_offset(states, "encoder output")
 
     def _embeddings(self) -> States:
-        graph, encoder = self._graph, self._encoder
-        module: Any = encoder.get_submodule("embeddings")
-        words, positions = _array(module.word_embeddings.weight), _array(module.position_embeddings.weight)
-        if hasattr(module, "token_type_embeddings"):  # a text has no second segment
-            positions = positions + _array(module.token_type_embeddings.weight)[0]
+        graph, weights = self._graph, self._weights
+        words, positions = (weights[f"embeddings.{table}_embeddings.weight"] for table in ("word", "position"))
+        if self._graph_names.token_types:  # a text has no second segment
+            positions = positions + weights["embeddings.token_type_embeddings.weight"][0]
         table = graph.constant("positions", positions)
         if self._graph_names.counts_from_padding:
-            places = graph.op("Gather", table, self._counted_positions(int(module.padding_idx)))
+            places = graph.op("Gather", table, self._counted_positions(self._config.padding))
         else:
             count = graph.op("Shape", self._ids, start=1, end=2)
             places = graph.op("Slice", table, graph.integers(0), count)
         both = graph.op("Add", self._arithmetic.rows(graph, "words", words, self._ids), places)
         states = self._norm(both, "embeddings.LayerNorm")
-        if not hasattr(encoder, "embeddings_project"):
+        if not self._config.has_projection:
             return states
-        projected = self._linear(states, "embeddings_project", encoder.get_submodule("embeddings_project"))
-        return States(projected, np.zeros(self._width, np.float32))
+        return States(self._linear(states, "embeddings_project"), np.zeros(self._config.width, np.float32))
 
     def _counted_positions(self, padding: int) -> str:
         """RoBERTa's positions: tokens that are no padding are counted from the number of the padding token on."""
@@ -123,13 +156,9 @@ class EncoderGraph:
 
     def _position_bias(self) -> str:
         """What MPNet adds to the attention scores for the distance of two tokens: (1, heads, tokens, tokens)."""
-        graph, encoder = self._graph, self._encoder.get_submodule("encoder")
-        most = int(self._encoder.config.max_position_embeddings)
-        with torch.no_grad():
-            buckets = encoder.relative_position_bucket(  # type: ignore[operator]
-                torch.arange(1 - most, most), num_buckets=self._encoder.config.relative_attention_num_buckets
-            )
-            table = _array(encoder.relative_attention_bias(buckets))  # type: ignore[operator]
+        graph, most = self._graph, self._config.positions
+        buckets = distance_buckets(np.arange(1 - most, most), self._config.position_buckets)
+        table = self._weights["encoder.relative_attention_bias.weight"][buckets]
         count = graph.op("Squeeze", graph.op("Shape", self._ids, start=1, end=2))
         zero, one = graph.constant("zero", np.array(0, np.int64)), graph.constant("one", np.array(1, np.int64))
         places = graph.op("Range", zero, count, one)
@@ -143,9 +172,11 @@ class EncoderGraph:
     def _attention(self, states: States, layer: str, bias: str) -> str:
         """Every token's mean of the values, weighted by the attention of each head: (rows, tokens, width)."""
         graph = self._graph
-        parts = [self._encoder.get_submodule(layer + name) for name in self._names.projections]
-        weight = np.concatenate([_array(part.weight) for part in parts])
-        shift = np.concatenate([_array(part.bias) for part in parts]) + weight @ states.offset
+        weight, shift = (
+            np.concatenate([self._weights[f"{layer}{name}.{kind}"] for name in self._names.projections])
+            for kind in ("weight", "bias")
+        )
+        shift = shift + weight @ states.offset
         together = self._arithmetic.affine(graph, layer + "attention", states.value, weight, max_abs=states.max_abs)
         queries, keys, values = graph.ops("Split", together, outputs=3, axis=-1, num_outputs=3)
         return graph.op(
@@ -157,12 +188,12 @@ class EncoderGraph:
             self._mask,
             *([bias] if bias else []),
             domain=RUNTIME_DOMAIN,
-            num_heads=self._heads,
+            num_heads=self._config.heads,
         )
 
     def _feed_forward(self, states: States, layer: str) -> States:
         inner, outer = layer + self._graph_names.inner, layer + self._names.outer
-        linear = self._linear(states, inner, self._encoder.get_submodule(inner))
+        linear = self._linear(states, inner)
         hidden = activate(self._graph, self._activation, linear)
         # Parallel sites are at the module around the second map, or around both.
         paths = [path for path in self._sites if outer.startswith(path + ".")]
@@ -173,8 +204,8 @@ class EncoderGraph:
         self, inner: str, states: States, path: str, norm: str, gelu: bool = False, sites: Sequence[str] | None = None
     ) -> States:
         """The end of a sub-layer: the last map, the bottlenecks, the residual and the LayerNorm."""
-        graph, module = self._graph, self._encoder.get_submodule(path)
-        weight, bias = _array(module.weight), _array(module.bias)
+        graph = self._graph
+        weight, bias = self._affine(path)
         max_abs = self._ranges.attended.get(path)
         here = [self._sites[site] for site in (sites or [path]) if site in self._sites]
         if not here:
@@ -211,20 +242,24 @@ class EncoderGraph:
             self._graph.input(name, np.float32, shape)
         return site.inputs
 
-    def _linear(self, states: States, name: str, module: nn.Module) -> str:
+    def _linear(self, states: States, path: str) -> str:
         """An affine map of states and their offset."""
-        weight = _array(module.weight)
-        bias = _array(module.bias) + weight @ states.offset
-        return self._arithmetic.affine(self._graph, name, states.value, weight, bias, max_abs=states.max_abs)
+        weight, bias = self._affine(path)
+        bias = bias + weight @ states.offset
+        return self._arithmetic.affine(self._graph, path, states.value, weight, bias, max_abs=states.max_abs)
 
     def _norm(self, values: str, path: str) -> States:
-        module: Any = self._encoder.get_submodule(path)
         spread = self._ranges.norms.get(path)
-        offset = np.zeros(len(module.bias), np.float32) if spread is None else spread.centre
-        gain = self._graph.constant(f"{path} gain", _array(module.weight))
-        bias = self._graph.constant(f"{path} bias", _array(module.bias) - offset)
-        normal = self._graph.op("LayerNormalization", values, gain, bias, axis=-1, epsilon=float(module.eps))
+        weight, bias = self._affine(path)
+        offset = np.zeros(len(bias), np.float32) if spread is None else spread.centre
+        gain = self._graph.constant(f"{path} gain", weight)
+        shift = self._graph.constant(f"{path} bias", bias - offset)
+        normal = self._graph.op("LayerNormalization", values, gain, shift, axis=-1, epsilon=self._config.epsilon)
+        self.norms[path] = normal
         return States(normal, offset, None if spread is None else spread.max_abs)
+
+    def _affine(self, path: str) -> tuple[Array, Array]:
+        return self._weights[f"{path}.weight"], self._weights[f"{path}.bias"]
 
     def _with_offset(self, states: States, name: str) -> str:
         if not states.offset.any():
@@ -232,7 +267,20 @@ class EncoderGraph:
         return self._graph.op("Add", states.value, self._graph.constant(f"{name} offset", states.offset))
 
 
-def _array(tensor: Tensor | nn.Module) -> Array:
-    assert isinstance(tensor, Tensor)
-    values: Array = tensor.detach().float().cpu().numpy()
-    return values
+def distance_buckets(distances: NDArray[np.int64], buckets: int) -> NDArray[np.int64]:
+    """Which of MPNet's (that is T5's) numbers stands for a distance between tokens.
+
+    Half of them are for distances above 0. Of each half, half stand for one distance each, the others for ranges that
+    grow with the logarithm of the distance.
+
+    Args:
+        distances: Of any shape.
+        buckets: How many there are.
+    """
+    half = buckets // 2
+    exact = half // 2
+    far = np.abs(distances)
+    # In float32, as transformers: where a range begins, rounding decides.
+    growth = np.log(np.maximum(far, 1).astype(np.float32) / np.float32(exact)) / np.float32(math.log(FARTHEST / exact))
+    ranges = exact + (growth * np.float32(half - exact)).astype(np.int64)
+    return (distances > 0) * half + np.where(far < exact, far, np.minimum(ranges, half - 1))

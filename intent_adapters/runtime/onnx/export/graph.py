@@ -18,14 +18,14 @@ PRODUCER = "intent-adapters"
 # What `Cast` is told to make.
 FLOAT, INT64 = 1, 7
 
-Size = int | str
+Size = int | str | None
 
 
 class Graph:
     """A graph in the making. Values are known by their names; a missing optional input is the empty string."""
 
     def __init__(self) -> None:
-        self._onnx = need("onnx", "export")
+        self._onnx = need("onnx")
         self._nodes: list[Any] = []
         self._inputs: list[Any] = []
         self._constants: dict[str, Any] = {}
@@ -62,27 +62,27 @@ class Graph:
         )
         return names
 
-    def finish(self, output: str, name: str, shape: Sequence[Size], metadata: Mapping[str, str]) -> bytes:
-        """The model as a file holds it.
+    def finish(
+        self, output: str, name: str, shape: Sequence[Size], metadata: Mapping[str, str], also: Sequence[str] = ()
+    ) -> bytes:
+        """The model as a file holds it; the graph is used up by it.
 
         Args:
             output: The value that is the result, float32.
             name: What the result is called.
             shape: Of the result.
             metadata: Strings that travel with the graph.
+            also: Values of hidden states that are results, too, by their own names.
         """
         self._nodes.append(self._onnx.helper.make_node("Identity", [output], [name]))
-        graph = self._onnx.helper.make_graph(
-            self._nodes,
-            PRODUCER,
-            self._inputs,
-            [self._value(name, np.float32, shape)],
-            list(self._constants.values()),
-        )
+        outputs = [self._value(name, np.float32, shape), *(self._value(a, np.float32, (None,) * 3) for a in also)]
+        graph = self._onnx.helper.make_graph(self._nodes, PRODUCER, self._inputs, outputs)
         opsets = [self._onnx.helper.make_opsetid("", OPSET), self._onnx.helper.make_opsetid(RUNTIME_DOMAIN, 1)]
         model = self._onnx.helper.make_model(
             graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name=PRODUCER
         )
+        for constant in list(self._constants):  # which are nearly all of it: there is never a second copy of all
+            model.graph.initializer.append(self._constants.pop(constant))
         self._onnx.helper.set_model_props(model, dict(metadata))
         serialized: bytes = model.SerializeToString()
         return serialized

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import get_args
@@ -10,18 +9,20 @@ from typing import get_args
 import numpy as np
 from tokenizers import Tokenizer
 
-from intent_adapters.architectures import ARCHITECTURES, Architecture
+from intent_adapters.artifacts.base_files import exportable
+from intent_adapters.artifacts.base_weights import read_json
+from intent_adapters.artifacts.contents import ONNX_FOLDER
 from intent_adapters.artifacts.fingerprint import PROBE_TEXTS
 from intent_adapters.artifacts.folders import read_whole
 from intent_adapters.choices import Precision
 from intent_adapters.errors import BaseError
+from intent_adapters.runtime.malloc_trim import trim_malloc
 from intent_adapters.runtime.onnx.run.description import (
-    FOLDER,
     IDS,
     MASK,
     Description,
+    check_graph,
     graph_file,
-    read_graph,
 )
 from intent_adapters.runtime.onnx.run.feeds import Feeds
 from intent_adapters.runtime.onnx.run.session import OnnxSession
@@ -48,22 +49,23 @@ class OnnxBase:
 
     Raises:
         BaseError: Files are damaged, or do not belong together.
-        MissingExtraError: ONNX Runtime is not installed.
     """
 
     def __init__(self, folder: Path, graph: str, threads: int) -> None:
         where = f"the graph {str(folder / graph)!r}"
         self._opened = folder, graph, threads
         self.threads = threads
-        content = read_graph(folder / graph)
-        self.session = OnnxSession(content, threads, where)
-        self.one_thread = OnnxSession(content, 1, where) if threads > 1 else self.session
+        file = folder / graph
+        check_graph(file)
+        self.session = OnnxSession(file, threads, where)
+        self.one_thread = OnnxSession(file, 1, where) if threads > 1 else self.session
         self.description = Description.read(self.session.metadata, where)
         self._check_ends(where)
-        self.sites = GraphSites(self.description.sites, _architecture(folder))
+        self.sites = GraphSites(self.description.sites, exportable(read_json(folder / "config.json", str(folder)))[0])
         self.tokenize = _tokenizer(folder, self.description)
         self.feeds = Feeds(self.description.sites)
         self._warm_up(where)
+        trim_malloc()
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), self._opened  # sessions can be neither copied nor pickled
@@ -97,7 +99,6 @@ def read_onnx_base(folder: Path, name: str, *, precision: Precision | None, thre
 
     Raises:
         BaseError: It has no graph of ours, or a damaged one.
-        MissingExtraError: ONNX Runtime is not installed.
     """
     return read_whole(folder, lambda: _read(folder, name, precision, threads or default_threads()))
 
@@ -106,7 +107,7 @@ def _read(folder: Path, name: str, precision: Precision | None, threads: int) ->
     wanted = [precision] if precision else sorted(get_args(Precision), reverse=True)
     files = [file for file in map(graph_file, wanted) if (folder / file).is_file()]
     if not files:
-        have = ", ".join(sorted(path.name for path in (folder / FOLDER).glob("*.onnx"))) or "no graph at all"
+        have = ", ".join(sorted(path.name for path in (folder / ONNX_FOLDER).glob("*.onnx"))) or "no graph at all"
         raise BaseError(
             f"{name!r} has no {' or '.join(map(graph_file, wanted))} (there: {have}). {export_hint(name, precision)}"
         )
@@ -115,9 +116,10 @@ def _read(folder: Path, name: str, precision: Precision | None, threads: int) ->
 
 def export_hint(base: str, precision: str | None) -> str:
     """What to do where a base has no graph of ours, as one sentence."""
+    target, loaded = ("", base) if Path(base).is_dir() else (" FOLDER", "FOLDER")
     return (
-        f"Export it once: intent-adapters export {base} FOLDER --precision {precision or 'int8'}, and load FOLDER "
-        'with backend="onnx".'
+        f"Export it once: intent-adapters export {base}{target} --precision {precision or 'int8'} (with "
+        f'intent-adapters[export], without PyTorch), and load {loaded} with backend="onnx".'
     )
 
 
@@ -133,28 +135,49 @@ def default_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _architecture(folder: Path) -> Architecture:
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        return ARCHITECTURES[config["model_type"]]
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise BaseError(f"The config of the base {str(folder)!r} cannot be used: {error!r}") from error
-
-
 def _tokenizer(folder: Path, description: Description) -> FastTokenizer:
-    try:
-        backend = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        side = (backend.truncation or {}).get("direction", "right")
-        padding = (backend.padding or {}).get("pad_id", 0)
-        tokenize = FastTokenizer(backend, description.max_tokens, truncation_side=side, padding=padding)
-        probes = probe(tokenize)
-    except Exception as error:  # the library has no class of its own for what it cannot read
-        raise BaseError(f"The tokenizer of the base {str(folder)!r} cannot be loaded: {error}") from error
-    if probes != description.probes:
+    tokenize = read_tokenizer(folder, description.max_tokens)
+    if probe(tokenize) != description.probes:
         raise BaseError(
             f"The tokenizer in {str(folder)!r} is not the one that the graph was exported with: export it again."
         )
     return tokenize
+
+
+def read_tokenizer(folder: Path, max_tokens: int) -> FastTokenizer:
+    """The tokenizer of a base. How it numbers padding plays no part: no answer depends on what the mask leaves out.
+
+    Raises:
+        BaseError: It cannot be read.
+    """
+    try:
+        backend = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        side = (backend.truncation or {}).get("direction", "right")
+        return FastTokenizer(backend, max_tokens, truncation_side=side)
+    except Exception as error:  # the library has no class of its own for what it cannot read
+        raise BaseError(f"The tokenizer of the base {str(folder)!r} cannot be loaded: {error}") from error
+
+
+def graphs_in(base: Path) -> dict[Path, str | None]:
+    """The graphs of ours in a base's folder, and the fingerprints of the bases they were made from.
+
+    Args:
+        base: The folder.
+
+    Returns:
+        Path -> fingerprint; `None` for a damaged one.
+    """
+    graphs = [base / graph_file(precision) for precision in get_args(Precision)]
+    return {graph: _made_from(graph) for graph in graphs if graph.is_file()}
+
+
+def _made_from(graph: Path) -> str | None:
+    where = f"the graph {str(graph)!r}"
+    try:
+        check_graph(graph)
+        return Description.read(OnnxSession(graph, 1, where).metadata, where).fingerprint
+    except BaseError:
+        return None
 
 
 def probe(tokenize: FastTokenizer) -> list[list[int]]:

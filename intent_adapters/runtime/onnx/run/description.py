@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, get_args
 
+from intent_adapters.artifacts.contents import ONNX_FOLDER
 from intent_adapters.choices import Precision
 from intent_adapters.errors import BaseError
 from intent_adapters.runtime.onnx.run.sites import GraphSite
@@ -16,7 +18,6 @@ from intent_adapters.runtime.onnx.run.sites import GraphSite
 IDS, MASK, OUTPUT = "input_ids", "attention_mask", "sentence_embedding"
 KEY = "intent_adapters"
 FORMAT = 1
-FOLDER = "onnx"
 MAX_BYTES = 2**31 - 1  # what protobuf can hold
 # Every tensor that lies outside its file says where under this name.
 EXTERNAL = b"location"
@@ -24,7 +25,7 @@ EXTERNAL = b"location"
 
 def graph_file(precision: str) -> str:
     """Where the graph of a precision is in a base's folder."""
-    return f"{FOLDER}/encoder_{precision}.onnx"
+    return f"{ONNX_FOLDER}/encoder_{precision}.onnx"
 
 
 @dataclass(frozen=True)
@@ -80,18 +81,18 @@ class Description:
         return description
 
 
-def read_graph(path: Path) -> bytes:
-    """Read a graph; one that asks for further files is refused, wherever they are.
+def check_graph(path: Path) -> None:
+    """See that a graph is whole in its file: one that asks for further files is refused, wherever they are.
 
     Raises:
         BaseError: It is too large, or asks for other files.
     """
     size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise BaseError(f"{str(path)!r} has {size} bytes; an exported graph has at most {MAX_BYTES}.")
-    content = path.read_bytes()
-    if EXTERNAL in content:
+    if not 0 < size <= MAX_BYTES:
+        raise BaseError(f"{str(path)!r} has {size} bytes; an exported graph has 1 to {MAX_BYTES}.")
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        further = content.find(EXTERNAL) != -1
+    if further:
         raise BaseError(
             f"{str(path)!r} asks for tensors in other files. Graphs that we export hold all that they need."
         )
-    return content

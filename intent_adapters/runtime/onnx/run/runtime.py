@@ -52,6 +52,10 @@ class OnnxRuntime:
         self._threads.each(work, planned)
         return embeddings
 
+    def token_lengths(self, texts: Sequence[str]) -> list[int]:
+        """See `Runtime`."""
+        return self._base.tokenize(list(texts)).lengths
+
     def _sites_of(self, adapter: Adapter) -> tuple[Mapping[str, SiteShape], int]:
         base = self._base
         sites = base.sites.of(adapter, base.description.non_linearity)

@@ -8,19 +8,24 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+import torch
+from sentence_transformers.sentence_transformer.modules import Dense
 
 from intent_adapters import IntentModel
+from intent_adapters.artifacts.base import save_base
+from intent_adapters.artifacts.base_files import folder_fingerprint
+from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.bottleneck.functional import NON_LINEARITIES
 from intent_adapters.errors import BaseError, ConfigError, MissingExtraError
 from intent_adapters.loading import load_onnx_base
 from intent_adapters.runtime.onnx.export import base as exporting
-from intent_adapters.runtime.onnx.export import export_base
-from intent_adapters.runtime.onnx.run.base import probe
+from intent_adapters.runtime.onnx.export import export_base, export_folder
+from intent_adapters.runtime.onnx.run.base import graphs_in, probe
 from intent_adapters.runtime.onnx.run.description import KEY, graph_file
 from tests.cli.conftest import run
 from tests.runtime.onnx.conftest import Exports
 from tests.support.adapters import random_adapter
-from tests.support.tiny import ARCHITECTURES, tiny_base
+from tests.support.tiny import EXPORTED, tiny_base, tiny_encoder, tiny_tokenizer
 
 TEXTS = ["cancel my appointment", "예약 변경", "what is it that you want? " * 4]
 
@@ -36,7 +41,7 @@ def test_a_model_exports_its_base_and_one_in_onnx_says_that_it_cannot(tmp_path: 
 
 
 @pytest.mark.parametrize("sites", ["houlsby", "parallel"])
-@pytest.mark.parametrize("architecture", sorted(set(ARCHITECTURES) - {"modernbert"}))
+@pytest.mark.parametrize("architecture", EXPORTED)
 def test_every_architecture_gives_the_embeddings_of_torch(tmp_path: Path, architecture: str, sites: Any):
     base = tiny_base(tmp_path, architecture)
     export_base(base, tmp_path / "onnx", precision="float32", sites=sites)
@@ -63,6 +68,94 @@ def test_the_first_token_as_pooling_and_no_normalisation(tmp_path: Path):
     export_base(base, tmp_path / "onnx", precision="float32")
     ours = IntentModel.from_pretrained(tmp_path / "onnx", backend="onnx")
     np.testing.assert_allclose(ours.encode(TEXTS), IntentModel(base).encode(TEXTS), atol=1e-4)
+
+
+@pytest.mark.parametrize("activation", [torch.nn.Tanh(), torch.nn.Identity()])
+def test_a_dense_module_behind_the_pooling(tmp_path: Path, activation: torch.nn.Module):
+    base = tiny_base(tmp_path)
+    base.append(Dense(32, 8, activation_function=activation))
+    exported = export_base(base, tmp_path / "onnx", precision="float32")
+    assert exported.description.dimension == 8
+    ours = IntentModel.from_pretrained(tmp_path / "onnx", backend="onnx")
+    np.testing.assert_allclose(ours.encode(TEXTS), IntentModel(base).encode(TEXTS), atol=1e-4)
+    base.append(Dense(8, 8, use_residual=True))
+    with pytest.raises(BaseError, match="residual"):
+        export_base(base, tmp_path / "onnx")
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_a_folder_gives_the_graph_that_the_base_in_memory_gives(exports: Exports, tmp_path: Path, precision: Any):
+    exports.base.save(str(tmp_path / "base"))
+    export_folder(tmp_path / "base", tmp_path / "onnx", precision=precision)
+    known = getattr(exports, precision) / graph_file(precision)
+    assert (tmp_path / "onnx" / graph_file(precision)).read_bytes() == known.read_bytes()
+
+
+def test_a_plain_encoder_is_made_a_sentence_encoder_first(tmp_path: Path):
+    tiny_encoder().save_pretrained(tmp_path / "plain")
+    tiny_tokenizer().save_pretrained(tmp_path / "plain")
+    exported = export_folder(tmp_path / "plain", tmp_path / "onnx")
+    model = IntentModel.from_pretrained(tmp_path / "plain", device="cpu")
+    assert exported.description.fingerprint == model.fingerprint
+    with pytest.raises(BaseError, match=r"plain.* has no modules\.json"):
+        export_folder(tmp_path / "plain", None)
+
+
+def test_texts_that_are_cut_at_their_beginning(tmp_path: Path):
+    base = tiny_base(tmp_path)
+    base.tokenizer.truncation_side = "left"
+    base.max_seq_length = 8
+    export_base(base, tmp_path / "onnx", precision="float32")
+    ours = IntentModel.from_pretrained(tmp_path / "onnx", backend="onnx")
+    np.testing.assert_allclose(ours.encode(TEXTS), IntentModel(base).encode(TEXTS), atol=1e-4)
+
+
+def test_a_graph_beside_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    folder = Path("base")
+    tiny_base(tmp_path).save(str(folder))
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    for precision in ("float32", "int8"):
+        export_folder(folder, None, precision=precision)
+    export_folder(folder, tmp_path / "alone")
+    assert {path: path.read_bytes() for path in before} == before
+    new = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and path not in before}
+    assert new == {"onnx/encoder_float32.onnx", "onnx/encoder_int8.onnx"}
+    small = IntentModel.from_pretrained(folder, backend="onnx")
+    alone = IntentModel.from_pretrained(tmp_path / "alone", backend="onnx")
+    np.testing.assert_array_equal(small.encode(TEXTS), alone.encode(TEXTS))
+    large = IntentModel.from_pretrained(folder, device="cpu")
+    np.testing.assert_allclose(
+        IntentModel.from_pretrained(folder, backend="onnx", precision="float32").encode(TEXTS),
+        large.encode(TEXTS),
+        atol=1e-4,
+    )
+    with pytest.raises(BaseError, match="alone"):
+        export_folder(tmp_path / "alone", None)
+
+
+@pytest.mark.parametrize("change", [{"hidden_size": 64}, {"num_attention_heads": 5}, {"hidden_act": "nonsense"}])
+def test_a_config_that_is_not_of_the_weights(tmp_path: Path, change: dict[str, Any]):
+    folder = tmp_path / "base"
+    tiny_base(tmp_path).save(str(folder))
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps({**config, **change}), encoding="utf-8")
+    with pytest.raises(BaseError, match=r"do not fit together|cannot be exported|cannot load the graph"):
+        export_folder(folder, None)
+    assert not (folder / "onnx").exists()
+
+
+def test_graphs_of_former_weights_go(tmp_path: Path):
+    folder = tmp_path / "base"
+    tiny_base(tmp_path).save(str(folder))
+    export_folder(folder, None, precision="float32")
+    tiny_base(tmp_path, seed=1).save(str(folder))  # which leaves what it does not know
+    assert list(graphs_in(folder).values()) == [fingerprint(tiny_base(tmp_path))]
+    export_folder(folder, None)
+    assert [path.name for path in (folder / "onnx").iterdir()] == ["encoder_int8.onnx"]
+    assert graphs_in(folder) == {folder / graph_file("int8"): folder_fingerprint(folder, "base")}
+    save_base(tiny_base(tmp_path, seed=2), folder)
+    assert not (folder / "onnx").exists()
 
 
 def test_what_cannot_be_exported_is_refused(tmp_path: Path):
@@ -190,18 +283,12 @@ def test_weights_that_are_no_numbers(copied: Path):
         load_onnx_base(copied)
 
 
-@pytest.mark.parametrize("module, extra", [("onnxruntime", "onnx"), ("onnx", "export")])
-def test_missing_packages_name_their_extra(
-    exports: Exports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, extra: str
-):
-    monkeypatch.setitem(sys.modules, module, None)
+def test_a_missing_package_names_its_extra(exports: Exports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(MissingExtraError, match=r"intent-adapters\[export\]"):
         export_base(exports.base, tmp_path / "onnx")
-    if extra == "onnx":
-        with pytest.raises(MissingExtraError, match=r"intent-adapters\[onnx\]"):
-            IntentModel.from_pretrained(exports.float32, backend="onnx")
-    else:  # answering takes no more than ONNX Runtime
-        assert IntentModel.from_pretrained(exports.float32, backend="onnx").encode("hi").shape == (32,)
+    # Answering takes no more than ONNX Runtime.
+    assert IntentModel.from_pretrained(exports.float32, backend="onnx").encode("hi").shape == (32,)
 
 
 def test_int8_is_taken_where_there_are_both(exports: Exports, tmp_path: Path):
@@ -226,6 +313,10 @@ def test_the_command(exports: Exports, tmp_path: Path):
     assert facts["bytes"] == sum(path.stat().st_size for path in (tmp_path / "onnx").rglob("*") if path.is_file())
     assert facts["fingerprint"] == load_onnx_base(tmp_path / "onnx").description.fingerprint
     assert "least cosine" in run("export", tmp_path / "base", tmp_path / "onnx", "--precision", "float32").stdout
+    assert run("export", tmp_path / "base").exit_code == 0
+    assert (tmp_path / "base" / graph_file("int8")).is_file()
+    result = run("export", "org/base")
+    assert (result.exit_code, "name one" in result.stderr) == (2, True)
     result = run("export", tmp_path / "base", tmp_path / "base")
     assert result.exit_code == 1
     assert "other things" in result.stderr.replace("\n", " ")

@@ -88,6 +88,7 @@ def test_bottlenecks_change_the_embedding(exact: IntentModel):
 def test_the_bare_base_gives_what_torch_gives(exact: IntentModel, tolerance: float, reference: IntentModel):
     np.testing.assert_allclose(exact.encode(TEXTS), reference.encode(TEXTS), atol=1e-4)
     assert exact.encode([]).shape == (0, 32)
+    assert exact.token_lengths([*TEXTS, "long " * 500]) == reference.token_lengths([*TEXTS, "long " * 500])
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 64])

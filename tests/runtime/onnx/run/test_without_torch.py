@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from intent_adapters import IntentModel
+from intent_adapters.runtime.onnx.export import export_folder
 from tests.runtime.onnx.conftest import Exports
 from tests.support.adapters import random_adapter
+from tests.support.processes import run_process, run_without
 
-# As if they were not installed.
-ABSENT = """
-import sys
-for name in ("torch", "transformers", "peft", "sentence_transformers", "sklearn", "scipy", "datasets", "pyarrow"):
-    sys.modules[name] = None
-"""
+ABSENT = ("torch", "transformers", "peft", "sentence_transformers", "sklearn", "scipy", "datasets", "pyarrow")
+BESIDE = "import torch, peft, sentence_transformers\n"
+COMMAND = "from intent_adapters.cli import app\napp()"
 ANSWERS = """
 import json, sys
 from intent_adapters import IntentModel
@@ -43,6 +39,17 @@ model.save_adapter("cosine", f"{agents}/../saved")
 """
 
 
+CARDS = Path(__file__).parents[4] / "model_cards"
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The base of the six released agents in int8."""
+    folder = tmp_path_factory.mktemp("released") / "base"
+    export_folder(CARDS / "intent-base-ko-en", folder, precision="int8")
+    return folder
+
+
 @pytest.fixture(scope="module")
 def agents(exports: Exports, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("without_torch") / "agents"
@@ -56,24 +63,18 @@ def agents(exports: Exports, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run_process(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONIOENCODING": "utf-8"}
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=False)
-
-
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 def test_the_answers_are_the_same_to_the_bit(exports: Exports, agents: Path, precision: str):
     base = getattr(exports, precision)
-    without = run_process(ABSENT + ANSWERS, base, agents)
+    without = run_without(ABSENT, ANSWERS, base, agents)
     assert without.returncode == 0, without.stderr
-    beside = run_process("import torch, peft, sentence_transformers\n" + ANSWERS, base, agents)
+    beside = run_process(BESIDE + ANSWERS, base, agents)
     assert beside.returncode == 0, beside.stderr
     assert without.stdout == beside.stdout
 
 
 def test_what_was_saved_without_pytorch_is_what_was_loaded(exports: Exports, agents: Path):
-    assert run_process(ABSENT + ANSWERS, exports.float32, agents).returncode == 0
+    assert run_without(ABSENT, ANSWERS, exports.float32, agents).returncode == 0
     saved = agents.parent / "saved"
     for name in ("adapter_config.json", "adapter_model.safetensors"):
         assert (saved / name).read_bytes() == (agents / "linear" / name).read_bytes()
@@ -83,14 +84,37 @@ def test_what_was_saved_without_pytorch_is_what_was_loaded(exports: Exports, age
 
 
 def test_the_commands_that_answer(exports: Exports, agents: Path):
-    program = ABSENT + "from intent_adapters.cli import app\napp()"
     arguments = ("--adapter", agents / "cosine", "--base", exports.int8, "--backend", "onnx", "--json")
-    done = run_process(program, "predict", "예약 취소", *arguments)
+    done = run_without(ABSENT, COMMAND, "predict", "예약 취소", *arguments)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["agent"] == "cosine"
-    done = run_process(program, "info", agents / "cosine", "--json")
+    done = run_without(ABSENT, COMMAND, "info", agents / "cosine", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["intents"] == 4
-    done = run_process(program, "predict", "예약 취소", "--adapter", agents / "cosine", "--base", "org/nowhere")
+    done = run_without(ABSENT, COMMAND, "predict", "예약 취소", "-a", agents / "cosine", "--base", "org/nowhere")
     assert done.returncode == 1
     assert "org/nowhere" in done.stderr  # it is known to be missing before PyTorch is needed
+
+
+RELEASED = """
+import json, sys
+from pathlib import Path
+from intent_adapters import IntentModel
+
+base, cards = sys.argv[1], Path(sys.argv[2])
+agents = {path.name: path for path in sorted(cards.glob("??-*"))}
+texts = ["내일 예약을 취소하고 싶어요", "my laptop won't turn on", "여권은 어디서 만들어요?", "hi", "비밀번호 " * 30]
+model = IntentModel.from_pretrained(base, adapter=agents, threads=int(sys.argv[3]))
+rows = [(text, agent) for text in texts for agent in agents]
+answers = model.predict([text for text, _ in rows], [agent for _, agent in rows], top_k=5)
+answers += [model.predict(*row) for row in rows]
+print(json.dumps([answer.to_dict() for answer in answers]), len(agents))
+"""
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_released_agents_answer_the_same_to_the_bit(released: Path, threads: int):
+    without = run_without(ABSENT, RELEASED, released, CARDS, threads)
+    assert without.returncode == 0, without.stderr
+    assert without.stdout.endswith(" 6\n")
+    assert without.stdout == run_process(BESIDE + RELEASED, released, CARDS, threads).stdout

@@ -1,6 +1,6 @@
 """How fast `intent-adapters serve` answers, beside the library in the same run.
 
-    python -m examples.serving_benchmark --base BASE_IN_ONNX --agents FOLDER
+    python -m examples.serving_benchmark --base BASE_IN_ONNX --agents FOLDER [--pin] [--peer litserve=ENV/bin/python]
 
 The server is a process of its own, and so is what asks it; each stage lasts a few seconds. On a machine that does
 other work, only the ratios within one run mean something.
@@ -8,25 +8,29 @@ other work, only the ratios within one run mean something.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import os
 import random
 import signal
+import socket
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from urllib.parse import quote
 
-UTTERANCES = Path(__file__).parent / "benchmark" / "utterances.txt"
+FOLDER = Path(__file__).parent
+UTTERANCES = FOLDER.parent / "benchmark" / "utterances.txt"
+ROOT = FOLDER.parents[1]
+# What else could serve the same model, and the requests that it takes.
+PEERS = ("fastapi", "litserve")
 ROWS = 64
 CLIENTS = (1, 8, 32, 64, 256)
 
@@ -124,7 +128,10 @@ async def ask(port: int, requests: list[bytes], clients: int, seconds: float) ->
 def request(path: str, body: object) -> bytes:
     """A request as it goes over the wire."""
     content = json.dumps(body, ensure_ascii=False).encode()
-    head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(content)}\r\n\r\n"
+    head = (
+        f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+        f"content-length: {len(content)}\r\n\r\n"
+    )
     return head.encode() + content
 
 
@@ -157,11 +164,13 @@ def in_process(
 
 
 @contextmanager
-def server(base: str, agents: Path, *options: str) -> Iterator[tuple[int, int]]:
-    """A server process: its port and its number."""
+def server(base: str, agents: Path, *options: str, pin: bool = False) -> Iterator[tuple[int, int]]:
+    """Our server as a process: its port and its number."""
     command = [sys.executable, "-c", "from intent_adapters.cli import app; app()", "serve", str(agents)]
     command += ["--base", base, "--port", "0", "--no-access-log", *options]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8")
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, encoding="utf-8", preexec_fn=_on_first if pin else None
+    )
     assert process.stderr is not None
     port = 0
     try:
@@ -178,19 +187,60 @@ def server(base: str, agents: Path, *options: str) -> Iterator[tuple[int, int]]:
         process.stderr.close()
 
 
+@contextmanager
+def peer(name: str, python: str, base: str, agents: Path, *, pin: bool = False) -> Iterator[tuple[int, int]]:
+    """Another server as a process, and what it starts: its port and its number."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [python, str(FOLDER / "peers" / f"{name}_server.py"), base, str(agents), str(port)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=_on_first if pin else None,
+    )
+    try:
+        for _ in range(300):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.1)
+        yield port, process.pid
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _on_first() -> None:
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
 def processor_seconds(pid: int) -> float:
-    """What a process has used of the processor; 0 where the system does not say."""
+    """What a process and its children have used of the processor; 0 where the system does not say."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
     except OSError:
         return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return own + sum(processor_seconds(int(child)) for child in children)
 
 
 def measure(
-    base: str, agents: Path, seconds: float, zipf: bool, max_adapter_bytes: int | None, options: list[str]
-) -> dict[str, object]:
-    """All stages; the library comes before and after the server."""
+    base: str,
+    agents: Path,
+    *,
+    seconds: float,
+    zipf: bool = False,
+    max_adapter_bytes: int | None = None,
+    clients: Sequence[int] = CLIENTS,
+    pin: bool = False,
+    peers: Mapping[str, str] | None = None,
+    options: Sequence[str] = (),
+) -> Iterator[tuple[str, dict[str, object]]]:
+    """All stages; the library comes before and after the servers."""
     if max_adapter_bytes is not None:
         options = [*options, "--max-adapter-bytes", str(max_adapter_bytes)]
     draw = random.Random(0)
@@ -199,42 +249,36 @@ def measure(
     known = sorted(path.name for path in agents.iterdir() if not path.name.startswith("."))
     draw.shuffle(known)
     names = draw.choices(known, [1 / rank if zipf else 1 for rank in range(1, len(known) + 1)], k=len(texts))
-    rows = list(zip(texts, names, strict=True))
-    single = [request(f"/v1/agents/{quote(name)}/predict", {"text": text}) for text, name in rows]
-    many = [
-        request("/v1/predict", {"rows": [{"text": text, "agent": name} for text, name in rows[start : start + ROWS]]})
-        for start in range(0, len(rows), ROWS)
-    ]
-    found: dict[str, object] = {}
+    rows = [{"text": text, "agent": name} for text, name in zip(texts, names, strict=True)]
+    single = [request(f"/v1/agents/{quote(row['agent'])}/predict", {"text": row["text"]}) for row in rows]
+    many = [request("/v1/predict", {"rows": rows[start : start + ROWS]}) for start in range(0, len(rows), ROWS)]
+    of_peers = {"fastapi": single, "litserve": [request("/predict", row) for row in rows]}
     library_arguments = (base, agents, texts, names, seconds, max_adapter_bytes)
-    with ProcessPoolExecutor(1, get_context("spawn")) as library:
-        found["library, before"] = library.submit(in_process, *library_arguments).result()
-        with server(base, agents, *options) as (port, pid):
-            asyncio.run(ask(port, many, 1, 1))
-            for clients, requests, count in [*((clients, single, 1) for clients in CLIENTS), (1, many, ROWS)]:
-                used = processor_seconds(pid)
-                load = asyncio.run(ask(port, requests, clients, seconds))
-                used = processor_seconds(pid) - used
-                figures = load.figures(count)
-                figures["processor_ms_per_row"] = round(1000 * used / (count * len(load.milliseconds)), 3)
-                found[f"{clients} clients, {count} rows each"] = figures
-        found["library, after"] = library.submit(in_process, *library_arguments).result()
-    return found
+    with ProcessPoolExecutor(1, get_context("spawn"), _on_first if pin else None) as library:
+        if pin and len(cores := os.sched_getaffinity(0)) > 1:
+            library.submit(os.getpid).result()  # it has its core before this process takes the others
+            os.sched_setaffinity(0, cores - {min(cores)})
+        yield "library, before", library.submit(in_process, *library_arguments).result()
+        with server(base, agents, *options, pin=pin) as place:
+            stage(place, many, 1, 1)
+            for count in clients:
+                yield f"{count} clients", stage(place, single, count, seconds)
+            yield f"1 client, {ROWS} rows each", stage(place, many, 1, seconds, ROWS)
+        for name, python in (peers or {}).items():
+            with peer(name, python, base, agents, pin=pin) as place:
+                stage(place, of_peers[name], 4, 2)
+                for count in clients:
+                    yield f"{name}, {count} clients", stage(place, of_peers[name], count, seconds)
+        yield "library, after", library.submit(in_process, *library_arguments).result()
 
 
-def main() -> None:
-    """Measure and print a JSON object for each stage."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--base", required=True, help="a base in ONNX")
-    parser.add_argument("--agents", required=True, type=Path, help="a folder of adapter folders")
-    parser.add_argument("--seconds", type=float, default=3, help="how long each stage lasts")
-    parser.add_argument("--zipf", action="store_true", help="ask few agents often and most of them seldom")
-    parser.add_argument("--max-adapter-bytes", type=int, help="how much memory the adapters may take")
-    parser.add_argument("options", nargs="*", help="of the server, behind --")
-    arguments = parser.parse_args()
-    for stage, figures in measure(**vars(arguments)).items():
-        print(json.dumps({stage: figures}))
-
-
-if __name__ == "__main__":
-    main()
+def stage(
+    place: tuple[int, int], requests: list[bytes], clients: int, seconds: float, rows: int = 1
+) -> dict[str, object]:
+    """What some clients get of a server, given its port and its number, and what that costs it."""
+    port, pid = place
+    used = processor_seconds(pid)
+    load = asyncio.run(ask(port, requests, clients, seconds))
+    used = processor_seconds(pid) - used
+    answered = rows * len(load.milliseconds)
+    return {**load.figures(rows), "processor_ms_per_row": round(1000 * used / answered, 3)}
