@@ -26,7 +26,7 @@ from intent_adapters.loading import (
     load_for,
 )
 from intent_adapters.prediction import Prediction
-from intent_adapters.runtime.agent import AgentInfo, AgentOrigin, StoreStats
+from intent_adapters.runtime.agent import AgentInfo, AgentOrigin, AgentState, StoreStats
 from intent_adapters.runtime.answering import Runtime, answer, embed
 from intent_adapters.runtime.onnx.run import OnnxBase, OnnxRuntime, graphs_in
 from intent_adapters.runtime.resident import resident_bytes
@@ -353,6 +353,11 @@ class IntentModel:
         """What the adapters in memory take, and how often one had to be loaded or to leave."""
         return self._store.stats()
 
+    @property
+    def agent_states(self) -> list[AgentState]:
+        """Of every agent: whether it is in memory, in which version, and what it takes."""
+        return self._store.states()
+
     def sole_agent(self) -> str:
         """The name of the agent, where there is just one.
 
@@ -531,6 +536,22 @@ class IntentModel:
         self.check_new_name(name, replace=replace)
         check_base(name, adapter, self.fingerprint, self.base_name)
         self._store.add(name, adapter, replace)
+
+    def check_adapter(self, name: str, adapter: Adapter) -> None:
+        """See whether an adapter could answer here under a name; nothing changes.
+
+        Args:
+            name: Of the agent that it is to be; one of that name may be there.
+            adapter: What was read.
+
+        Raises:
+            AdapterError: It does not fit the base.
+            BaseMismatchError: It was trained on another base.
+            AgentError: The name cannot be used.
+        """
+        self.check_new_name(name, replace=True)
+        check_base(name, adapter, self.fingerprint, self.base_name)
+        self._runtime.admit(adapter).release()
 
     def check_new_name(self, name: str, *, replace: bool = False) -> None:
         """See whether a name is free for a new agent.

@@ -48,6 +48,22 @@ class AgentInfo(NamedTuple):
     version: str
 
 
+class AgentState(NamedTuple):
+    """Where an agent of a store stands.
+
+    Attributes:
+        name: Its name.
+        version: `Adapter.version` of what is in memory; `None` if nothing is.
+        bytes: What it takes of the memory.
+        pinned: Whether it may not leave.
+    """
+
+    name: str
+    version: str | None
+    bytes: int
+    pinned: bool
+
+
 @dataclass(frozen=True)
 class StoreStats:
     """What a store holds, and what it has done since it was made.

@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.errors import AgentError, IntentAdaptersError
-from intent_adapters.runtime.agent import Agent, AgentOrigin, Load, StoreStats, agent_name, composed
+from intent_adapters.runtime.agent import Agent, AgentOrigin, AgentState, Load, StoreStats, agent_name, composed
 from intent_adapters.runtime.malloc_trim import trim_malloc
 from intent_adapters.runtime.resident import Resident
 
@@ -153,6 +153,16 @@ class AdapterStore:
         """
         with self._changed:
             self._enter([Agent(self.check_name(name, replace), load) for name, load in loads.items()], replace)
+
+    def states(self) -> list[AgentState]:
+        """Where every agent stands, all taken at one moment, in the order in which they came."""
+        with self._changed:
+            return [
+                AgentState(agent.name, agent.resident.head.version, agent.cost, agent.pinned)
+                if agent.resident
+                else AgentState(agent.name, None, 0, agent.pinned)
+                for agent in self._agents.values()
+            ]
 
     def snapshot(self) -> list[AgentOrigin]:
         """Where every agent comes from, all taken at one moment, in the order in which they came."""

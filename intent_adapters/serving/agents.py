@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import logging
 import os
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +18,7 @@ from intent_adapters.artifacts.contents import CONFIG_NAME, SAFETENSORS_WEIGHTS_
 from intent_adapters.errors import AgentError, IntentAdaptersError, RequestError, shorten
 from intent_adapters.model import IntentModel
 from intent_adapters.runtime.agent import AgentInfo, composed
+from intent_adapters.serving.shared import WIDTH
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +26,9 @@ log = logging.getLogger(__name__)
 READERS = 4
 # Looking at the folder may take this share of the time, at most.
 WATCHING_SHARE = 0.02
+# What the server itself keeps in the folder of agents.
+OWN_FOLDER = ".intent-adapters"
+PINS_NAME = "pinned.json"
 
 # What tells a file from one that takes its place: inode, time, size.
 _Stamp = tuple[int, int, int] | None
@@ -42,18 +48,27 @@ class Agents:
     Args:
         model: What answers; the agents are registered with it.
         folder: Of adapter folders.
+        told: Is told each new generation.
+
+    Attributes:
+        folder: As given, absolute.
+        generation: Tells what was taken over from any other state of the folder: processes that say the same have the
+            same agents.
+        problems: The last thing that was wrong with agents.
     """
 
-    def __init__(self, model: IntentModel, folder: Path) -> None:
+    def __init__(self, model: IntentModel, folder: Path, told: Callable[[str], object] = lambda _: None) -> None:
         self._model = model
         # Absolute, since `agents/clinic` could be a repository on the Hub, too, once that folder is gone.
-        self._folder = folder.absolute()
+        self.folder = folder.absolute()
+        self._told = told
         self._seen: dict[str, _Found] = {}
         self._missing: set[str] = set()
         self._doubles: set[str] = set()
-        self._reported: dict[str, str] = {}  # what is wrong with agents, so that it is logged once
+        self._pinned: set[str] = set()
+        self.problems: dict[str, str] = {}
         self.generation = ""
-        """Tells the folder's present content from any other: processes that say the same have the same agents."""
+        self._looking = threading.Lock()
         self._begun = False
         # Adapters are read here, so that neither the event loop nor the batches wait for a disk.
         self._readers = ThreadPoolExecutor(READERS, "intent-adapters-reader")
@@ -99,13 +114,26 @@ class Agents:
     def problem(self, name: str, error: Exception) -> RequestError:
         """What to tell of an agent that cannot answer; whose files it is about stands in the log alone."""
         name = composed(name)
-        if isinstance(error, AgentError) and name not in self.names:
-            return unknown_agent(name)
-        if self._reported.get(name) != str(error):
-            self._reported[name] = str(error)
-            log.error("agent cannot be loaded", extra={"fields": {"agent": name, "problem": str(error)}})
+        found = self._seen.get(name)
+        if found is None or (self.folder.is_dir() and not os.path.lexists(found.folder)):
+            return unknown_agent(name)  # also one whose folder went a moment ago
+        self._report("agent cannot be loaded", name, error)
         message = f"Agent {shorten(name)} cannot be loaded; the server's log says why."
         return RequestError(503, "agent_unavailable", message)
+
+    def _report(self, event: str, name: str, error: Exception) -> None:
+        """Log what is wrong with an agent, once."""
+        if self.problems.get(name) != str(error):
+            self.problems[name] = str(error)
+            log.error(event, extra={"fields": {"agent": name, "problem": str(error)}})
+
+    async def look(self) -> None:
+        """Look at the folder now.
+
+        Raises:
+            OSError: The folder cannot be read.
+        """
+        await asyncio.get_running_loop().run_in_executor(self._readers, self.refresh)
 
     async def watch(self, seconds: float) -> None:
         """Look at the folder again and again, until cancelled.
@@ -118,7 +146,7 @@ class Agents:
             await asyncio.sleep(max(seconds, took / WATCHING_SHARE))
             started = time.perf_counter()
             try:
-                await asyncio.get_running_loop().run_in_executor(self._readers, self.refresh)
+                await self.look()
             except OSError as error:
                 log.error("the folder of agents cannot be read", extra={"fields": {"problem": str(error)}})
             took = time.perf_counter() - started
@@ -129,8 +157,12 @@ class Agents:
         Raises:
             OSError: The folder cannot be read.
         """
-        found = self._find()
-        if found == self._seen:
+        with self._looking:
+            self._refresh()
+
+    def _refresh(self) -> None:
+        found, pinned = self._find(), read_pins(self.folder)
+        if (found, pinned) == (self._seen, self._pinned):
             self._missing.clear()
             return
         for name in found:
@@ -140,35 +172,54 @@ class Agents:
         # Where folders cannot be exchanged in one step, one that is replaced is away for a moment.
         for name in gone & self._missing:
             del self._seen[name]
+            self._pinned.discard(name)
             try:
                 self._model.unload_adapter(name)
             except AgentError:
                 continue  # it could never be registered
             log.info("agent removed", extra={"fields": {"agent": name}})
         self._missing = gone - self._missing
-        self.generation = hashlib.sha256(repr(sorted(self._seen.items())).encode()).hexdigest()[:12]
+        for name in self.problems.keys() - found.keys() - self._seen.keys():
+            self.problems.pop(name, None)
+        self._pin(pinned)
+        state = repr((sorted(self._seen.items()), sorted(self._pinned)))
+        self.generation = hashlib.sha256(state.encode()).hexdigest()[:WIDTH]
+        self._told(self.generation)
+
+    def _pin(self, wanted: set[str]) -> None:
+        """Keep those agents in memory that are to stay there, and let others go."""
+        for name in sorted(wanted & self._seen.keys() - self._pinned):
+            try:
+                self._model.pin_adapter(name)
+            except (IntentAdaptersError, OSError) as error:
+                self._report("agent not pinned", name, error)
+            else:
+                self._pinned.add(name)
+        for name in self._pinned - wanted:
+            self._model.unpin_adapter(name)
+            self._pinned.discard(name)
 
     def _take_over(self, name: str, found: _Found) -> None:
         is_new = name not in self._seen
-        self._seen[name] = found
-        self._reported.pop(name, None)
         try:
             if not is_new and self._model.is_resident(name):
                 self._model.load_adapter(found.folder, name=name, replace=True)
             else:
                 self._model.register_adapter(found.folder, name=name, replace=not is_new)
         except (IntentAdaptersError, OSError) as error:
-            # What was there before goes on answering.
-            log.error("agent not taken over", extra={"fields": {"agent": name, "problem": str(error)}})
+            # What was there before goes on answering, and the next look tries again: a disk may have failed.
+            self._report("agent not taken over", name, error)
         else:
+            self._seen[name] = found
+            self.problems.pop(name, None)
             if self._begun:
                 log.info("agent added" if is_new else "agent replaced", extra={"fields": {"agent": name}})
 
     def _find(self) -> dict[str, _Found]:
         """The adapter folders, by the names of their agents."""
         found: dict[str, _Found] = {}
-        for entry in sorted(os.listdir(self._folder)):
-            folder = os.path.join(self._folder, entry)
+        for entry in sorted(os.listdir(self.folder)):
+            folder = os.path.join(self.folder, entry)
             config = None if entry.startswith(".") else _stamp(os.path.join(folder, CONFIG_NAME))
             if config is None:
                 continue
@@ -180,6 +231,20 @@ class Agents:
                 self._doubles.add(folder)
                 log.error("two folders of one name", extra={"fields": {"agent": name, "left out": folder}})
         return found
+
+
+def place_of(folder: Path, name: str) -> Path:
+    """Where in a folder an agent is, or would be: its letters may be taken apart there."""
+    return folder / next((entry for entry in sorted(os.listdir(folder)) if composed(entry) == name), name)
+
+
+def read_pins(folder: Path) -> set[str]:
+    """The agents of a folder that are to stay in memory, whether they are there or not."""
+    try:
+        names = json.loads((folder / OWN_FOLDER / PINS_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return set()
+    return {composed(name) for name in names if isinstance(name, str)} if isinstance(names, list) else set()
 
 
 def _stamp(path: str) -> _Stamp:

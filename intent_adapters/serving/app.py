@@ -17,6 +17,7 @@ from starlette.routing import Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
 from intent_adapters.errors import RequestError
+from intent_adapters.serving import admin, training
 from intent_adapters.serving.dialects import DIALECTS
 from intent_adapters.serving.health import health_routes
 from intent_adapters.serving.logs import AccessLog
@@ -45,7 +46,11 @@ class App:
         self._access_log = AccessLog() if service.settings.access_log else None
         # Asked for each request, the system's random numbers would take a fifth of the time that HTTP takes.
         self._ids = (f"{start}-{number:x}" for start in [secrets.token_hex(6)] for number in count())
-        document = openapi_document([*NATIVE, *(entry for dialect in DIALECTS for entry in dialect.operations)])
+        operations = [*NATIVE, *(entry for dialect in DIALECTS for entry in dialect.operations)]
+        has_admin = service.settings.admin_token is not None
+        operations += admin.OPERATIONS if has_admin else ()
+        operations += training.OPERATIONS if service.settings.train_base is not None else ()
+        document = openapi_document(operations)
 
         async def openapi(request: Request) -> Response:
             return json_response(document)
@@ -58,6 +63,7 @@ class App:
 
         routes = [*native_routes(service), *health_routes(service), Route("/openapi.json", openapi)]
         routes += [route for dialect in DIALECTS for route in dialect.routes(service)]
+        routes += [*training.training_routes(service), *(admin.admin_routes(service) if has_admin else ())]
         self._paths: dict[object, str] = {route.endpoint: route.path for route in routes}
         self._router = Router(routes, redirect_slashes=False, lifespan=lifespan)
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 import orjson
 
-LOGGERS = ("intent_adapters.serving", "uvicorn")
+LOGGERS = ("intent_adapters.serving", "uvicorn", "py.warnings")
 
 
 class JsonLines(logging.Formatter):
@@ -55,7 +55,8 @@ def _line(seconds: float, level: str, event: str, fields: Mapping[str, object]) 
 
 
 def log_to_stderr() -> None:
-    """Have the server, and uvicorn below it, log to standard error."""
+    """Have the server, uvicorn below it, and what warns, log to standard error."""
+    logging.captureWarnings(True)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     for name in LOGGERS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -42,11 +43,12 @@ class Operation(NamedTuple):
         method: In small letters.
         name: For generated clients.
         summary: What it does.
-        answers: What comes back with status 200: one of these; without any, a text.
+        answers: What comes back if all is well: one of these; without any, a text.
         body: What is sent.
         also: What further statuses mean, or mean here.
         tag: Which dialect it is of.
         error: What comes back with other statuses.
+        status: What the status is if all is well.
     """
 
     path: str
@@ -58,6 +60,7 @@ class Operation(NamedTuple):
     also: Mapping[int, str] = {}
     tag: str = "intent-adapters"
     error: type[BaseModel] = ErrorAnswer
+    status: int = 200
 
 
 NATIVE = (
@@ -109,9 +112,10 @@ def _operation(operation: Operation) -> dict[str, Any]:
     problems |= operation.also
     answers = [_ref(answer) for answer in operation.answers]
     if answers:
-        responses = {"200": _content("The answer.", answers[0] if len(answers) == 1 else {"anyOf": answers})}
+        answer = _content("The answer.", answers[0] if len(answers) == 1 else {"anyOf": answers})
     else:
-        responses = {"200": {"description": "A text.", "content": {"text/plain": {"schema": {"type": "string"}}}}}
+        answer = {"description": "A text.", "content": {"text/plain": {"schema": {"type": "string"}}}}
+    responses = {str(operation.status): answer}
     responses |= {str(status): _content(problems[status], _ref(operation.error)) for status in sorted(problems)}
     described: dict[str, Any] = {
         "tags": [operation.tag],
@@ -119,9 +123,10 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "summary": operation.summary,
         "responses": responses,
     }
-    if "{agent}" in operation.path:
-        name = {"name": "agent", "in": "path", "required": True, "schema": {"type": "string"}}
-        described["parameters"] = [name]
+    if names := re.findall(r"{(\w+)}", operation.path):
+        described["parameters"] = [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
+        ]
     if operation.body:
         described["requestBody"] = {
             "required": True,

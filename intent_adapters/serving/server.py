@@ -10,6 +10,7 @@ import socket
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing import parent_process
 from pathlib import Path
 from types import FrameType
 
@@ -22,6 +23,7 @@ from intent_adapters.serving.connections import Connection
 from intent_adapters.serving.logs import log_to_stderr
 from intent_adapters.serving.service import Service
 from intent_adapters.serving.settings import Settings
+from intent_adapters.serving.shared import Shared
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +61,9 @@ class Server(uvicorn.Server):
         for listener in sockets or ():
             last = listener.dup()
             last.setblocking(False)
+            path = listener.getsockname()
+            if isinstance(path, str) and parent_process() is None:  # from here on nobody else finds it
+                Path(path).unlink(missing_ok=True)
             for server in self.servers:
                 server.close()
             listener.close()
@@ -75,26 +80,27 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """SIGTERM begins to drain, and ends it the second time; SIGINT, Ctrl-C, does not wait for new requests."""
         # A signal that uvicorn takes note of it raises again in the end, and the exit code would be that of a failure.
-        if self._service.draining or sig != signal.SIGTERM or not self.started:
+        if self._service.stopping or sig != signal.SIGTERM or not self.started:
             self.force_exit = self.should_exit and sig == signal.SIGINT
             self._stop()
             return
-        self._service.draining = True
+        self._service.stopping = True
         self._loop.call_soon_threadsafe(self._loop.call_later, self._drain_seconds, self._stop)
 
     def _stop(self) -> None:
-        self._service.draining = True
+        self._service.stopping = True
         self.should_exit = True
 
 
 def run_process(
-    settings: Settings, sockets: list[socket.socket], on_start: Callable[[], object] = lambda: None
+    settings: Settings, sockets: list[socket.socket], shared: Shared, on_start: Callable[[], object] = lambda: None
 ) -> None:
     """Serve until a signal ends it.
 
     Args:
         settings: What the server is told.
         sockets: They listen already.
+        shared: What the processes of the server have in common.
         on_start: Called when requests are taken.
 
     Raises:
@@ -110,7 +116,7 @@ def run_process(
         adapter_dtype=settings.adapter_dtype,
         max_adapter_bytes=settings.max_adapter_bytes,
     )
-    service = Service(settings, model)
+    service = Service(settings, model, shared)
     config = uvicorn.Config(
         App(service),
         http=Connection,

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TypeVar, cast
 
 from pydantic import BaseModel
@@ -24,6 +24,7 @@ from intent_adapters.serving.batching import MAX_ROWS, Batch, Batcher, Embedding
 from intent_adapters.serving.bodies import read_body
 from intent_adapters.serving.metrics import Metrics
 from intent_adapters.serving.settings import Settings
+from intent_adapters.serving.shared import Shared
 
 log = logging.getLogger(__name__)
 
@@ -38,21 +39,24 @@ class Service:
     Args:
         settings: Limits and tokens.
         model: What answers.
+        shared: What the processes of the server have in common; `None` where this is the only one.
 
     Attributes:
         settings: As given.
+        shared: As given.
         agents: The agents of the folder.
         metrics: What is counted.
-        draining: Whether the server is about to stop.
+        stopping: Whether the server is about to stop.
     """
 
-    def __init__(self, settings: Settings, model: IntentModel) -> None:
+    def __init__(self, settings: Settings, model: IntentModel, shared: Shared | None = None) -> None:
         self.settings = settings
         self.metrics = Metrics()
-        self.agents = Agents(model, settings.agents)
-        self.draining = False
+        self.shared = shared or Shared()
+        self.agents = Agents(model, settings.agents, self.shared.tell)
+        self.stopping = False
         self._model = model
-        self._authentication = Authentication(settings.tokens())
+        self._authentication = Authentication(settings.tokens(), settings.admin_token)
         self._batcher = Batcher(self._answer, self._note)
         self._admission = Admission(settings.max_wait_ms, lambda: self._batcher.queued + self._batcher.running)
 
@@ -71,6 +75,16 @@ class Service:
         await self._batcher.stop()
 
     @property
+    def model(self) -> IntentModel:
+        """What answers."""
+        return self._model
+
+    @property
+    def draining(self) -> bool:
+        """Whether further requests should go elsewhere."""
+        return self.stopping or self.shared.draining
+
+    @property
     def is_ready(self) -> bool:
         """Whether requests should be sent here."""
         return self.is_alive and not self.draining
@@ -79,6 +93,16 @@ class Service:
     def is_alive(self) -> bool:
         """Whether it can answer at all."""
         return self._batcher.is_alive
+
+    def state(self) -> dict[str, object]:
+        """How things are in this process."""
+        return {
+            **asdict(self._model.stats),
+            "queued_rows": self._batcher.queued,
+            "running_rows": self._batcher.running,
+            "ms_per_row": round(self._admission.ms_per_row, 3),
+            "draining": self.draining,
+        }
 
     def figures(self) -> bytes:
         """All metrics as Prometheus reads them."""
@@ -98,6 +122,22 @@ class Service:
         said = request.headers.get("authorization")
         return self._authentication.caller(f"Bearer {token}" if said is None and token else said)
 
+    def admin(self, request: Request) -> None:
+        """See that an administrator asks.
+
+        Raises:
+            RequestError: Somebody else does.
+        """
+        self._authentication.check_admin(request.headers.get("authorization"))
+
+    def trainer(self, request: Request) -> Caller:
+        """Who asks for a training.
+
+        Raises:
+            RequestError: They may not train.
+        """
+        return self._authentication.trainer(request.headers.get("authorization"))
+
     async def read(self, request: Request, kind: type[Body]) -> Body:
         """The body of a request, if there is time to answer it.
 
@@ -106,9 +146,17 @@ class Service:
         """
         await self._admission.check()
         with self._admission.entering():
-            return await read_body(
-                request, kind, max_bytes=self.settings.max_body_bytes, seconds=self.settings.body_seconds
-            )
+            return await self.body(request, kind)
+
+    async def body(self, request: Request, kind: type[Body]) -> Body:
+        """The body of a request that the encoder has no work with.
+
+        Raises:
+            RequestError: The body is not as it should be.
+        """
+        return await read_body(
+            request, kind, max_bytes=self.settings.max_body_bytes, seconds=self.settings.body_seconds
+        )
 
     async def agent(self, caller: Caller, name: str) -> AgentInfo:
         """What is known of an agent.

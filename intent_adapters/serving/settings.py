@@ -7,9 +7,9 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from intent_adapters.choices import Precision
 from intent_adapters.errors import ConfigError
@@ -23,12 +23,19 @@ class Token(BaseModel):
     Attributes:
         token: The secret that comes as `Authorization: Bearer TOKEN`.
         agents: The agents that it may ask; `None`: all of them.
+        train: Whether it may train these agents, too.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     token: SecretStr = Field(min_length=16)
     agents: tuple[str, ...] | None = None
+    train: bool = False
+
+
+def _listed(value: object) -> object:
+    """The environment has lists with commas."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 class Settings(BaseModel):
@@ -47,7 +54,7 @@ class Settings(BaseModel):
         port: The port to listen on; 0 takes a free one.
         unix_socket: The path of a Unix socket to listen on, instead of host and port.
         token: A token that may ask all agents. Kept out of the command line: the environment or a file has it.
-        token_file: A TOML file with `[[tokens]]`, each with `token` and, if wished, `agents`.
+        token_file: A TOML file with `[[tokens]]`, each with `token` and, if wished, `agents` and `train`.
         allow_anonymous: Listen on other addresses than the loopback ones without any token.
         max_wait_ms: How long what waits already may take; a request that comes then is turned down with status 429.
         timeout_ms: How long after it came a request that has no answer yet is given up, with status 504.
@@ -61,6 +68,14 @@ class Settings(BaseModel):
         poll_seconds: How often the folder of agents is looked at.
         access_log: Log every request.
         log_texts: Log the texts of requests, too. They are users' words: off by default.
+        admin_token: The token that opens `/admin`, which is not there without one. It may not ask agents.
+        admin_folder: Agents may be taken from adapter folders inside this one.
+        admin_organisations: Agents may be taken from repositories of these on the Hub.
+        train_base: Hub id or folder of the base in PyTorch that agents are trained on, the one that `base` was
+            exported from. Without it nothing is trained.
+        train_queue: How many trainings may wait or run at the same time.
+        train_max_rows: The most utterances in a training.
+        train_seconds: How long a training may take.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -90,6 +105,13 @@ class Settings(BaseModel):
     poll_seconds: float = Field(1, gt=0)
     access_log: bool = True
     log_texts: bool = False
+    admin_token: SecretStr | None = Field(None, min_length=16)
+    admin_folder: Path | None = None
+    admin_organisations: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    train_base: str | None = None
+    train_queue: int = Field(8, ge=1)
+    train_max_rows: int = Field(10_000, ge=1)
+    train_seconds: float = Field(3600, gt=0)
 
     @model_validator(mode="after")
     def _guard(self) -> Settings:
@@ -116,6 +138,8 @@ class Settings(BaseModel):
             except ValidationError as error:
                 raise ConfigError(f"The tokens in {str(self.token_file)!r} cannot be used: {_said(error)}") from error
             tokens += listed
+        if self.admin_token in [token.token for token in tokens]:
+            raise ConfigError("`admin_token=` is a token that asks agents, too: give the admin one of its own.")
         return tokens
 
 

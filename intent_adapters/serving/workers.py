@@ -18,6 +18,8 @@ from intent_adapters.errors import IntentAdaptersError
 from intent_adapters.serving.logs import log_to_stderr
 from intent_adapters.serving.server import listening, run_process
 from intent_adapters.serving.settings import Settings
+from intent_adapters.serving.shared import Shared
+from intent_adapters.serving.trainer import training
 
 log = logging.getLogger(__name__)
 
@@ -36,9 +38,9 @@ def serve(settings: Settings) -> None:
         IntentAdaptersError: No process comes up.
     """
     log_to_stderr()
-    with listening(settings) as listener:
+    with listening(settings) as listener, training(settings):
         if settings.workers == 1:
-            run_process(settings, [listener])
+            run_process(settings, [listener], Shared())
             return
         with TemporaryDirectory(prefix="intent-adapters-") as shared:
             os.environ[SHARED_FOLDER] = shared
@@ -51,6 +53,7 @@ def serve(settings: Settings) -> None:
 @dataclass
 class _Worker:
     process: SpawnProcess
+    place: int
     ready: Connection
     """Says something when the process takes requests."""
     was_ready: bool = False
@@ -60,6 +63,7 @@ class _Workers:
     def __init__(self, settings: Settings, listener: socket.socket) -> None:
         self._settings = settings
         self._listener = listener
+        self._shared = Shared(settings.workers)
         self._workers: list[_Worker] = []
         self._stopping = False
         self._woken, self._wake = multiprocessing.Pipe(duplex=False)
@@ -69,8 +73,8 @@ class _Workers:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         try:
-            for _ in range(self._settings.workers):
-                self._start()
+            for place in range(self._settings.workers):
+                self._start(place)
             while not self._stopping:
                 self._watch()
         finally:
@@ -80,14 +84,16 @@ class _Workers:
         self._stopping = True
         self._wake.send(None)
 
-    def _start(self) -> None:
+    def _start(self, place: int) -> None:
         ready, says_ready = multiprocessing.Pipe(duplex=False)
         process = multiprocessing.get_context("spawn").Process(
-            target=_work, args=(self._settings, self._listener, says_ready), name="intent-adapters-worker"
+            target=_work,
+            args=(self._settings, self._listener, self._shared, place, says_ready),
+            name="intent-adapters-worker",
         )
         process.start()
         says_ready.close()
-        self._workers.append(_Worker(process, ready))
+        self._workers.append(_Worker(process, place, ready))
 
     def _watch(self) -> None:
         """Wait until something happens, and see to it."""
@@ -114,12 +120,13 @@ class _Workers:
             if self._deaths >= self._settings.workers and not any(other.was_ready for other in self._workers):
                 raise IntentAdaptersError("No process of the server came up; the log says why.")
             time.sleep(RETRY_SECONDS)
-        self._start()
+        self._start(worker.place)
 
     def _forget(self, worker: _Worker) -> None:
         from prometheus_client.multiprocess import mark_process_dead
 
         self._workers.remove(worker)
+        self._shared.tell("", worker.place)
         worker.ready.close()
         mark_process_dead(worker.process.pid)
 
@@ -136,11 +143,12 @@ class _Workers:
                 worker.process.join()
 
 
-def _work(settings: Settings, listener: socket.socket, says_ready: Connection) -> None:
+def _work(settings: Settings, listener: socket.socket, shared: Shared, place: int, says_ready: Connection) -> None:
     """What a worker does."""
+    shared.place = place
     threading.Thread(target=_outlive_no_parent, daemon=True).start()
     try:
-        run_process(settings, [listener], lambda: says_ready.send(True))
+        run_process(settings, [listener], shared, lambda: says_ready.send(True))
     except IntentAdaptersError as error:
         log.error("worker cannot start", extra={"fields": {"problem": str(error)}})
         raise SystemExit(1) from error

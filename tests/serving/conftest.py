@@ -14,14 +14,17 @@ from intent_adapters.serving.app import App
 from intent_adapters.serving.service import Service
 from intent_adapters.serving.settings import Settings
 from tests.support.adapters import random_adapter
+from tests.support.loopback_hub.fixture import hub
 from tests.support.tiny_files import write_tiny_base
+
+__all__ = ["hub"]
 
 NAMES = ("clinic", "예약 상담", "it")
 
 
 @pytest.fixture(scope="session")
 def adapters(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Adapter]]:
-    """A tiny base in ONNX, and adapters for it."""
+    """A tiny base, in PyTorch and in ONNX, and adapters for it."""
     folder = write_tiny_base(tmp_path_factory.mktemp("serving") / "base")
     export_folder(folder, None, precision="float32")
     base = load_onnx_base(folder)

@@ -115,6 +115,10 @@ def test_a_folder_that_is_gone_is_not_looked_for_on_the_hub(
     asks_the_hub = "intent_adapters.hub.downloading.snapshot_download"
     monkeypatch.setattr(asks_the_hub, lambda *_, **__: pytest.fail("asked the Hub"))
     for _ in range(3):
+        assert asyncio.run(watched.prepare(["it"]))["it"].code == "unknown_agent"
+    assert not caplog.records
+    agents.rename(agents.with_name("elsewhere"))  # a disk that is not there is another matter
+    for _ in range(3):
         assert asyncio.run(watched.prepare(["it"]))["it"].code == "agent_unavailable"
     [record] = caplog.records  # one line is enough
     assert str(agents) in record.fields["problem"]

@@ -208,7 +208,7 @@ def test_texts_are_logged_where_that_is_wanted(serve: Serve, capfd: pytest.Captu
 def test_health_needs_no_token_and_says_when_it_is_over(serve: Serve):
     client = serve(token="a-token-for-all-agents")
     assert client.get("/livez").json() == client.get("/readyz").json() == {"ok": True}
-    service(client).draining = True
+    service(client).stopping = True
     assert client.get("/livez").status_code == 200
     answer = client.get("/readyz")
     assert (answer.status_code, answer.headers["connection"]) == (503, "close")

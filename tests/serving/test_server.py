@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
-import queue
 import signal
 import socket
 import subprocess
@@ -15,85 +13,29 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from intent_adapters import IntentModel
 from tests.serving.conftest import NAMES
+from tests.support.http_churn import http_churn
+from tests.support.http_servers import MAIN, PROGRAM, Burst, Running, start_server
+from tests.support.http_terminations import AGENTS, terminations
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
 
-# As if they were not installed: a server needs none of them.
-PROGRAM = """
-import sys
-for name in ("torch", "transformers", "peft", "sentence_transformers", "sklearn", "scipy", "datasets", "pyarrow"):
-    sys.modules[name] = None
-from intent_adapters.cli import app
-if __name__ == "__main__":
-    app(prog_name="intent-adapters")
-"""
 BODY = json.dumps({"rows": [{"text": "예약 취소", "agent": agent} for agent in NAMES]})
-
-
-class Running:
-    """A server that runs."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-        self.lines: queue.Queue[dict] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
-        self.address = self.wait_for("listening")["address"]
-
-    def _read(self) -> None:
-        for line in self.process.stderr:
-            self.lines.put(json.loads(line) if line.startswith("{") else {"event": line})
-
-    def wait_for(self, event: str) -> dict:
-        """The next line about an event."""
-        while True:
-            line = self.lines.get(timeout=60)
-            if line["event"] == event:
-                return line
-
-    def connect(self) -> http.client.HTTPConnection:
-        if self.address.startswith("unix:"):
-            connection = http.client.HTTPConnection("localhost", timeout=30)
-            connection.sock = socket.socket(socket.AF_UNIX)
-            connection.sock.connect(self.address.removeprefix("unix:"))
-            return connection
-        connection = http.client.HTTPConnection(self.address.removeprefix("http://"), timeout=30)
-        connection.connect()
-        return connection
-
-    def ask(self, method: str, path: str, body: str | None = None) -> tuple[int, bytes]:
-        with closing(self.connect()) as connection:
-            connection.request(method, path, body)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-
-    def stop(self, number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(30)
-
 
 Start = Callable[..., Running]
 
 
 @pytest.fixture
 def start(base: Path, agents: Path, tmp_path: Path) -> Iterator[Start]:
-    program = tmp_path / "program.py"
-    program.write_text(PROGRAM, encoding="utf-8")
     started: list[Running] = []
 
-    def run(*options: str, **environment: str) -> Running:
-        command = [sys.executable, str(program), "serve", str(agents), "--base", str(base), "--port", "0", *options]
-        process = subprocess.Popen(
-            command,
-            env={**os.environ, "HF_HUB_OFFLINE": "1", "INTENT_ADAPTERS_DRAIN_SECONDS": "0.2", **environment},
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-        )
-        started.append(Running(process))
+    def run(*options: str, **environment: Any) -> Running:
+        started.append(start_server(tmp_path, agents, base, *options, **environment))
         return started[-1]
 
     yield run
@@ -103,49 +45,10 @@ def start(base: Path, agents: Path, tmp_path: Path) -> Iterator[Start]:
             running.process.wait()
 
 
-class Burst:
-    """Clients that ask on and on; each makes a new connection where the server closes one, until it takes none."""
-
-    def __init__(self, running: Running, clients: int) -> None:
-        self.answered, self.lost, self.wrong = 0, 0, 0
-        self._running = running
-        self._threads = [threading.Thread(target=self._ask) for _ in range(clients)]
-        for thread in self._threads:
-            thread.start()
-
-    def _ask(self) -> None:
-        while True:
-            try:
-                connection = self._running.connect()
-            except ConnectionRefusedError:
-                return
-            with closing(connection):
-                while self._is_answered(connection):
-                    pass
-
-    def _is_answered(self, connection: http.client.HTTPConnection) -> bool:
-        """Asks once; whether the connection stays open."""
-        try:
-            connection.request("POST", "/v1/predict", BODY)
-            answer = connection.getresponse()
-            content = answer.read()
-        except (OSError, http.client.HTTPException):
-            self.lost += 1
-            return False
-        agents = [row.get("agent") for row in json.loads(content).get("predictions", [])]
-        self.wrong += answer.status != 200 or agents != [*NAMES]
-        self.answered += 1
-        return answer.headers["connection"] != "close"
-
-    def join(self) -> None:
-        for thread in self._threads:
-            thread.join(30)
-
-
 def test_nothing_is_lost_when_it_ends(start: Start):
     running = start()
     running.wait_for("ready")
-    burst = Burst(running, 16)
+    burst = Burst(running, 16, NAMES)
     while burst.answered < 50:
         time.sleep(0.01)
     running.process.send_signal(signal.SIGTERM)
@@ -154,7 +57,7 @@ def test_nothing_is_lost_when_it_ends(start: Start):
     assert status == 503
     assert running.process.wait(30) == 0
     burst.join()
-    assert (burst.lost, burst.wrong) == (0, 0)
+    assert (burst.lost, burst.wrong) == (0, [])
     assert running.wait_for("stopped")
     with pytest.raises(OSError):
         running.connect()
@@ -271,3 +174,103 @@ def test_a_port_that_is_taken(start: Start):
     assert done.returncode == 1
     assert "cannot listen on 127.0.0.1" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_nothing_is_lost_however_often_it_ends(base: Path, adapters, tmp_path: Path):
+    for adapter, name in zip(adapters[1], AGENTS, strict=False):
+        adapter.write(tmp_path / "few" / name)
+    counts = terminations(tmp_path, base, tmp_path / "few", 2)
+    assert counts["answered"] > 0
+    assert (counts["lost"], counts["bad_exits"], counts["wrong"]) == (0, 0, [])
+
+
+def test_agents_come_and_go_over_http_while_others_ask(tmp_path: Path):
+    done = http_churn(tmp_path, 0.5, 4)
+    assert not done.failures
+    assert done.changes > 20 and done.answers > 200
+
+
+def test_a_swap_reaches_all_processes_and_the_next_start(start: Start, agents: Path, adapters, tmp_path: Path):
+    token = "the-token-of-the-admin"
+    adapters[1][4].write(tmp_path / "store" / "new")
+    given = {"INTENT_ADAPTERS_ADMIN_TOKEN": token, "INTENT_ADAPTERS_ADMIN_FOLDER": str(tmp_path / "store")}
+
+    def agreed(running: Running) -> str:
+        """Waits until all processes have the same agents; says in which generation."""
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            found = json.loads(running.ask("GET", "/admin/agents", token=token)[1])
+            if found["agreed"]:
+                return found["generation"]
+            time.sleep(0.02)
+        raise AssertionError(found)
+
+    running = start("--workers", "2", INTENT_ADAPTERS_POLL_SECONDS="0.3", **given)
+    for _ in range(2):
+        running.wait_for("ready")
+    before = agreed(running)
+    changes = {"it": ("PUT", '{"folder": "new"}'), "clinic": ("DELETE", None), "clinic2": ("PUT", '{"folder": "new"}')}
+    for name, (method, body) in changes.items():
+        status, content = running.ask(method, f"/admin/agents/{name}", body, token)
+        assert status == 200, content
+    assert agreed(running) != before
+
+    def check(running: Running) -> None:
+        rows = [{"text": "a", "agent": name} for name in ("it", "clinic2", "clinic")]
+        for _ in range(20):
+            found = json.loads(running.ask("POST", "/v1/predict", json.dumps({"rows": rows}))[1])["predictions"]
+            assert [row.get("version") for row in found] == [adapters[1][4].version] * 2 + [None]
+
+    check(running)
+    running.ask("POST", "/admin/drain", token=token)
+    assert {running.ask("GET", "/readyz")[0] for _ in range(20)} == {503}
+    running.ask("POST", "/admin/undrain", token=token)
+    assert {running.ask("GET", "/readyz")[0] for _ in range(20)} == {200}
+    assert running.stop() == 0
+    running = start(**given)
+    running.wait_for("ready")
+    check(running)
+
+
+@pytest.mark.slow
+def test_any_process_answers_for_a_training_and_sigterm_ends_it(start: Start, base: Path, agents: Path):
+    token = "the-token-of-the-admin"
+    given = {"INTENT_ADAPTERS_ADMIN_TOKEN": token, "INTENT_ADAPTERS_TRAIN_BASE": str(base)}
+    rows = [{"text": f"{word} {number}", "label": word} for word in ("예약", "취소") for number in range(4)]
+
+    def submit(**settings: object) -> str:
+        body = json.dumps({"agent": "new", "rows": rows, "settings": settings})
+        status, content = running.ask("POST", "/v1/train", body, token)
+        assert status == 202
+        return json.loads(content)["job"]
+
+    def until(job: str, *states: str) -> dict[str, Any]:
+        end = time.monotonic() + 90
+        while time.monotonic() < end:
+            status, content = running.ask("GET", f"/v1/train/{job}", token=token)
+            assert status == 200
+            if (found := json.loads(content))["state"] in states:
+                return found
+            time.sleep(0.05)
+        raise AssertionError(found)
+
+    running = start("--workers", "2", program=MAIN, INTENT_ADAPTERS_POLL_SECONDS="0.2", **given)
+    for _ in range(2):
+        running.wait_for("ready")
+    found = until(submit(method="probe"), "ready", "failed")
+    assert found["state"] == "ready"
+    for _ in range(2):
+        assert running.wait_for("agent added")["agent"] == "new"
+    for _ in range(10):
+        content = running.ask("POST", "/v1/agents/new/predict", json.dumps({"text": "예약"}))[1]
+        assert json.loads(content)["version"] == found["version"]
+    job, waiting = submit(epochs=1000), submit(method="probe")
+    while not until(job, "running")["progress"]:
+        pass
+    assert running.stop() == 0
+    running = start(program=MAIN, **given)
+    running.wait_for("ready")
+    assert until(job, "failed", "ready")["error"]["code"] == "server_stopped"
+    assert until(waiting, "ready", "failed")["state"] == "ready"
+    assert running.stop() == 0
+    assert [path.name for path in agents.glob(".*")] == [".intent-adapters"]

@@ -29,6 +29,8 @@ from intent_adapters.training.randomness import OwnDraws
 
 MAX_GRADIENT_NORM = 1.0
 
+Progress = str | Callable[[int, int], object]
+
 
 @dataclass(frozen=True)
 class Run:
@@ -53,7 +55,7 @@ def run_training(
     recipe: Recipe,
     *,
     seed: int,
-    progress: str | None = None,
+    progress: Progress | None = None,
     score: Callable[[], float] | None = None,
 ) -> Run:
     """Trains whatever of the embedder's model, a sentence encoder with a head of ours on it, requires a gradient.
@@ -67,7 +69,8 @@ def run_training(
         config: The adapter's.
         recipe: Epochs, batches, rates and the settings of the loss.
         seed: Of batches and dropout.
-        progress: Description of a progress bar; None for no bar.
+        progress: Description of a progress bar, or what is told after each step which one it was and how many there
+            are; None for neither.
         score: Computes a validation score after each epoch, for early stopping; None trains for all epochs.
     """
     model = embedder.model
@@ -92,12 +95,13 @@ def run_training(
     schedule = get_linear_schedule_with_warmup(optimizer, round(recipe.warmup * steps), steps)
     sums: Counter[str] = Counter()
     model.eval()
-    with tqdm(total=steps, desc=progress, unit="step", dynamic_ncols=True, disable=progress is None) as bar:
+    shown = progress if isinstance(progress, str) else None
+    with tqdm(total=steps, desc=shown, unit="step", dynamic_ncols=True, disable=shown is None) as bar:
         for epoch in range(recipe.epochs):
             sampler.set_epoch(epoch)
             sums.clear()
             _switch_dropout(model, on=True)
-            for rows in sampler:
+            for step, rows in enumerate(sampler, epoch * len(sampler) + 1):
                 with dropout:
                     embeddings = embedder.forward_trained(drop_tokens(tokens.batch(rows)))
                 terms = loss.compute_loss_from_embeddings([embeddings], intents[rows].to(embeddings.device))
@@ -109,6 +113,8 @@ def run_training(
                 schedule.step()
                 sums.update({name: float(value.detach()) for name, value in {"loss": total, **terms}.items()})
                 bar.update()
+                if callable(progress):
+                    progress(step, steps)
             _switch_dropout(model, on=False)
             bar.set_postfix(loss=f"{sums['loss'] / len(sampler):.3f}")
             if stopping and stopping.should_stop(epoch + 1):

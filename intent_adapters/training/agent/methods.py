@@ -21,7 +21,7 @@ from intent_adapters.choices import Method
 from intent_adapters.training.agent.embedder import Embedder
 from intent_adapters.training.agent.fast_encoder import TrainingEmbedder
 from intent_adapters.training.agent.held_out import Reader
-from intent_adapters.training.agent.loop import Run, run_training
+from intent_adapters.training.agent.loop import Progress, Run, run_training
 from intent_adapters.training.agent.prototypes import class_means
 from intent_adapters.training.agent.recipe import Recipe
 from intent_adapters.training.agent.regression import logistic_regression, with_regression
@@ -76,12 +76,12 @@ class Fitter:
 
     Attributes:
         fit: Trains: on what embeds with the frozen base, a task, a config as `shape` gives it, a recipe, a seed (of
-            initialisation, batches and dropout), and the description of a progress bar; None shows no bar.
+            initialisation, batches and dropout), and the progress as for `run_training`.
         shape: Makes the config of its adapters.
         whole: Whether the encoder's own weights are trained, so that the agent stands on a base of its own.
     """
 
-    fit: Callable[[Embedder, Task, BottleneckConfig, Recipe, int, str | None], Fitted]
+    fit: Callable[[Embedder, Task, BottleneckConfig, Recipe, int, Progress | None], Fitted]
     shape: Callable[[BottleneckConfig], BottleneckConfig]
     whole: bool = False
 
@@ -92,7 +92,7 @@ def _fit_encoder(
     config: BottleneckConfig,
     recipe: Recipe,
     seed: int,
-    progress: str | None,
+    progress: Progress | None,
     *,
     whole: bool = False,
 ) -> Fitted:
@@ -138,7 +138,7 @@ def _fit_encoder(
 
 
 def _fit_probe(
-    frozen: Embedder, task: Task, config: BottleneckConfig, recipe: Recipe, seed: int, progress: str | None
+    frozen: Embedder, task: Task, config: BottleneckConfig, recipe: Recipe, seed: int, progress: Progress | None
 ) -> Fitted:
     """Logistic regression, C = 10, on the frozen embeddings, as a linear head; the recipe plays no part."""
 

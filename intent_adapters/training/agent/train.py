@@ -28,6 +28,7 @@ from intent_adapters.training.agent.calibration import CalibrationResult, calibr
 from intent_adapters.training.agent.cut_texts import warn_of_cut_texts
 from intent_adapters.training.agent.embedder import Embedder
 from intent_adapters.training.agent.held_out import HeldOut, Reader, Unseen, is_better, read_unseen
+from intent_adapters.training.agent.loop import Progress
 from intent_adapters.training.agent.methods import FITTERS, Fitted, has_regression
 from intent_adapters.training.agent.prototypes import fitting_scale
 from intent_adapters.training.agent.provenance import provenance_of, with_accuracy
@@ -124,7 +125,7 @@ def train_agent(
     out_of_scope: Texts | None = None,
     false_rejection_rate: float = 0.05,
     unlabelled: Texts | None = None,
-    progress: bool = True,
+    progress: bool | Callable[[str, int, int], object] = True,
     replace: bool = False,
     **options: Unpack[RecipeOptions],
 ) -> TrainingResult:
@@ -164,7 +165,9 @@ def train_agent(
             for one; several hundred at least. Those that the agent takes for its own by its threshold and is sure of
             are fitted once more in the head, with its own answers, unless agents like it get fewer utterances right
             then, beyond chance, that they were not trained on. Not for a head without regression.
-        progress: Show a progress bar.
+        progress: Show a progress bar. Or what is called after each step, with what is being done ("training" or
+            "calibrating", once or twice), the number of the step and how many steps there are; an exception of it ends
+            the training.
         replace: Let the agent take the place of one with the same name.
         **options: Settings of the training that are not to be chosen by the data: `effort` (`"fast"` trains half and
             `"best"` twice as long), `epochs`, `learning_rate`, `circle_weight` (0 trains with cross-entropy alone),
@@ -285,7 +288,7 @@ class _Training:
     config: BottleneckConfig
     recipe: Recipe
     seed: int
-    progress: bool
+    progress: bool | Callable[[str, int, int], object]
     calibrate: Callable[[Reader, Unseen | None], CalibrationResult | None]
     remember: bool
     """Whether to keep the agents that are trained in short, each perhaps with an encoder of its own."""
@@ -311,7 +314,9 @@ class _Training:
         accuracies: dict[Method, float] = {method: trained.unseen.accuracy, "probe": probe.unseen.accuracy}
         return probe if is_better(probe.unseen, trained.unseen) else trained, accuracies
 
-    def bar(self, doing: str) -> str | None:
+    def bar(self, doing: str) -> Progress | None:
+        if callable(self.progress):
+            return partial(self.progress, doing)
         return f"{doing} {self.agent!r}" if self.progress else None
 
 

@@ -148,6 +148,25 @@ def test_progress_bars_are_on_stderr(model, capfd):
     assert "100%" in err and "loss=" in err
 
 
+def test_progress_can_be_told(model, capfd):
+    told: list[tuple[str, int, int]] = []
+    result = train(model, epochs=2, progress=lambda *step: told.append(step), calibrate=True)
+    assert capfd.readouterr() == ("", "")
+    steps = [(step, of) for doing, step, of in told if doing == "training"]
+    assert steps == [(number, len(steps)) for number in range(1, len(steps) + 1)]
+    assert {doing for doing, _, _ in told} == {"training", "calibrating"}
+    assert result.epochs == 2
+
+
+def test_progress_can_end_it(model):
+    def stop(doing: str, step: int, steps: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(model, progress=stop)
+    assert "bank" not in model.agents
+
+
 def test_the_probe_is_logistic_regression(model):
     train(model, method="probe")
     embeddings = model.encode([row["text"] for row in ROWS])
