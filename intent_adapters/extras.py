@@ -15,7 +15,9 @@ EXTRA_OF = {
     "matplotlib": "plots",
     "onnx": "export",
     "openpyxl": "xlsx",
-    **dict.fromkeys(("httptools", "orjson", "prometheus_client", "pydantic", "starlette", "uvicorn"), "serve"),
+    **dict.fromkeys(
+        ("filelock", "httptools", "orjson", "prometheus_client", "pydantic", "starlette", "uvicorn"), "serve"
+    ),
 }
 
 
