@@ -52,8 +52,8 @@ def main(arguments: list[str] | None = None) -> None:
     }
     with tempfile.TemporaryDirectory() as folder:
         hundred, many = Path(folder, "hundred"), Path(folder, "many")
-        write_agents(hundred, 100)
-        write_agents(many, options.agents)
+        write_agents(hundred, 100, options.base)
+        write_agents(many, options.agents, options.base)
 
         def child(kind: str, task: str, agents: Path, *more: object) -> dict[str, float]:
             python, base, backend = kinds[kind]
@@ -119,15 +119,17 @@ def main(arguments: list[str] | None = None) -> None:
             print(table(f"one utterance, {threads} thread{'s' * (threads > 1)}", rows, columns))
 
 
-def write_agents(folder: Path, count: int) -> None:
-    """Adapters by hard links to six stored ones, each with a temperature of its own, which its scores show."""
-    from intent_adapters.artifacts.adapter import Adapter
+def write_agents(folder: Path, count: int, base: str) -> None:
+    """Adapters of a base by hard links to six stored ones, each with a temperature of its own, which its scores show."""
+    from intent_adapters import IntentModel
 
+    stored = {name: ROOT / "model_cards" / name for name in STORED}
+    model = IntentModel.from_pretrained(base, adapter=stored, backend="onnx")
     weights, config = "adapter_model.safetensors", "adapter_config.json"
     for index in range(count):
         source, target = folder / agent_name(index % len(STORED)), folder / agent_name(index)
         if index < len(STORED):
-            Adapter.read(ROOT / "model_cards" / STORED[index]).write(target)
+            model.save_adapter(STORED[index], target)
         else:
             target.mkdir()
             os.link(source / weights, target / weights)
