@@ -120,7 +120,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def write_agents(folder: Path, count: int, base: str) -> None:
-    """Adapters of a base by hard links to six stored ones, each with a temperature of its own, which its scores show."""
+    """Adapters of a base by hard links to six stored ones, each with its own temperature, which its scores show."""
     from intent_adapters import IntentModel
 
     stored = {name: ROOT / "model_cards" / name for name in STORED}
