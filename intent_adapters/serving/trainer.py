@@ -31,7 +31,7 @@ from intent_adapters.serving.settings import Settings
 
 log = logging.getLogger(__name__)
 
-NEEDED = ("torch", "peft", "sentence_transformers", "datasets", "sklearn")
+NEEDED = ("datasets", "sklearn", "torch", "peft", "sentence_transformers")
 # How often to look for jobs, and whether the one that runs is to end.
 POLL_SECONDS = 0.2
 # How long the process waits for another job before its memory is given back.

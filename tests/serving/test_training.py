@@ -15,6 +15,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from intent_adapters.errors import MissingExtraError
+from intent_adapters.extras import is_installed
 from intent_adapters.serving import trainer
 from intent_adapters.serving.jobs import Jobs
 from intent_adapters.serving.settings import Settings
@@ -32,7 +33,10 @@ ROWS = [
 ]
 SPEC = {"agent": "new one", "rows": ROWS, "settings": {"epochs": 3}}
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*former version")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*former version"),
+    pytest.mark.skipif(not is_installed("sentence_transformers"), reason="PyTorch is not installed"),
+]
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import huggingface_hub.file_download
 import huggingface_hub.utils._http
 import pytest
-import transformers.utils.hub
 from huggingface_hub import constants, hf_api
 
+from intent_adapters.extras import is_installed
 from tests.support.loopback_hub.server import LoopbackHub
 
 FASTER = 100.0
@@ -45,7 +45,10 @@ def connect(hub: LoopbackHub, cache: Path, monkeypatch: pytest.MonkeyPatch, *, t
     for name, value in settings.items():
         monkeypatch.setattr(constants, name, value)
     monkeypatch.setattr(hf_api.api, "endpoint", hub.endpoint)
-    monkeypatch.setattr(transformers.utils.hub, "_hf_api", None, raising=False)  # made once, with the endpoint of then
+    if is_installed("transformers"):
+        import transformers.utils.hub
+
+        monkeypatch.setattr(transformers.utils.hub, "_hf_api", None, raising=False)  # made once, for the endpoint then
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
     if token is not None:
