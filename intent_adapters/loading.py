@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple, Unpack, get_args
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.contents import ADAPTER, CONFIG_NAME, is_exported
 from intent_adapters.choices import Backend, Precision
-from intent_adapters.errors import AdapterError, BaseError, BaseMismatchError, ConfigError, MissingExtraError
+from intent_adapters.errors import AdapterError, BaseMismatchError, ConfigError, MissingExtraError
 from intent_adapters.extras import is_installed
-from intent_adapters.hub.fetching import Fetched, HubOptions, fetch, fetch_base
+from intent_adapters.hub.fetching import Fetched, HubOptions, check_hub_options, fetch, fetch_base
 from intent_adapters.hub.naming import folder_name, is_hub_id
 from intent_adapters.inputs import check_choice, check_range
-from intent_adapters.runtime.onnx.run import OnnxBase, export_hint, read_onnx_base
+from intent_adapters.runtime.onnx.run import OnnxBase, read_onnx_base
 
 if TYPE_CHECKING:  # what answers in ONNX Runtime needs none of it
     import torch
@@ -71,10 +71,7 @@ def load_onnx_base(
         check_choice("precision", precision, get_args(Precision))
     if threads is not None:
         check_range("threads", threads, 1)
-    try:
-        folder = fetch_base(base, onnx=True, **hub).folder
-    except BaseError as error:
-        raise BaseError(f"{error} {export_hint(str(base), precision)}") from error
+    folder = fetch_base(base, onnx=True, **hub).folder
     return read_onnx_base(folder, str(base), precision=precision, threads=threads)
 
 
@@ -133,9 +130,13 @@ class AgentSource:
     Args:
         source: Hub id or folder.
         hub: See `HubOptions`.
+
+    Raises:
+        TypeError: There is no such option.
     """
 
     def __init__(self, source: str | Path, hub: HubOptions) -> None:
+        check_hub_options(hub)
         self.source = str(source)
         self.is_local = Path(source).is_dir()
         self._hub = hub

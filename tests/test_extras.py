@@ -28,6 +28,9 @@ except IntentAdaptersError as error:
         ("from intent_adapters.evaluation import evaluate", "train"),
         ("from intent_adapters.evaluation.plots import save_plots", "train"),
         ("from intent_adapters import IntentModel; IntentModel.from_pretrained('org/base', backend='torch')", "torch"),
+        ("from intent_adapters.data import read_intents; read_intents([{'text': 'a', 'label': 'x'}])", "train"),
+        ("from intent_adapters.data import texts_of; texts_of([{'text': 'a'}])", "train"),
+        ("from intent_adapters.data import read_pairs; read_pairs([{'anchor': 'a', 'positive': 'b'}])", "train"),
         ("from intent_adapters.runtime.onnx.export import export_folder; export_folder('a', 'b')", "export"),
     ],
 )
@@ -37,7 +40,7 @@ def test_the_error_names_the_extra(statement: str, extra: str):
     assert f"pip install 'intent-adapters[{extra}]'" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["train rows.csv -b base -o agent", "check rows.csv"])
+@pytest.mark.parametrize("command", ["train rows.csv -b base -o agent", "check rows.csv", "check rows.csv -b base"])
 def test_a_command_names_its_extra(command: str, tmp_path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "rows.csv").write_text("text,label\nhello,greet\nhi,greet\nbye,part\nsee you,part\n", encoding="utf-8")

@@ -80,7 +80,10 @@ class Files:
         if _any(_EXPORTED, names):
             raise self.error(f"{where} {IS_EXPORTED}")
         if self.main == _EXPORTED:
-            raise self.error(f"The base {where} has no graph for ONNX Runtime. `intent-adapters export` makes one.")
+            raise self.error(
+                f"The base {where} has no graph for ONNX Runtime. Export it once: intent-adapters export BASE "
+                "FOLDER (with intent-adapters[export], without PyTorch), and load FOLDER."
+            )
         raise self.error(f"The {self.what} {where} has no weights of a kind that is read ({self.main}).")
 
 

@@ -62,14 +62,13 @@ def command(
             raise typer.BadParameter(
                 f"{kind!r} is no kind of finding; there are {', '.join(KINDS)}", param_hint="--allow"
             )
+    from intent_adapters.data.check import check_rows
     from intent_adapters.data.reading import read_rows
 
     columns: dict[str, Any] = {"text_column": text_column, "label_column": label_column, "encoding": encoding}
     rows = read_rows(data, split=split, purpose="evaluation", **columns)
     model = open_model(base, [], device, "torch") if base else None
     with working("checking"):
-        from intent_adapters.data.check import check_rows
-
         report = check_rows(rows, model).without(kind for kind in KINDS if kind in (allow or ()))
     if json:
         print_json(report.to_dict())

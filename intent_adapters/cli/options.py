@@ -63,7 +63,7 @@ Backend = Annotated[
     typer.Option(
         "--backend",
         help="onnx runs a base that intent-adapters export made, on the CPU.",
-        show_default="onnx for the folder of such a base, else torch",
+        show_default="onnx for the folder of such a base and where PyTorch is not installed, else torch",
     ),
 ]
 Threshold = Annotated[

@@ -48,7 +48,11 @@ UnixSocket = Annotated[
 ]
 TokenFile = Annotated[
     Path | None,
-    typer.Option("--token-file", help="TOML with [[tokens]]: `token` and, if wished, `agents`.", show_default=False),
+    typer.Option(
+        "--token-file",
+        help=r"TOML with [\[tokens]]: `token` and, if wished, `agents` and `train`.",
+        show_default=False,
+    ),
 ]
 AllowAnonymous = Annotated[
     bool | None,

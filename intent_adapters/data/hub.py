@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from intent_adapters.data.problems import data_error, reason_of
 from intent_adapters.data.readers import is_data_file
+from intent_adapters.extras import need
 from intent_adapters.inputs import is_path
 from intent_adapters.progress_bars import no_bars_in_logs
 
@@ -18,7 +19,7 @@ def load_hub(name: str, subset: str | None = None, **options: Any) -> DatasetDic
     """Loads all splits of a Hub data set, with options of `load_dataset`; never runs code that comes with it."""
     if is_path(name) or is_data_file(Path(name)):
         raise data_error(name, "there is no such file or folder", "check the path and the working directory")
-    import datasets
+    datasets = need("datasets")
 
     try:
         with no_bars_in_logs(
@@ -41,6 +42,7 @@ def is_saved_dataset(path: Path) -> bool:
 
 def load_saved(path: Path) -> Dataset | DatasetDict:
     """Loads a folder that `save_to_disk` wrote."""
+    need("datasets")
     from datasets import load_from_disk
 
     try:

@@ -9,6 +9,7 @@ from intent_adapters.data.columns import find_columns, split_columns
 from intent_adapters.data.problems import data_error
 from intent_adapters.data.table import Record, Table, class_name
 from intent_adapters.errors import shorten
+from intent_adapters.extras import need
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -21,6 +22,7 @@ def table_of_object(
 
     Of a dataset only the columns of the text, the label and the split are read: others may hold sound or images.
     """
+    need("datasets")
     from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
 
     if isinstance(rows, Dataset):

@@ -13,6 +13,7 @@ from intent_adapters.data.objects import choose_split
 from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.readers import read_file
 from intent_adapters.errors import ConfigError, shorten
+from intent_adapters.extras import need
 from intent_adapters.inputs import check_number
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def read_pairs(sources: Rows | PairSource | Sequence[PairSource], *, seed: int =
     problems.report()
     if not pairs:
         raise data_error("sources", "no pair is left to train on", "check the files, kinds= and leave_out=")
+    need("datasets")
     from datasets import Dataset
 
     anchors, positives = zip(*pairs, strict=True)
@@ -165,6 +167,7 @@ def _rows_of(source: PairSource, problems: Problems) -> Iterable[tuple[str, Mapp
             return
         splits = load_hub(os.fspath(rows))
         rows = splits[choose_split(os.fspath(source.rows), list(splits), source.split)]  # type: ignore[arg-type]
+    need("datasets")
     from datasets import Dataset
 
     if isinstance(rows, Dataset):

@@ -17,6 +17,7 @@ from intent_adapters.data.readers import read_file
 from intent_adapters.data.table import Example, Row, Table
 from intent_adapters.data.validation import Purpose, check_examples, dataset_of, is_empty
 from intent_adapters.errors import DataError
+from intent_adapters.extras import need
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
@@ -131,6 +132,7 @@ def read_rows(
 def _table_of_rows(
     rows: object, origin: str, split: str | None, text_column: str | None, label_column: str | None
 ) -> Table:
+    need("datasets")
     from datasets import DatasetDict
 
     if isinstance(rows, DatasetDict):

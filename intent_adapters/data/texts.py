@@ -13,6 +13,7 @@ from intent_adapters.data.readers.text_file import read_lines
 from intent_adapters.data.reading import read_rows
 from intent_adapters.data.validation import check_text, is_unusable
 from intent_adapters.errors import DataError, shorten
+from intent_adapters.extras import need
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -92,6 +93,7 @@ def texts_of(rows: Texts, origin: str = "rows") -> list[str]:
     Raises:
         DataError: Up to ten problems, each with its row, as `validate_rows`.
     """
+    need("datasets")
     from datasets import Dataset
 
     if isinstance(rows, (str, bytes)) or not isinstance(rows, (Sequence, Dataset)):

@@ -16,6 +16,7 @@ from intent_adapters.data.objects import table_of_object
 from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.table import Example, Row
 from intent_adapters.errors import DataWarning, shorten
+from intent_adapters.extras import need
 from intent_adapters.inputs import check_choice
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def check_examples(origin: str, examples: list[Example], problems: Problems, pur
 
 def dataset_of(rows: Sequence[Row]) -> Dataset:
     """Rows without their places, as training takes them."""
+    need("datasets")
     from datasets import Dataset, Features, Value
 
     columns = {"text": [row.text for row in rows], "label": [row.label for row in rows]}

@@ -41,7 +41,7 @@ def download(repo: str, files: Files, subfolder: str, hub: Mapping[str, Any]) ->
         IntentAdaptersError: Of the kind `files.error`: it cannot be had.
     """
     options = {**hub, "token": clean_token(hub.get("token"), files.error)}
-    problem = f"Cannot fetch the {files.what} {repo!r}"
+    problem = f"There is no folder {repo!r} here, and no {files.what} can be fetched from the repository {repo!r}"
     with hub_errors(files.error, problem, revision=options.get("revision"), token=options["token"]):
         check_repo_id(repo)
         if hub.get("local_files_only"):

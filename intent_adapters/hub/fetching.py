@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TypedDict, Unpack
@@ -41,6 +42,19 @@ class Fetched:
 
     folder: Path
     commit: str | None = None
+
+
+def check_hub_options(hub: Mapping[str, object]) -> None:
+    """Let keyword arguments pass that are `HubOptions`.
+
+    Raises:
+        TypeError: There are others.
+    """
+    if unknown := sorted(set(hub) - HubOptions.__optional_keys__):
+        raise TypeError(
+            f"unknown keyword arguments {', '.join(unknown)}; of the Hub there are "
+            f"{', '.join(sorted(HubOptions.__optional_keys__))}"
+        )
 
 
 def adapter_folder(source: str | Path, **hub: Unpack[HubOptions]) -> Path:
@@ -109,7 +123,9 @@ def fetch(source: str | Path, files: Files, **hub: Unpack[HubOptions]) -> Fetche
 
     Raises:
         IntentAdaptersError: Of the kind `files.error`: it cannot be had.
+        TypeError: There is no such option.
     """
+    check_hub_options(hub)
     subfolder = _checked_subfolder(hub.pop("subfolder", None), files.error)
     if is_there(Path(source)):
         return Fetched(_inside(Path(source), subfolder, str(source), files))

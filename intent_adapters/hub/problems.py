@@ -42,7 +42,7 @@ PAUSES: tuple[float, ...] = (0.5, 2.0)
 TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 SECRET = re.compile(r"\bhf_\w{8,}|\bBearer\s+[^\s'\"]+", re.IGNORECASE)
 
-NOT_FOUND = "there is no such folder or repository, or it is private and {whose}. Check the spelling (ORG/NAME){cure}."
+NOT_FOUND = "there is no such repository, or it is private and {whose}. Check the spelling (ORG/NAME){cure}."
 # The first kind that fits is taken; {revision} and {message} are filled in.
 REASONS: Sequence[tuple[type[Exception], str]] = (
     (
@@ -52,7 +52,7 @@ REASONS: Sequence[tuple[type[Exception], str]] = (
     ),
     (
         OfflineModeIsEnabled,
-        "there is no such folder, it is not in the cache, and the client is offline. Say where the folder is (for an "
+        "it is not in the cache, and the client is offline. Say where the folder is (for an "
         "agent that was moved, its base: `base=`), or unset HF_HUB_OFFLINE, or fetch it first where there "
         "is a network: `intent-adapters pull`.",
     ),
@@ -66,7 +66,7 @@ REASONS: Sequence[tuple[type[Exception], str]] = (
         "the repository has not {revision}. Choose a branch, tag or commit that is listed on its page.",
     ),
     (EntryNotFoundError, "a file is missing on {revision}: {message}"),
-    (HFValidationError, "there is no such folder, and it is no Hub id of the form ORG/NAME: {message}"),
+    (HFValidationError, "it is no Hub id of the form ORG/NAME: {message}"),
 )
 STATUS_REASONS = {
     401: "the Hub does not accept the token. It is wrong or expired: make a new one, then `hf auth login`.",
@@ -129,7 +129,7 @@ def hub_errors(
 
     Args:
         kind: The class of our error.
-        what: What did not succeed, naming the repository: "Cannot fetch the adapter 'org/clinic'".
+        what: What did not succeed, naming the repository: "Cannot list the agents of 'org/base'".
         revision: The branch, tag or commit that was asked for; `None` for the default one.
         token: The token of the calls, to keep it out of the message.
     """

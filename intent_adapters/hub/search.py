@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from huggingface_hub import HfApi
+from huggingface_hub import HfApi, constants
+from huggingface_hub.errors import RepositoryNotFoundError
 from huggingface_hub.hf_api import ModelInfo
 
 from intent_adapters.errors import ConfigError, HubError
@@ -78,14 +80,17 @@ def list_agents(
         raise ConfigError(f"{base!r} is no Hub id of a base: agents are found by it. Give ORG/NAME.")
     tags = [f"base_model:adapter:{base}", "intent-adapters"]
 
-    def found() -> list[ModelInfo]:
+    def reach() -> None:
+        with suppress(RepositoryNotFoundError):  # its agents may be there nevertheless
+            HfApi().model_info(base, token=token, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT)
+
+    with hub_errors(HubError, f"Cannot list the agents of {base!r}", token=token):
+        # To list, the client itself tries again for half a minute: where there is no network, this says so sooner.
+        with_retries(reach)
         models = HfApi().list_models(
             filter=tags, author=author, search=search, limit=limit, full=True, cardData=True, token=token
         )
-        return list(models)
-
-    with hub_errors(HubError, f"Cannot list the agents of {base!r}", token=token):
-        return sorted((_agent(base, info) for info in with_retries(found)), key=lambda agent: agent.repo_id)
+        return sorted((_agent(base, info) for info in models), key=lambda agent: agent.repo_id)
 
 
 def _agent(base: str, info: ModelInfo) -> FoundAgent:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from intent_adapters import IntentModel
+from intent_adapters.errors import BaseError
 from intent_adapters.extras import is_installed
 from tests.cli.conftest import Agents, run
 from tests.support.tiny_files import write_tiny_base
@@ -123,6 +124,13 @@ def test_an_exported_base_is_known_as_one(agents: Agents, exported: Path, tmp_pa
     result = run("predict", *TEXTS, "-a", agents.it, "-b", exported, "--json")
     asked = run("predict", *TEXTS, "-a", agents.it, "-b", exported, "--backend", "onnx", "--json")
     assert result.stdout == asked.stdout != ""
+
+
+def test_what_an_exported_base_lacks_is_exported_from_its_base(exported: Path):
+    with pytest.raises(
+        BaseError, match=r"Export the base that it was made from .* export BASE FOLDER --precision int8"
+    ):
+        IntentModel.from_pretrained(exported, precision="int8")
 
 
 @needs_torch

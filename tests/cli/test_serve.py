@@ -54,3 +54,7 @@ def test_without_its_extra_it_names_it(tmp_path: Path, module: str):
     done = run_without([module], "from intent_adapters.cli import app\napp()", "serve", tmp_path, "--base", "b")
     assert done.returncode == 1
     assert "pip install 'intent-adapters[serve]'" in " ".join(done.stderr.split())
+
+
+def test_the_help_shows_what_a_file_of_tokens_has():
+    assert "[[tokens]]" in CliRunner().invoke(app, ["serve", "--help"]).stdout

@@ -6,11 +6,13 @@ import traceback
 import pytest
 from huggingface_hub import constants
 
+from intent_adapters import IntentModel
 from intent_adapters.artifacts import contents
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.errors import AdapterError, BaseError
 from intent_adapters.hub import adapter_folder, fetch_base, problems
 from intent_adapters.hub.fetching import fetch_either
+from intent_adapters.loading import load_base, load_onnx_base
 from tests.hub.support import Base, base
 from tests.support.loopback_hub import Corrupted, Cut, LoopbackHub, Status, connect
 
@@ -113,6 +115,37 @@ def test_a_subfolder_of_a_repository_and_of_a_folder(published, base, tmp_path):
 def test_a_subfolder_does_not_lead_out(subfolder, tmp_path):
     with pytest.raises(AdapterError, match="leads out"):
         adapter_folder(tmp_path, subfolder=subfolder)
+
+
+def test_unknown_keyword_arguments_are_named(tmp_path):
+    calls = [
+        lambda: IntentModel.from_pretrained(tmp_path, max_adapter_byte=5),
+        lambda: IntentModel.from_pretrained(adapter={"a": tmp_path}, max_adapter_byte=5),
+        lambda: load_base(tmp_path, max_adapter_byte=5),
+        lambda: load_onnx_base(tmp_path, max_adapter_byte=5),
+        lambda: adapter_folder(tmp_path, max_adapter_byte=5),
+        lambda: fetch_either(tmp_path, max_adapter_byte=5),
+    ]
+    for call in calls:
+        with pytest.raises(TypeError, match="max_adapter_byte"):
+            call()
+
+
+def test_agents_with_unknown_keyword_arguments_are_not_taken(base: Base, tmp_path):
+    model = IntentModel(base.model)
+    for call in (model.load_adapter, model.register_adapter):
+        with pytest.raises(TypeError, match="nonsense"):
+            call(tmp_path, name="clinic", nonsense=1)
+    assert not model.agents
+
+
+@pytest.mark.parametrize("local_files_only", [False, True])
+def test_a_misspelt_folder_is_said_to_be_no_folder(hub: LoopbackHub, local_files_only: bool):
+    hub.faults.add(Status(503), times=None)
+    for load in (load_base, load_onnx_base):
+        with pytest.raises(BaseError, match=r"^There is no folder 'nosuch' here") as caught:
+            load("nosuch", local_files_only=local_files_only)
+        assert "export" not in str(caught.value)
 
 
 def test_offline_the_cache_is_enough_and_without_it_the_cure_is_named(published, monkeypatch):

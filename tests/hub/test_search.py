@@ -61,3 +61,12 @@ def test_problems_are_ours(agents, base: Base, monkeypatch):
     agents.faults.add(Status(500), times=None)
     with pytest.raises(HubError, match="org/base"):
         list_agents("org/base")
+
+
+def test_without_a_network_that_is_said_in_the_time_of_three_requests(hub: LoopbackHub, monkeypatch):
+    monkeypatch.setattr(problems, "PAUSES", (0.0, 0.0))
+    hub.faults.add(Status(503), times=None)
+    hub.log.clear()
+    with pytest.raises(HubError, match="org/base"):
+        list_agents("org/base")
+    assert len(hub.log) == 3

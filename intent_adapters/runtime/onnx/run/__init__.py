@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from intent_adapters.runtime.onnx.run.base import OnnxBase, export_hint, graphs_in, read_onnx_base
+from intent_adapters.runtime.onnx.run.base import OnnxBase, graphs_in, read_onnx_base
 from intent_adapters.runtime.onnx.run.runtime import OnnxRuntime
 
-__all__ = ["OnnxBase", "OnnxRuntime", "export_hint", "graphs_in", "read_onnx_base"]
+__all__ = ["OnnxBase", "OnnxRuntime", "graphs_in", "read_onnx_base"]

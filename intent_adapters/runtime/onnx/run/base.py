@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 
 from intent_adapters.artifacts.base_files import exportable
 from intent_adapters.artifacts.base_weights import read_json
-from intent_adapters.artifacts.contents import ONNX_FOLDER
+from intent_adapters.artifacts.contents import ONNX_FOLDER, is_exported
 from intent_adapters.artifacts.fingerprint import PROBE_TEXTS
 from intent_adapters.artifacts.folders import read_whole
 from intent_adapters.choices import Precision
@@ -109,16 +109,20 @@ def _read(folder: Path, name: str, precision: Precision | None, threads: int) ->
     if not files:
         have = ", ".join(sorted(path.name for path in (folder / ONNX_FOLDER).glob("*.onnx"))) or "no graph at all"
         raise BaseError(
-            f"{name!r} has no {' or '.join(map(graph_file, wanted))} (there: {have}). {export_hint(name, precision)}"
+            f"{name!r} has no {' or '.join(map(graph_file, wanted))} (there: {have}). {_export_hint(name, precision)}"
         )
     return OnnxBase(folder, files[0], threads)
 
 
-def export_hint(base: str, precision: str | None) -> str:
+def _export_hint(base: str, precision: str | None) -> str:
     """What to do where a base has no graph of ours, as one sentence."""
-    target, loaded = ("", base) if Path(base).is_dir() else (" FOLDER", "FOLDER")
+    what, target, loaded = "it", " FOLDER", "FOLDER"
+    if is_exported(Path(base)):  # it has no weights
+        what, base = "the base that it was made from", "BASE"
+    elif Path(base).is_dir():
+        target, loaded = "", base
     return (
-        f"Export it once: intent-adapters export {base}{target} --precision {precision or 'int8'} (with "
+        f"Export {what} once: intent-adapters export {base}{target} --precision {precision or 'int8'} (with "
         f'intent-adapters[export], without PyTorch), and load {loaded} with backend="onnx".'
     )
 
