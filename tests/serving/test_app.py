@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -161,6 +162,13 @@ def test_a_request_without_a_good_id_gets_one(client: TestClient, given: str):
     headers = {"x-request-id": given.encode("latin-1")}
     ids = [client.get("/nowhere", headers=headers).headers["x-request-id"] for _ in range(2)]
     assert len({*ids, given}) == 3
+
+
+def test_ids_do_not_tell_how_many_requests_there_were(client: TestClient):
+    ids = [client.get("/livez").headers["x-request-id"] for _ in range(50)]
+    steps = {int(later, 16) - int(earlier, 16) for earlier, later in itertools.pairwise(ids)}
+    assert len(steps) == 49
+    assert all(len({places[number] for places in ids}) > 1 for number in range(len(ids[0])))
 
 
 def test_errors_have_one_shape(client: TestClient):
