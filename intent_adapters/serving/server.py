@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 BACKLOG = 2048
 # Longer than what proxies keep their connections open, so that they and not we close them.
 KEEP_ALIVE_SECONDS = 75
+# How long those that are told that the server ends have to be told.
+HANG_UP_SECONDS = 0.2
 
 
 class Server(uvicorn.Server):
@@ -78,14 +80,29 @@ class Server(uvicorn.Server):
         return Connection(self.config, self.server_state, self.lifespan.state)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """SIGTERM begins to drain, and ends it the second time; SIGINT, Ctrl-C, does not wait for new requests."""
+        """SIGTERM begins to drain, and ends it the second time; SIGINT, Ctrl-C, does not wait for new requests.
+
+        SIGINT when it has ended, or a second one, does not wait for answers either.
+        """
         # A signal that uvicorn takes note of it raises again in the end, and the exit code would be that of a failure.
+        if self.started and self.should_exit and sig == signal.SIGINT:
+            # Not uvicorn's `force_exit`: with that, the thread of the batches would be running when Python ends.
+            self._loop.call_soon_threadsafe(self._give_up)
+            return
         if self._service.stopping or sig != signal.SIGTERM or not self.started:
-            self.force_exit = self.should_exit and sig == signal.SIGINT
             self._stop()
             return
         self._service.stopping = True
         self._loop.call_soon_threadsafe(self._loop.call_later, self._drain_seconds, self._stop)
+
+    def _give_up(self) -> None:
+        """Say that it ends to those that wait, and hang up."""
+        self._service.give_up()
+        self._loop.call_later(HANG_UP_SECONDS, self._hang_up)
+
+    def _hang_up(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.close()
 
     def _stop(self) -> None:
         self._service.stopping = True
@@ -105,7 +122,7 @@ def run_process(
 
     Raises:
         BaseError: The base cannot be loaded.
-        ConfigError: The tokens cannot be used.
+        ConfigError: The tokens cannot be used, or no agent can answer.
     """
     log_to_stderr()
     model = IntentModel.from_pretrained(
@@ -117,6 +134,7 @@ def run_process(
         max_adapter_bytes=settings.max_adapter_bytes,
     )
     service = Service(settings, model, shared)
+    service.agents.try_out()
     config = uvicorn.Config(
         App(service),
         http=Connection,

@@ -56,6 +56,7 @@ class Service:
         self.agents = Agents(model, settings.agents, self.shared.tell)
         self.stopping = False
         self._model = model
+        self._asked: set[asyncio.Future[list[Outcome]]] = set()
         self._authentication = Authentication(settings.tokens(), settings.admin_token)
         self._batcher = Batcher(self._answer, self._note)
         self._admission = Admission(settings.max_wait_ms, self._batcher.work_before)
@@ -72,6 +73,12 @@ class Service:
         for task in self._beside:
             task.cancel()
         await self._batcher.stop()
+
+    def give_up(self) -> None:
+        """Answer no more of what waits than that the server ends."""
+        for answers in self._asked:
+            if not answers.done():
+                answers.set_exception(RequestError(503, "stopping", "The server ends: ask again when it is back."))
 
     @property
     def model(self) -> IntentModel:
@@ -247,6 +254,8 @@ class Service:
     async def _wait(self, request: Request, rows: list[Row]) -> list[Outcome]:
         """The outcomes of rows, as long as their client waits for them."""
         answers = self._batcher.submit(rows)
+        self._asked.add(answers)
+        answers.add_done_callback(self._asked.discard)
         timeout = asyncio.get_running_loop().call_later(self.settings.timeout_ms / 1000, _expire, answers, len(rows))
         leaving = asyncio.ensure_future(request.receive())  # the body is read: what comes next is that the client left
         leaving.add_done_callback(lambda _: answers.cancel())
