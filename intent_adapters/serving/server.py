@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import logging
 import os
 import signal
 import socket
 import stat
+import struct
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import parent_process
@@ -30,6 +33,11 @@ log = logging.getLogger(__name__)
 BACKLOG = 2048
 # Longer than what proxies keep their connections open, so that they and not we close them.
 KEEP_ALIVE_SECONDS = 75
+# A packet filter for TCP: load the flags; if SYN is among them, pass over the packet; take any other.
+SO_ATTACH_FILTER = 26
+NO_SYN = ((0x30, 0, 0, 13), (0x45, 0, 1, 2), (0x06, 0, 0, 0), (0x06, 0, 0, 2**32 - 1))
+# How long connections take that were begun before.
+HANDSHAKE_SECONDS = 0.1
 # How long those that are told that the server ends have to be told.
 HANG_UP_SECONDS = 0.2
 
@@ -63,9 +71,8 @@ class Server(uvicorn.Server):
         for listener in sockets or ():
             last = listener.dup()
             last.setblocking(False)
-            path = listener.getsockname()
-            if isinstance(path, str) and parent_process() is None:  # from here on nobody else finds it
-                Path(path).unlink(missing_ok=True)
+            if parent_process() is None:  # from here on nobody else finds it
+                await _hide(listener)
             for server in self.servers:
                 server.close()
             listener.close()
@@ -156,6 +163,23 @@ def run_process(
 
     Server(config, service, settings.drain_seconds, started).run(sockets)
     log.info("stopped")
+
+
+async def _hide(listener: socket.socket) -> None:
+    """Let no new client reach a socket; it was this process alone that listened on it.
+
+    Between the last look for connections and the closing of a TCP socket, the system would make further ones, and
+    break them. Linux can be told to pass over packets that ask for one: these clients ask again, and are refused.
+    """
+    path = listener.getsockname()
+    if isinstance(path, str):
+        Path(path).unlink(missing_ok=True)
+    elif sys.platform == "linux":
+        code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in NO_SYN))
+        program = struct.pack("HP", len(NO_SYN), ctypes.addressof(code))
+        with suppress(OSError):  # not everything that calls itself Linux can do it
+            listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
+            await asyncio.sleep(HANDSHAKE_SECONDS)
 
 
 @contextmanager

@@ -12,7 +12,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,19 @@ def slow(*arguments, **options):
     time.sleep(0.5)
     return predict(*arguments, **options)
 IntentModel.predict = slow
+{MAIN}"""
+
+# Its processor is busy when the last look for connections finds none.
+HESITANT = f"""
+import socket, time
+class Hesitant(socket.socket):
+    def accept(self):
+        try:
+            return super().accept()
+        except BlockingIOError:
+            time.sleep(0.2)
+            raise
+socket.socket.dup = lambda self: Hesitant(fileno=socket.dup(self.fileno()))
 {MAIN}"""
 
 Start = Callable[..., Running]
@@ -73,6 +87,31 @@ def test_nothing_is_lost_when_it_ends(start: Start):
     assert running.wait_for("stopped")
     with pytest.raises(OSError):
         running.connect()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system has no means")
+def test_nothing_is_lost_in_the_moment_of_closing(start: Start):
+    running = start(program=HESITANT)
+    running.wait_for("ready")
+    asked: list[HTTPConnection] = []
+
+    def ask() -> None:
+        while True:
+            try:
+                asked.append(running.connect())
+            except ConnectionRefusedError:
+                return
+            with suppress(OSError):
+                asked[-1].request("GET", "/livez")
+            time.sleep(0.005)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    assert running.stop() == 0
+    asking.join(30)
+    for connection in asked:
+        with closing(connection):
+            assert connection.getresponse().status == 200
 
 
 @pytest.mark.parametrize("signals", [[signal.SIGINT] * 2, [signal.SIGTERM, signal.SIGTERM, signal.SIGINT]])
