@@ -93,7 +93,7 @@ class StateAnswer(BaseModel):
     evictions: int
     queued_rows: int
     running_rows: int
-    ms_per_row: float
+    ms_per_character: float
 
 
 AGENT = "/admin/agents/{agent}"

@@ -1,19 +1,22 @@
-"""Whether a request may come in: if what waits already is done soon enough, by how long rows have taken lately."""
+"""Whether a request may come in: if what waits already is done soon enough, by how long work has taken lately."""
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from intent_adapters.errors import RequestError
+from intent_adapters.serving.batching import MAX_WORK, ROW_CHARACTERS
 
 # A client that is turned down at once comes again at once, and the rejections take the time that answers need: with
 # 256 such clients the goodput fell to a third, and to nine tenths where each had to wait this long.
 HOLD_BACK_SECONDS = 0.1
-# Over how many rows the time that a row takes is averaged.
-AVERAGED_ROWS = 256
+# Over how many characters the time that one takes is averaged.
+AVERAGED_WORK = 4 * MAX_WORK
+# What a smaller batch takes says more of batches than of characters: alone, a row takes several times as long.
+MEASURED_WORK = MAX_WORK // 4
 
 
 class Admission:
@@ -21,27 +24,27 @@ class Admission:
 
     Args:
         max_wait_ms: How long what waits already may take.
-        unanswered: How many rows wait or are being answered.
+        work_before: `Batcher.work_before`.
 
     Attributes:
-        ms_per_row: How long a row takes.
+        ms_per_character: How long a character takes.
     """
 
-    def __init__(self, max_wait_ms: float, unanswered: Callable[[], int]) -> None:
+    def __init__(self, max_wait_ms: float, work_before: Callable[[Collection[str | None]], int]) -> None:
         self._max_wait_ms = max_wait_ms
-        self._unanswered = unanswered
+        self._work_before = work_before
         self._entering = 0
-        self.ms_per_row = 0.0
+        self.ms_per_character = 0.0
 
-    def measured(self, rows: int, seconds: float) -> None:
+    def measured(self, work: int, seconds: float) -> None:
         """Take note of how long a batch took."""
-        weight = min(1.0, rows / AVERAGED_ROWS) if self.ms_per_row else 1.0
-        self.ms_per_row += weight * (1000 * seconds / rows - self.ms_per_row)
+        if work >= MEASURED_WORK:
+            weight = min(1.0, work / AVERAGED_WORK) if self.ms_per_character else 1.0
+            self.ms_per_character += weight * (1000 * seconds / work - self.ms_per_character)
 
-    @property
-    def wait_ms(self) -> float:
-        """How long a row that comes now will wait."""
-        return (self._unanswered() + self._entering) * self.ms_per_row
+    def wait_ms(self, agents: Collection[str | None] = ()) -> float:
+        """How long rows that come now will wait, of these agents or of one that nothing waits for."""
+        return (self._work_before(agents) + self._entering * ROW_CHARACTERS) * self.ms_per_character
 
     @contextmanager
     def entering(self) -> Iterator[None]:
@@ -52,13 +55,16 @@ class Admission:
         finally:
             self._entering -= 1
 
-    async def check(self) -> None:
+    async def check(self, agents: Collection[str | None] = ()) -> None:
         """See whether a request may come in; one that may not is held back for a moment.
+
+        Args:
+            agents: Those that it asks, as far as that is known.
 
         Raises:
             RequestError: It is to come again later.
         """
-        wait = self.wait_ms
+        wait = self.wait_ms(agents)
         if wait <= self._max_wait_ms:
             return
         await asyncio.sleep(HOLD_BACK_SECONDS)

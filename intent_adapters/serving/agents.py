@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from intent_adapters.artifacts.contents import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
-from intent_adapters.errors import AgentError, IntentAdaptersError, RequestError, shorten
+from intent_adapters.errors import AgentError, ConfigError, IntentAdaptersError, RequestError, shorten
 from intent_adapters.model import IntentModel
 from intent_adapters.runtime.agent import AgentInfo, composed
 from intent_adapters.serving.shared import WIDTH
@@ -120,6 +120,24 @@ class Agents:
         self._report("agent cannot be loaded", name, error)
         message = f"Agent {shorten(name)} cannot be loaded; the server's log says why."
         return RequestError(503, "agent_unavailable", message)
+
+    def try_out(self) -> None:
+        """See that agents can answer; an empty folder is one that is filled later.
+
+        Raises:
+            ConfigError: There are agents, and none of them can.
+        """
+        for name in self.names:
+            try:
+                self._model.agent_info(name)
+            except (IntentAdaptersError, OSError) as error:
+                self._report("agent cannot be loaded", name, error)
+            else:
+                return
+        for name, problem in self.problems.items():
+            message = f"No agent in {str(self.folder)!r} can answer, {shorten(name)} for one: {problem}"
+            raise ConfigError(message)
+        log.warning("no agents yet", extra={"fields": {"folder": str(self.folder)}})
 
     def _report(self, event: str, name: str, error: Exception) -> None:
         """Log what is wrong with an agent, once."""

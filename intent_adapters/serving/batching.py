@@ -10,7 +10,7 @@ import asyncio
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,8 +22,12 @@ MAX_ROWS = 64
 # How many rows an agent has answered before it is another one's turn. With one, what waits for an agent that is asked
 # a little more often than others would wait for as many rounds.
 ROWS_IN_TURN = 4
-# A batch of long texts is cut short, so that others need not wait for it: as much as 64 rows of 256 characters.
-MAX_CHARACTERS = 16_384
+# What a row costs beside its text, in characters.
+ROW_CHARACTERS = 32
+# Of a longer text no base reads the rest: most end at 512 tokens.
+READ_CHARACTERS = 2048
+# A batch of long texts is cut short, so that others need not wait for it: as much as 64 rows of 32 characters.
+MAX_WORK = 4096
 
 
 class Row(NamedTuple):
@@ -42,6 +46,11 @@ class Row(NamedTuple):
     top_k: int = 3
     threshold: float | None = None
     embed: bool = False
+
+    @property
+    def work(self) -> int:
+        """What it takes to answer, in characters."""
+        return ROW_CHARACTERS + min(len(self.text), READ_CHARACTERS)
 
 
 class Embedding(NamedTuple):
@@ -64,11 +73,13 @@ class Batch(NamedTuple):
 
     Attributes:
         rows: How many.
+        work: What they take, in characters.
         seconds: What it took, from when the one before was done or its first row came.
         waits: For each request that had its first rows in it, how many seconds these had waited.
     """
 
     rows: int
+    work: int
     seconds: float
     waits: list[float]
 
@@ -76,7 +87,7 @@ class Batch(NamedTuple):
 class _Waiting:
     """A request whose rows are being answered."""
 
-    __slots__ = ("arrived", "closed", "entered", "future", "inside", "left", "outcomes", "rows")
+    __slots__ = ("arrived", "closed", "entered", "future", "inside", "left", "outcomes", "rows", "work")
 
     def __init__(self, rows: Sequence[Row], future: asyncio.Future[list[Outcome]]) -> None:
         self.rows = rows
@@ -86,6 +97,7 @@ class _Waiting:
         self.left = len(rows)  # rows without an outcome
         self.entered = 0  # rows that have been in the queue
         self.inside = 0  # rows that are in the queue
+        self.work = 0  # what these take
         self.closed = False  # nobody waits for it any more
 
 
@@ -96,7 +108,7 @@ class Batcher:
         predict: Answers a batch, row by row; it is called in one thread of its own.
         report: Is told of each batch, in that thread.
         max_rows: Rows in a batch, at most; also how many rows of one request are in the queue at a time.
-        max_characters: Characters in a batch, at most, unless one row alone has more.
+        max_work: Work in a batch, at most, unless one row alone takes more; and as for `max_rows`.
     """
 
     def __init__(
@@ -105,10 +117,10 @@ class Batcher:
         report: Callable[[Batch], object] = lambda batch: None,
         *,
         max_rows: int = MAX_ROWS,
-        max_characters: int = MAX_CHARACTERS,
+        max_work: int = MAX_WORK,
     ) -> None:
         self._predict, self._report = predict, report
-        self._max_rows, self._max_characters = max_rows, max_characters
+        self._max_rows, self._max_work = max_rows, max_work
         self._queues: OrderedDict[str | None, deque[tuple[_Waiting, int]]] = OrderedDict()
         self._changed = threading.Condition()
         self._stopping = False
@@ -117,6 +129,7 @@ class Batcher:
         """Rows in the queue."""
         self.running = 0
         """Rows in the batch that is being answered."""
+        self._running_work = 0
 
     def start(self) -> None:
         """Begin to answer, for the event loop that runs in this thread."""
@@ -149,10 +162,24 @@ class Batcher:
         waiting = _Waiting(rows, future)
         future.add_done_callback(lambda _: self._close(waiting))
         with self._changed:
-            for _ in range(min(len(rows), self._max_rows)):
-                self._enter(waiting)
+            self._enter(waiting)
             self._changed.notify()
         return future
+
+    def work_before(self, agents: Collection[str | None]) -> int:
+        """What is done, in characters, before it is the turn of rows that come now.
+
+        Args:
+            agents: Of these rows. What waits for others counts as far as it has its turn before.
+        """
+        with self._changed:
+            queues = {
+                agent: [entry for entry in queue if not entry[0].closed] for agent, queue in self._queues.items()
+            }
+            running = self._running_work
+        behind = max((len(queues.get(agent, ())) for agent in agents), default=0)
+        reach = (behind // ROWS_IN_TURN + 1) * ROWS_IN_TURN
+        return running + sum(waiting.rows[index].work for queue in queues.values() for waiting, index in queue[:reach])
 
     def _close(self, waiting: _Waiting) -> None:
         if not waiting.left:
@@ -160,7 +187,7 @@ class Batcher:
         with self._changed:
             waiting.closed = True
             self.queued -= waiting.inside
-            waiting.inside = 0
+            waiting.inside = waiting.work = 0
 
     def _work(self) -> None:
         while True:
@@ -173,9 +200,10 @@ class Batcher:
                     return
                 taken = self._take()
                 self.running = len(taken)
+                self._running_work = sum(waiting.rows[index].work for waiting, index in taken)
             if taken:
                 self._answer(taken, started)
-                self.running = 0
+                self.running = self._running_work = 0
 
     def _answer(self, taken: list[tuple[_Waiting, int]], started: float) -> None:
         waits = []
@@ -191,7 +219,7 @@ class Batcher:
             if not waiting.left:
                 done.append(waiting)
         self._loop.call_soon_threadsafe(_deliver, done)
-        self._report(Batch(len(taken), time.perf_counter() - started, waits))
+        self._report(Batch(len(taken), self._running_work, time.perf_counter() - started, waits))
 
     def _outcomes(self, rows: list[Row]) -> Sequence[Outcome]:
         """What each row gets. If a batch fails as a whole, its agents and then its rows are tried alone."""
@@ -214,33 +242,39 @@ class Batcher:
     # What follows is called with the lock held.
 
     def _enter(self, waiting: _Waiting) -> None:
-        index = waiting.entered
-        waiting.entered += 1
-        waiting.inside += 1
-        self.queued += 1
-        agent = waiting.rows[index].agent
-        queue = self._queues.get(agent)
-        if queue is None:
-            queue = self._queues[agent] = deque()
-        queue.append((waiting, index))
+        """Put as many rows of a request into the queue as may stand there."""
+        while waiting.entered < len(waiting.rows) and waiting.inside < self._max_rows:
+            index = waiting.entered
+            row = waiting.rows[index]
+            if waiting.inside and waiting.work + row.work > self._max_work:
+                return
+            waiting.entered += 1
+            waiting.inside += 1
+            waiting.work += row.work
+            self.queued += 1
+            queue = self._queues.get(row.agent)
+            if queue is None:
+                queue = self._queues[row.agent] = deque()
+            queue.append((waiting, index))
 
     def _take(self) -> list[tuple[_Waiting, int]]:
         """The next batch: some rows of each agent in turn."""
         taken: list[tuple[_Waiting, int]] = []
-        characters = 0
+        work = 0
         while self._queues:
             agent, queue = next(iter(self._queues.items()))
             for _ in range(min(ROWS_IN_TURN, len(queue))):
                 waiting, index = queue[0]
                 if not waiting.closed:
-                    characters += len(waiting.rows[index].text)
-                    if len(taken) == self._max_rows or (taken and characters > self._max_characters):
+                    row = waiting.rows[index]
+                    work += row.work
+                    if len(taken) == self._max_rows or (taken and work > self._max_work):
                         return taken
                     taken.append((waiting, index))
                     waiting.inside -= 1
+                    waiting.work -= row.work
                     self.queued -= 1
-                    if waiting.entered < len(waiting.rows):
-                        self._enter(waiting)
+                    self._enter(waiting)
                 queue.popleft()
             if queue:
                 self._queues.move_to_end(agent)

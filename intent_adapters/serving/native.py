@@ -24,12 +24,11 @@ def native_routes(service: Service) -> list[Route]:
         texts = body.texts if body.text is None else [body.text]
         rows = [Row(text, agent, body.top_k, body.threshold) for text in texts or ()]
         answers = await service.predict(request, caller, rows)
-        if body.text is None:
-            return _together(answers)
-        [answer] = answers
-        if isinstance(answer, RequestError):
-            raise answer
-        return json_response(answer.to_dict())
+        for answer in answers:
+            # The path names the agent: if it cannot answer, that is so of the request and not of some texts.
+            if isinstance(answer, RequestError) and (body.text is not None or answer.status in (404, 503)):
+                raise answer
+        return _together(answers) if body.text is None else json_response(_entry(answers[0]))
 
     async def predict_rows(request: Request) -> Response:
         caller = service.caller(request)
@@ -40,7 +39,9 @@ def native_routes(service: Service) -> list[Route]:
     async def agents(request: Request) -> Response:
         caller = service.caller(request)
         names = [{"name": name} for name in service.agents.names if caller.may_ask(name)]
-        return json_response({"agents": names, "generation": service.agents.generation})
+        if caller.agents is None:
+            return json_response({"agents": names, "generation": service.agents.generation})
+        return json_response({"agents": names})
 
     async def agent(request: Request) -> Response:
         info = await service.agent(service.caller(request), request.path_params["agent"])
@@ -57,11 +58,8 @@ def native_routes(service: Service) -> list[Route]:
 
 
 def _together(answers: list[Prediction | RequestError]) -> Response:
-    return json_response(
-        {
-            "predictions": [
-                answer.to_dict() if isinstance(answer, Prediction) else {"error": error_entry(answer)}
-                for answer in answers
-            ]
-        }
-    )
+    return json_response({"predictions": [*map(_entry, answers)]})
+
+
+def _entry(answer: Prediction | RequestError) -> dict[str, object]:
+    return answer.to_dict() if isinstance(answer, Prediction) else {"error": error_entry(answer)}

@@ -125,7 +125,11 @@ class AgentsAnswer(BaseModel):
     """The agents that the token may ask."""
 
     agents: list[AgentName]
-    generation: str = Field(description="Servers that say the same have the same agents, in the same versions.")
+    generation: str | None = Field(
+        None,
+        description="Servers that say the same have the same agents, in the same versions. Left out for a token of "
+        "some agents.",
+    )
 
 
 class AgentAnswer(BaseModel):

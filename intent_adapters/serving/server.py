@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import logging
 import os
 import signal
 import socket
 import stat
+import struct
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import parent_process
@@ -30,6 +33,13 @@ log = logging.getLogger(__name__)
 BACKLOG = 2048
 # Longer than what proxies keep their connections open, so that they and not we close them.
 KEEP_ALIVE_SECONDS = 75
+# A packet filter for TCP: load the flags; if SYN is among them, pass over the packet; take any other.
+SO_ATTACH_FILTER = 26
+NO_SYN = ((0x30, 0, 0, 13), (0x45, 0, 1, 2), (0x06, 0, 0, 0), (0x06, 0, 0, 2**32 - 1))
+# How long connections take that were begun before.
+HANDSHAKE_SECONDS = 0.1
+# How long those that are told that the server ends have to be told.
+HANG_UP_SECONDS = 0.2
 
 
 class Server(uvicorn.Server):
@@ -61,9 +71,8 @@ class Server(uvicorn.Server):
         for listener in sockets or ():
             last = listener.dup()
             last.setblocking(False)
-            path = listener.getsockname()
-            if isinstance(path, str) and parent_process() is None:  # from here on nobody else finds it
-                Path(path).unlink(missing_ok=True)
+            if parent_process() is None:  # from here on nobody else finds it
+                await _hide(listener)
             for server in self.servers:
                 server.close()
             listener.close()
@@ -78,14 +87,29 @@ class Server(uvicorn.Server):
         return Connection(self.config, self.server_state, self.lifespan.state)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """SIGTERM begins to drain, and ends it the second time; SIGINT, Ctrl-C, does not wait for new requests."""
+        """SIGTERM begins to drain, and ends it the second time; SIGINT, Ctrl-C, does not wait for new requests.
+
+        SIGINT when it has ended, or a second one, does not wait for answers either.
+        """
         # A signal that uvicorn takes note of it raises again in the end, and the exit code would be that of a failure.
+        if self.started and self.should_exit and sig == signal.SIGINT:
+            # Not uvicorn's `force_exit`: with that, the thread of the batches would be running when Python ends.
+            self._loop.call_soon_threadsafe(self._give_up)
+            return
         if self._service.stopping or sig != signal.SIGTERM or not self.started:
-            self.force_exit = self.should_exit and sig == signal.SIGINT
             self._stop()
             return
         self._service.stopping = True
         self._loop.call_soon_threadsafe(self._loop.call_later, self._drain_seconds, self._stop)
+
+    def _give_up(self) -> None:
+        """Say that it ends to those that wait, and hang up."""
+        self._service.give_up()
+        self._loop.call_later(HANG_UP_SECONDS, self._hang_up)
+
+    def _hang_up(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.close()
 
     def _stop(self) -> None:
         self._service.stopping = True
@@ -105,7 +129,7 @@ def run_process(
 
     Raises:
         BaseError: The base cannot be loaded.
-        ConfigError: The tokens cannot be used.
+        ConfigError: The tokens cannot be used, or no agent can answer.
     """
     log_to_stderr()
     model = IntentModel.from_pretrained(
@@ -117,6 +141,7 @@ def run_process(
         max_adapter_bytes=settings.max_adapter_bytes,
     )
     service = Service(settings, model, shared)
+    service.agents.try_out()
     config = uvicorn.Config(
         App(service),
         http=Connection,
@@ -138,6 +163,23 @@ def run_process(
 
     Server(config, service, settings.drain_seconds, started).run(sockets)
     log.info("stopped")
+
+
+async def _hide(listener: socket.socket) -> None:
+    """Let no new client reach a socket; it was this process alone that listened on it.
+
+    Between the last look for connections and the closing of a TCP socket, the system would make further ones, and
+    break them. Linux can be told to pass over packets that ask for one: these clients ask again, and are refused.
+    """
+    path = listener.getsockname()
+    if isinstance(path, str):
+        Path(path).unlink(missing_ok=True)
+    elif sys.platform == "linux":
+        code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in NO_SYN))
+        program = struct.pack("HP", len(NO_SYN), ctypes.addressof(code))
+        with suppress(OSError):  # not everything that calls itself Linux can do it
+            listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
+            await asyncio.sleep(HANDSHAKE_SECONDS)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from intent_adapters.runtime.agent import AgentInfo
 from intent_adapters.serving.admission import Admission
 from intent_adapters.serving.agents import Agents, unknown_agent
 from intent_adapters.serving.authentication import Authentication, Caller
-from intent_adapters.serving.batching import MAX_ROWS, Batch, Batcher, Embedding, Outcome, Row
+from intent_adapters.serving.batching import MAX_ROWS, MAX_WORK, Batch, Batcher, Embedding, Outcome, Row
 from intent_adapters.serving.bodies import read_body
 from intent_adapters.serving.metrics import Metrics
 from intent_adapters.serving.settings import Settings
@@ -56,15 +56,15 @@ class Service:
         self.agents = Agents(model, settings.agents, self.shared.tell)
         self.stopping = False
         self._model = model
+        self._asked: set[asyncio.Future[list[Outcome]]] = set()
         self._authentication = Authentication(settings.tokens(), settings.admin_token)
         self._batcher = Batcher(self._answer, self._note)
-        self._admission = Admission(settings.max_wait_ms, lambda: self._batcher.queued + self._batcher.running)
+        self._admission = Admission(settings.max_wait_ms, self._batcher.work_before)
 
     async def start(self) -> None:
         """Begin to answer."""
         self._batcher.start()
-        seconds = await asyncio.to_thread(self._try_out)
-        self._admission.measured(len(PROBE_TEXTS), seconds)
+        await asyncio.to_thread(self._try_out)
         watch = self.agents.watch(self.settings.poll_seconds)
         self._beside = [asyncio.create_task(watch), asyncio.create_task(self._keep_figures())]
 
@@ -73,6 +73,12 @@ class Service:
         for task in self._beside:
             task.cancel()
         await self._batcher.stop()
+
+    def give_up(self) -> None:
+        """Answer no more of what waits than that the server ends."""
+        for answers in self._asked:
+            if not answers.done():
+                answers.set_exception(RequestError(503, "stopping", "The server ends: ask again when it is back."))
 
     @property
     def model(self) -> IntentModel:
@@ -100,7 +106,7 @@ class Service:
             **asdict(self._model.stats),
             "queued_rows": self._batcher.queued,
             "running_rows": self._batcher.running,
-            "ms_per_row": round(self._admission.ms_per_row, 3),
+            "ms_per_character": round(self._admission.ms_per_character, 5),
             "draining": self.draining,
         }
 
@@ -144,7 +150,8 @@ class Service:
         Raises:
             RequestError: There is none, or the body is not as it should be.
         """
-        await self._admission.check()
+        named = request.path_params.get("agent")
+        await self._admission.check(() if named is None else [named])
         with self._admission.entering():
             return await self.body(request, kind)
 
@@ -213,7 +220,10 @@ class Service:
             _raise_first(found)
         left = [index for index, outcome in enumerate(found) if outcome is None]
         if left:
-            outcomes = await self._wait(request, [rows[index] for index in left])
+            asked = [rows[index] for index in left]
+            self._check_length(asked)
+            await self._admission.check({row.agent for row in asked})
+            outcomes = await self._wait(request, asked)
             for index, outcome in zip(left, outcomes, strict=True):
                 found[index] = self._told(rows[index], outcome) if isinstance(outcome, Exception) else outcome
         if whole:
@@ -231,10 +241,22 @@ class Service:
             return RequestError(422, "text_too_long", message)
         return None
 
+    def _check_length(self, rows: Sequence[Row]) -> None:
+        """See that rows can be answered in time."""
+        ms = self._admission.ms_per_character * sum(row.work for row in rows)
+        if ms > self.settings.timeout_ms:
+            message = (
+                f"To answer {len(rows)} texts as long as these takes about {ms / 1000:.0f} seconds, more than "
+                f"{self.settings.timeout_ms / 1000:g}: send fewer at a time."
+            )
+            raise RequestError(413, "too_many_rows", message)
+
     async def _wait(self, request: Request, rows: list[Row]) -> list[Outcome]:
         """The outcomes of rows, as long as their client waits for them."""
         answers = self._batcher.submit(rows)
-        timeout = asyncio.get_running_loop().call_later(self.settings.timeout_ms / 1000, _expire, answers)
+        self._asked.add(answers)
+        answers.add_done_callback(self._asked.discard)
+        timeout = asyncio.get_running_loop().call_later(self.settings.timeout_ms / 1000, _expire, answers, len(rows))
         leaving = asyncio.ensure_future(request.receive())  # the body is read: what comes next is that the client left
         leaving.add_done_callback(lambda _: answers.cancel())
         try:
@@ -278,11 +300,16 @@ class Service:
         vectors = self._model.encode(texts, [row.agent for row in rows], batch_size=MAX_ROWS)
         return [*map(Embedding, vectors, self._model.token_lengths(texts))]
 
-    def _try_out(self) -> float:
-        """How many seconds a few texts take: so that this is known before the first request comes."""
-        started = time.perf_counter()
-        self._model.encode(PROBE_TEXTS)
-        return time.perf_counter() - started
+    def _try_out(self) -> None:
+        """See how long a batch takes, so that this is known before the first request comes."""
+        probes = [Row(text, None) for text in PROBE_TEXTS]
+        rows = probes * (MAX_WORK // sum(row.work for row in probes))
+        seconds = []
+        for _ in range(2):  # the first takes longer than those that follow
+            started = time.perf_counter()
+            self._embeddings(rows)
+            seconds.append(time.perf_counter() - started)
+        self._admission.measured(sum(row.work for row in rows), min(seconds))
 
     def _told(self, row: Row, error: Exception) -> RequestError:
         """What to tell of a row that could not be answered."""
@@ -301,7 +328,7 @@ class Service:
         self.metrics.state(self._model.stats, self._batcher.queued)
 
     def _note(self, batch: Batch) -> None:
-        self._admission.measured(batch.rows, batch.seconds)
+        self._admission.measured(batch.work, batch.seconds)
         self.metrics.batch(batch)
 
 
@@ -313,6 +340,7 @@ def _raise_first(outcomes: Sequence[Outcome | None]) -> None:
             raise RequestError(outcome.status, outcome.code, f"{where}{outcome}", outcome.headers) from outcome
 
 
-def _expire(answers: asyncio.Future[list[Outcome]]) -> None:
+def _expire(answers: asyncio.Future[list[Outcome]], rows: int) -> None:
     if not answers.done():
-        answers.set_exception(RequestError(504, "timeout", "There was no answer in time: try again later."))
+        fewer = "send fewer texts at a time, or " if rows > 1 else ""
+        answers.set_exception(RequestError(504, "timeout", f"There was no answer in time: {fewer}try again later."))

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
+from intent_adapters.artifacts.contents import CONFIG_NAME
 from intent_adapters.choices import Precision
 from intent_adapters.errors import ConfigError
 
@@ -138,7 +139,10 @@ class Settings(BaseModel):
             except ValidationError as error:
                 raise ConfigError(f"The tokens in {str(self.token_file)!r} cannot be used: {_said(error)}") from error
             tokens += listed
-        if self.admin_token in [token.token for token in tokens]:
+        secrets = [token.token for token in tokens]
+        if len(set(secrets)) < len(secrets):
+            raise ConfigError("A token is there twice: each entry of `token_file=`, and `token=`, needs its own.")
+        if self.admin_token in secrets:
             raise ConfigError("`admin_token=` is a token that asks agents, too: give the admin one of its own.")
         return tokens
 
@@ -175,6 +179,9 @@ def read_settings(
         raise ConfigError(f"The server's settings make no sense: {_said(error)}") from error
     if not settings.agents.is_dir():
         raise ConfigError(f"There is no folder {str(settings.agents)!r}: `agents=` is a folder of adapter folders.")
+    if (settings.agents / CONFIG_NAME).exists():
+        folder, parent = str(settings.agents), str(settings.agents.absolute().parent)
+        raise ConfigError(f"{folder!r} is itself an adapter: `agents=` is the folder around it, {parent!r}.")
     return settings
 
 

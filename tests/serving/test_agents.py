@@ -11,9 +11,11 @@ import pytest
 
 from intent_adapters import IntentModel
 from intent_adapters.artifacts.adapter import Adapter
-from intent_adapters.errors import RequestError
+from intent_adapters.errors import ConfigError, RequestError
+from intent_adapters.loading import load_onnx_base
 from intent_adapters.serving.agents import Agents
 from tests.serving.conftest import NAMES
+from tests.support.adapters import random_adapter
 
 
 @pytest.fixture
@@ -104,6 +106,34 @@ def test_an_agent_that_cannot_be_loaded_says_no_path(watched: Agents, agents: Pa
     others[0].write(agents / "it")
     watched.refresh()
     assert not asyncio.run(watched.prepare(NAMES))
+
+
+@pytest.mark.parametrize("how", ["of another base", "damaged", "too large"])
+def test_agents_of_which_none_can_answer(base: Path, agents: Path, how: str):
+    for name in NAMES:
+        if how == "of another base":
+            random_adapter(load_onnx_base(base), base_fingerprint="0" * 64).write(agents / name)
+        if how == "damaged":
+            (agents / name / "adapter_model.safetensors").write_bytes(b"no weights")
+    budget = 1000 if how == "too large" else None
+    model = IntentModel.from_pretrained(base, backend="onnx", threads=1, max_adapter_bytes=budget)
+    with pytest.raises(ConfigError, match=r"No agent in .* can answer") as caught:
+        Agents(model, agents).try_out()
+    assert {"of another base": "base", "damaged": "safetensors", "too large": "1000"}[how] in str(caught.value)
+
+
+def test_one_agent_that_can_answer_is_enough(watched: Agents, agents: Path, caplog):
+    for name in NAMES[:2]:
+        (agents / name / "adapter_model.safetensors").write_bytes(b"no weights")
+    watched.try_out()
+    assert {record.fields["agent"] for record in caplog.records} <= {*NAMES[:2]}
+
+
+def test_a_folder_without_agents_is_one_to_be_filled(model: IntentModel, tmp_path: Path, caplog):
+    (tmp_path / "empty").mkdir()
+    Agents(model, tmp_path / "empty").try_out()
+    [record] = caplog.records
+    assert (record.levelname, record.message) == ("WARNING", "no agents yet")
 
 
 def test_a_folder_that_is_gone_is_not_looked_for_on_the_hub(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from starlette.testclient import TestClient
@@ -73,7 +76,7 @@ def test_a_body_that_comes_slowly(serve: Serve):
 def test_when_too_much_waits_requests_are_turned_down_before_their_bodies_are_read(serve: Serve):
     client = serve(max_wait_ms=1)
     with service(client)._admission.entering():
-        service(client)._admission.measured(256, 256)
+        service(client)._admission.measured(10_000, 10_000)
         answer = client.post(PATH, content=b"never read")
     assert (answer.status_code, answer.json()["error"]["code"]) == (429, "overloaded")
     assert int(answer.headers["retry-after"]) >= 1
@@ -91,6 +94,41 @@ def test_what_takes_too_long_is_given_up(serve: Serve, monkeypatch: pytest.Monke
     monkeypatch.setattr(service(client)._model, "predict", slow)
     answer = client.post(PATH, json={"text": "a"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (504, "timeout")
+    assert "fewer" not in answer.json()["error"]["message"]
+    answer = client.post(PATH, json={"texts": ["a", "b"]})
+    assert answer.status_code == 504
+    assert "send fewer texts" in answer.json()["error"]["message"]
+
+
+def test_a_long_request_shuts_out_no_other(serve: Serve, monkeypatch: pytest.MonkeyPatch):
+    client = serve()
+    client.post(PATH, json={"text": "a"})
+    predict = service(client)._model.predict
+    begun = threading.Event()
+
+    def slow(texts: list[str], *arguments: object, **options: object) -> object:
+        begun.set()
+        time.sleep(0.00004 * sum(32 + len(text) for text in texts))
+        return predict(texts, *arguments, **options)
+
+    monkeypatch.setattr(service(client)._model, "predict", slow)
+    service(client)._admission.measured(100_000, 4.0)
+    with ThreadPoolExecutor() as pool:
+        long = pool.submit(client.post, PATH, json={"texts": ["x" * 500] * 96})
+        assert begun.wait(10)
+        for agent in ("clinic", "it"):
+            assert client.post(f"/v1/agents/{agent}/predict", json={"text": "a"}).status_code == 200
+        assert not long.done()
+        assert long.result().status_code == 200
+
+
+def test_a_request_that_cannot_be_answered_in_time_is_refused_at_once(serve: Serve):
+    client = serve(timeout_ms=1000)
+    service(client)._admission.measured(100_000, 100.0)
+    assert client.post(PATH, json={"texts": ["a"] * 20}).status_code == 200
+    answer = client.post(PATH, json={"texts": ["a" * 400] * 20})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_many_rows")
+    assert "20 texts" in answer.json()["error"]["message"] and "send fewer" in answer.json()["error"]["message"]
 
 
 def test_what_fails_says_so_and_no_more(client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog):
@@ -161,6 +199,13 @@ def test_a_request_without_a_good_id_gets_one(client: TestClient, given: str):
     headers = {"x-request-id": given.encode("latin-1")}
     ids = [client.get("/nowhere", headers=headers).headers["x-request-id"] for _ in range(2)]
     assert len({*ids, given}) == 3
+
+
+def test_ids_do_not_tell_how_many_requests_there_were(client: TestClient):
+    ids = [client.get("/livez").headers["x-request-id"] for _ in range(50)]
+    steps = {int(later, 16) - int(earlier, 16) for earlier, later in itertools.pairwise(ids)}
+    assert len(steps) == 49
+    assert all(len({places[number] for places in ids}) > 1 for number in range(len(ids[0])))
 
 
 def test_errors_have_one_shape(client: TestClient):

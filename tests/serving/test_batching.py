@@ -130,12 +130,47 @@ def test_a_short_request_passes_a_long_one_of_the_same_agent():
 def test_long_texts_cut_a_batch_short():
     async def test(model: Model, batcher: Batcher) -> None:
         await model.hold(batcher)
-        asked = [batcher.submit([Row("x" * length, "a")]) for length in (60, 30, 20, 500, 1)]
+        asked = [batcher.submit([Row("x" * length, "a")]) for length in (600, 300, 200, 5000, 1)]
         model.open.set()
         await asyncio.gather(*asked)
-        assert [[len(row.text) for row in batch] for batch in model.batches] == [[60, 30], [20], [500], [1]]
+        assert [[len(row.text) for row in batch] for batch in model.batches] == [[600, 300], [200], [5000], [1]]
 
-    run(test, max_characters=100)
+    run(test, max_work=1000)
+
+
+def test_what_waits_for_an_agent_is_what_has_its_turn_before():
+    async def test(model: Model, batcher: Batcher) -> None:
+        await model.hold(batcher)
+        held = batcher.work_before(())
+        assert held == Row("held", "held").work
+        row = Row("x" * 468, "greedy")
+        long = batcher.submit([row] * 1000)
+        assert batcher.work_before(["other"]) == batcher.work_before(()) == held + 4 * row.work
+        assert held + 4 * row.work < batcher.work_before(["greedy"]) <= held + 4096
+        for number in range(9):
+            batcher.submit([Row(f"{number}", "a")])
+        assert batcher.work_before(["other"]) == held + 4 * row.work + 4 * Row("0", "a").work
+        assert batcher.work_before(["other", "a"]) == batcher.work_before(["greedy"])
+        long.cancel()
+        await asyncio.wait([long])
+        assert batcher.work_before(["greedy"]) == held + 4 * Row("0", "a").work
+
+    run(test)
+
+
+def test_of_a_request_with_long_texts_no_more_than_a_batch_is_in_the_queue():
+    async def test(model: Model, batcher: Batcher) -> None:
+        await model.hold(batcher)
+        long = batcher.submit([Row("x" * length, "a") for length in (300, 3000, 300, 3000, 300, 300)] * 5)
+        assert batcher.queued == 1
+        short = batcher.submit([Row("short", "a")])
+        model.open.set()
+        await asyncio.wait([long, short])
+        assert "short" in [row.text for row in model.batches[0]]
+        assert max(sum(row.work for row in batch) for batch in model.batches if len(batch) > 1) <= 1000
+        assert len(await long) == 30
+
+    run(test, max_work=1000)
 
 
 @pytest.mark.parametrize("how", ["cancelled", "expired"])

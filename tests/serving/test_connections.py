@@ -131,7 +131,10 @@ def test_a_server_that_stops_waits_a_moment_for_requests_on_open_connections(mon
         with pytest.raises(OSError):
             while True:  # until it takes no more connections
                 await asyncio.sleep(0.01)
-                (await asyncio.open_connection("127.0.0.1", port))[1].close()
+                async with asyncio.timeout(0.1):
+                    _, more = await asyncio.open_connection("127.0.0.1", port)
+                more.close()
+        await asyncio.sleep(0.2)
         writer.write(GOOD)
         assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
         assert await silent.read() == b""

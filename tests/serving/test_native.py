@@ -53,6 +53,14 @@ def test_rows_of_many_agents_and_an_error_for_each_that_has_no_answer(client: Te
     assert [row["error"]["code"] for row in found[1:4]] == ["unknown_agent", "empty_text", "text_too_long"]
 
 
+def test_errors_of_texts_are_theirs_alone(client: TestClient, model: IntentModel):
+    answer = client.post("/v1/agents/it/predict", json={"texts": ["", TEXTS[0], "x" * 10_001]})
+    assert answer.status_code == 200
+    empty, good, long = answer.json()["predictions"]
+    assert same([good], [model.predict(TEXTS[0], "it")])
+    assert (empty["error"]["code"], long["error"]["code"]) == ("empty_text", "text_too_long")
+
+
 def test_more_rows_than_a_batch_has(client: TestClient, model: IntentModel):
     texts = [f"cancel {number}" for number in range(150)]
     agents = [NAMES[number % 3] for number in range(150)]
@@ -66,9 +74,10 @@ def test_an_agent_that_cannot_be_loaded_fails_alone(serve: Serve, agents: Path):
     rows = [{"text": "a", "agent": agent} for agent in NAMES]
     found = client.post("/v1/predict", json={"rows": rows}).json()["predictions"]
     assert [row.get("error", {}).get("code") for row in found] == [None, None, "agent_unavailable"]
-    answer = client.post("/v1/agents/it/predict", json={"text": "a"})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "agent_unavailable")
-    assert str(agents) not in answer.text
+    for body in ({"text": "a"}, {"texts": ["", "a"]}):
+        answer = client.post("/v1/agents/it/predict", json=body)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "agent_unavailable")
+        assert str(agents) not in answer.text
     assert client.get("/v1/agents/it").status_code == 503
 
 
@@ -99,7 +108,8 @@ def test_which_agents_there_are(client: TestClient, model: IntentModel):
     ["nobody", "%2E%2E", "..%2Fit", "it%2F..%2Fclinic", "%00", "%FF%FE", "%20it", "it%0d%0aSet-Cookie:x", "a" * 5000],
 )
 def test_names_of_nobody(client: TestClient, path: str):
-    for answer in (client.post(f"/v1/agents/{path}/predict", json={"text": "a"}), client.get(f"/v1/agents/{path}")):
+    asked = [client.post(f"/v1/agents/{path}/predict", json=body) for body in ({"text": "a"}, {"texts": ["a", ""]})]
+    for answer in (*asked, client.get(f"/v1/agents/{path}")):
         assert answer.status_code == 404
         assert answer.json()["error"]["code"] in ("unknown_agent", "not_found")
         assert "clinic" not in answer.json()["error"]["message"] or "clinic" in path
@@ -159,10 +169,12 @@ def test_tokens_see_and_ask_their_own_agents(serve: Serve, tmp_path: Path):
         assert client.get(path).json()["error"]["code"] == "missing_token"
     one, everything = {"authorization": f"Bearer {ONE}"}, {"authorization": f"Bearer {ALL}"}
     assert [agent["name"] for agent in client.get("/v1/agents", headers=one).json()["agents"]] == ["it"]
+    assert client.get("/v1/agents", headers=one).json().keys() == {"agents"}  # nothing of what others have
     assert len(client.get("/v1/agents", headers=everything).json()["agents"]) == 3
     found = client.post("/v1/predict", json=rows, headers=one).json()["predictions"]
     assert [row.get("error", {}).get("code") for row in found] == [None, "unknown_agent", "unknown_agent"]
     forbidden, missing = (client.get(f"/v1/agents/{name}", headers=one) for name in ("clinic", "gone"))
     assert forbidden.status_code == missing.status_code == 404
     assert forbidden.json()["error"]["message"] == missing.json()["error"]["message"].replace("gone", "clinic")
-    assert client.post("/v1/agents/clinic/predict", json={"text": "a"}, headers=one).status_code == 404
+    for body in ({"text": "a"}, {"texts": ["a"]}):
+        assert client.post("/v1/agents/clinic/predict", json=body, headers=one).status_code == 404

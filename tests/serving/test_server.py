@@ -11,7 +11,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,30 @@ from tests.support.http_terminations import AGENTS, terminations
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
 
 BODY = json.dumps({"rows": [{"text": "예약 취소", "agent": agent} for agent in NAMES]})
+
+# As a server on a slow machine.
+SLOW = f"""
+import time
+from intent_adapters import IntentModel
+predict = IntentModel.predict
+def slow(*arguments, **options):
+    time.sleep(0.5)
+    return predict(*arguments, **options)
+IntentModel.predict = slow
+{MAIN}"""
+
+# Its processor is busy when the last look for connections finds none.
+HESITANT = f"""
+import socket, time
+class Hesitant(socket.socket):
+    def accept(self):
+        try:
+            return super().accept()
+        except BlockingIOError:
+            time.sleep(0.2)
+            raise
+socket.socket.dup = lambda self: Hesitant(fileno=socket.dup(self.fileno()))
+{MAIN}"""
 
 Start = Callable[..., Running]
 
@@ -61,6 +87,54 @@ def test_nothing_is_lost_when_it_ends(start: Start):
     assert running.wait_for("stopped")
     with pytest.raises(OSError):
         running.connect()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system has no means")
+def test_nothing_is_lost_in_the_moment_of_closing(start: Start):
+    running = start(program=HESITANT)
+    running.wait_for("ready")
+    asked: list[HTTPConnection] = []
+
+    def ask() -> None:
+        while True:
+            try:
+                asked.append(running.connect())
+            except ConnectionRefusedError:
+                return
+            with suppress(OSError):
+                asked[-1].request("GET", "/livez")
+            time.sleep(0.005)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    assert running.stop() == 0
+    asking.join(30)
+    for connection in asked:
+        with closing(connection):
+            assert connection.getresponse().status == 200
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGINT] * 2, [signal.SIGTERM, signal.SIGTERM, signal.SIGINT]])
+def test_who_cannot_wait_for_answers_ends_it_in_good_order(start: Start, signals: list[int]):
+    running = start(program=SLOW)
+    running.wait_for("ready")
+    body = json.dumps({"texts": ["a"] * 1024})
+    with ThreadPoolExecutor() as pool, closing(running.connect()) as slow:
+        asked = [pool.submit(running.ask, "POST", "/v1/agents/it/predict", body) for _ in range(3)]
+        slow.putrequest("POST", "/v1/agents/it/predict")
+        slow.putheader("Content-Length", "1000")
+        slow.endheaders(b"{")
+        while b"intent_adapters_queue_rows 0.0" in running.ask("GET", "/metrics")[1]:
+            time.sleep(0.01)
+        began = time.monotonic()
+        for number in signals:
+            running.process.send_signal(number)
+            time.sleep(0.3)
+        assert running.process.wait(30) == 0
+        assert time.monotonic() - began < 5
+        for answer in asked:
+            status, content = answer.result()
+            assert (status, json.loads(content)["error"]["code"]) == (503, "stopping")
 
 
 def test_it_answers_at_a_unix_socket_as_the_library_does(start: Start, model: IntentModel, tmp_path: Path):
@@ -165,6 +239,15 @@ def test_a_server_that_cannot_start_says_why(start: Start, base: Path, workers: 
     while (line := running.lines.get(timeout=10)["event"]) != "end":
         said += line
     assert "Error" in said
+
+
+def test_a_server_whose_agents_cannot_answer_does_not_start(start: Start, agents: Path):
+    for name in NAMES:
+        (agents / name / "adapter_model.safetensors").write_bytes(b"no weights")
+    running = start()
+    assert running.process.wait(60) == 1
+    with pytest.raises(AssertionError):
+        running.wait_for("ready")
 
 
 def test_a_port_that_is_taken(start: Start):

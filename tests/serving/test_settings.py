@@ -73,6 +73,24 @@ def test_tokens_of_a_file_and_of_the_environment(flags, tmp_path: Path):
     assert found == [(SECRET, None), (f"{SECRET}-2", ("예약",))]
 
 
+@pytest.mark.parametrize("environment", [{}, {"INTENT_ADAPTERS_TOKEN": SECRET}])
+def test_a_token_that_is_there_twice(flags, tmp_path: Path, environment: dict[str, str]):
+    file = tmp_path / "tokens.toml"
+    entry = f'[[tokens]]\ntoken = "{SECRET}"\nagents = ["it"]\n'
+    file.write_text(entry if environment else entry + entry.replace("it", "clinic"), encoding="utf-8")
+    with pytest.raises(ConfigError, match="twice") as caught:
+        read_settings(flags | {"token_file": file}, None, environment).tokens()
+    assert SECRET not in str(caught.value)
+
+
+def test_a_folder_that_is_itself_an_adapter(flags, tmp_path: Path):
+    (tmp_path / "it").mkdir()
+    (tmp_path / "it" / "adapter_config.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        read_settings(flags | {"agents": tmp_path / "it"}, None, {})
+    assert repr(str(tmp_path)) in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "content", ["", "tokens = []", "[[tokens]]\ntoken = 'hidden'", "[[tokens]]\nagents = ['a']", "no toml"]
 )

@@ -143,7 +143,7 @@ def test_limits_are_those_of_the_server(serve: Serve, path: str, body: Body):
 
 @DIALECTS
 def test_too_much_work_is_turned_down(client: TestClient, monkeypatch, path: str, body: Body):
-    monkeypatch.setattr("intent_adapters.serving.admission.Admission.wait_ms", 10_000.0)
+    monkeypatch.setattr("intent_adapters.serving.admission.Admission.wait_ms", lambda *_: 10_000.0)
     answer = client.post(path.format("it"), json=body("a"))
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "10")
 

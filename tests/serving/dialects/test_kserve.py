@@ -142,7 +142,7 @@ def test_what_is_not_there(client: TestClient):
 
 
 def test_a_server_that_stops_is_not_ready(client: TestClient):
-    client.app.service.draining = True
+    client.app.service.stopping = True
     answer = client.get("/v2/health/ready")
     assert (answer.status_code, answer.json()) == (503, {"ready": False})
     assert client.get("/v2/health/live").status_code == 200
