@@ -124,6 +124,7 @@ def test_bodies_do_not_count_as_headers():
 
 def test_a_server_that_stops_waits_a_moment_for_requests_on_open_connections(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(Quick, "header_seconds", 9)
+    monkeypatch.setattr(Quick, "linger_seconds", 1)
 
     async def test(port: int) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
