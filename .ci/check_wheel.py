@@ -86,7 +86,7 @@ def use(wheel: Path, folder: Path, pip_arguments: list[str]) -> None:
     environment = folder / "environment"
     venv.create(environment, with_pip=True)
     scripts = environment / ("Scripts" if sys.platform == "win32" else "bin")
-    run(scripts / "python", "-m", "pip", "install", "--quiet", *pip_arguments, f"{wheel}[cli]")
+    run(scripts / "python", "-m", "pip", "install", "--quiet", *pip_arguments, f"{wheel}[cli,train]")
     (folder / "shop.csv").write_text(SHOP, encoding="utf-8")
     shutil.copytree(ROOT / "model_cards" / BASE, folder / "model_cards" / BASE)
     # What README's first block asks of the Hub, as a folder in its place: the check needs no network.
