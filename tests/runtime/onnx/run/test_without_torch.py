@@ -112,8 +112,8 @@ print(json.dumps([answer.to_dict() for answer in answers]), len(agents))
 """
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_the_released_agents_answer_the_same_to_the_bit(released: Path, threads: int):
+def test_the_released_agents_answer_the_same_to_the_bit(released: Path):
+    threads = 2  # a lone text on both, of a batch each part on one
     without = run_without(ABSENT, RELEASED, released, CARDS, threads)
     assert without.returncode == 0, without.stderr
     assert without.stdout.endswith(" 6\n")
