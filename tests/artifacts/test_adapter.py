@@ -135,7 +135,7 @@ def rename_in_header(folder: Path) -> None:
 
 
 DAMAGES = {
-    "no folder": (shutil.rmtree, "no such folder"),
+    "no folder": (shutil.rmtree, "There is no folder"),
     "no config": (lambda f: (f / CONFIG).unlink(), f"No {CONFIG}"),
     "no weights": (lambda f: (f / WEIGHTS).unlink(), f"No {WEIGHTS}"),
     "empty config": (lambda f: (f / CONFIG).write_text(""), "not JSON"),
