@@ -28,7 +28,7 @@ from intent_adapters.loading import (
 from intent_adapters.prediction import Prediction
 from intent_adapters.runtime.agent import AgentInfo, AgentOrigin, AgentState, StoreStats
 from intent_adapters.runtime.answering import Runtime, answer, embed
-from intent_adapters.runtime.onnx.run import OnnxBase, OnnxRuntime, graphs_in
+from intent_adapters.runtime.onnx.run import OnnxBase, OnnxRuntime, graph_origins
 from intent_adapters.runtime.resident import resident_bytes
 from intent_adapters.runtime.store import AdapterStore
 
@@ -697,7 +697,7 @@ class IntentModel:
         with TemporaryDirectory() as temporary:
             folder = Path(temporary, "base")
             save_base(self.base, folder, dtype=dtype)
-            for graph, made_from in graphs_in(Path(self.base_name or folder)).items():
+            for graph, made_from in graph_origins(Path(self.base_name or folder)).items():
                 if made_from == self.fingerprint:
                     (folder / graph.parent.name).mkdir(exist_ok=True)
                     shutil.copyfile(graph, folder / graph.parent.name / graph.name)

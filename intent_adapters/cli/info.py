@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -165,18 +166,18 @@ def _base_facts(folder: Path, name: str) -> dict[str, Any]:
 
 
 def _file_facts(folder: Path, base: BaseFiles) -> dict[str, Any]:
+    from intent_adapters.artifacts.base_weights import read_shapes
     from intent_adapters.runtime.onnx.export.pooling import dimension
 
-    sizes = [base.weights[name].size for name in base.weights.names]
-    sizes += [module.weights[name].size for module in base.modules[1:] for name in module.weights.names]
+    parameters = sum(math.prod(shape) * count for shape, count in read_shapes(folder, str(folder)).items())
     return {
         "architecture": base.config.model_type,
         "layers": base.config.layers,
         "hidden_size": base.config.width,
         "embedding_dimension": dimension(base.modules, base.config.width),
         "maximum_tokens": base.max_tokens,
-        "parameters": sum(sizes),
-        "bytes": 4 * sum(sizes),
+        "parameters": parameters,
+        "bytes": 4 * parameters,
         "graphs": [graph.name for graph in graphs_in(folder)] or None,
         "fingerprint": base.fingerprint,
     }

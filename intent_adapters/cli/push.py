@@ -79,7 +79,7 @@ def command(
         from intent_adapters.artifacts.base_files import folder_fingerprint
         from intent_adapters.hub import publish_adapter, publish_base
         from intent_adapters.hub.cards.saving import existing_card
-        from intent_adapters.runtime.onnx.run import graphs_in
+        from intent_adapters.runtime.onnx.run import graph_origins
 
         readme = existing_card(folder)
         if (folder / CONFIG_NAME).is_file():
@@ -93,7 +93,7 @@ def command(
             raise typer.BadParameter(f"{str(folder)!r} is no adapter; a base answers nothing", param_hint="--handler")
         else:
             found = folder_fingerprint(folder, str(folder))
-            if foreign := [graph for graph, made_from in graphs_in(folder).items() if made_from != found]:
+            if foreign := [graph for graph, made_from in graph_origins(folder).items() if made_from != found]:
                 raise BaseError(
                     f"{str(foreign[0])!r} was not made from the weights beside it. Export the base again "
                     f"(intent-adapters export {folder}), or remove the graph."

@@ -126,7 +126,7 @@ def publish_base(
 
     Args:
         folder: The base's folder, as `artifacts.base.save_base` writes it. Graphs in it must be of its weights: see
-            `graphs_in`. Those in the repository go where it has none.
+            `graph_origins`. Those in the repository go where it has none.
         repo_id: Where to: "ORG/NAME".
         fingerprint: Its fingerprint.
         facts: What its makers say about it, for the card.

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 import intent_adapters
+from tests.support.processes import HEAVY
 
-# Each takes a large part of a second to import, and some take several.
-HEAVY = ("torch", "transformers", "peft", "sentence_transformers", "sklearn", "scipy", "datasets", "pyarrow")
 PROGRAM = """
 import atexit, sys
 atexit.register(lambda: print("imported:", *sys.modules, file=sys.stderr))

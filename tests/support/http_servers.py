@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+from tests.support.processes import HEAVY
+
 MAIN = """
 from intent_adapters.cli import app
 if __name__ == "__main__":
@@ -23,8 +25,7 @@ if __name__ == "__main__":
 # As if they were not installed: a server needs none of them.
 PROGRAM = f"""
 import sys
-for name in ("torch", "transformers", "peft", "sentence_transformers", "sklearn", "scipy", "datasets", "pyarrow"):
-    sys.modules[name] = None
+sys.modules.update(dict.fromkeys({HEAVY!r}))
 {MAIN}"""
 
 

@@ -7,6 +7,9 @@ import subprocess
 import sys
 from collections.abc import Iterable
 
+# What answers in ONNX Runtime needs none of them, and each takes a large part of a second to import.
+HEAVY = ("torch", "transformers", "peft", "sentence_transformers", "sklearn", "scipy", "datasets", "pyarrow")
+
 
 def run_process(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run a program; it is offline and speaks UTF-8."""

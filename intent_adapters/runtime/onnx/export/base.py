@@ -25,7 +25,7 @@ from intent_adapters.runtime.onnx.export.arithmetic import Float32, Int8
 from intent_adapters.runtime.onnx.export.encoder import EncoderGraph
 from intent_adapters.runtime.onnx.export.graph import Graph
 from intent_adapters.runtime.onnx.export.pooling import dimension, pool
-from intent_adapters.runtime.onnx.run.base import OnnxBase, graphs_in, probe, read_tokenizer
+from intent_adapters.runtime.onnx.run.base import OnnxBase, graph_origins, probe, read_tokenizer
 from intent_adapters.runtime.onnx.run.description import MASK, OUTPUT, Description, graph_file
 from intent_adapters.runtime.onnx.run.sites import GraphSite
 
@@ -214,7 +214,7 @@ def _write_into(composed: _Composed, base: Path) -> Exported:
     graphs = base / ONNX_FOLDER
     check_target(graphs, "export", BaseError, is_earlier=True)
     known = composed.description.fingerprint
-    stale = [graph.name for graph, made_from in graphs_in(base).items() if made_from != known]
+    stale = [graph.name for graph, made_from in graph_origins(base).items() if made_from != known]
     with replaced_folder(graphs, without=stale) as staging:
         file = staging / Path(graph_file(composed.description.precision)).name
         file.write_bytes(composed.graph)

@@ -162,7 +162,7 @@ def read_tokenizer(folder: Path, max_tokens: int) -> FastTokenizer:
         raise BaseError(f"The tokenizer of the base {str(folder)!r} cannot be loaded: {error}") from error
 
 
-def graphs_in(base: Path) -> dict[Path, str | None]:
+def graph_origins(base: Path) -> dict[Path, str | None]:
     """The graphs of ours in a base's folder, and the fingerprints of the bases they were made from.
 
     Args:

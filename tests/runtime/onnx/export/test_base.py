@@ -20,7 +20,7 @@ from intent_adapters.errors import BaseError, ConfigError, MissingExtraError
 from intent_adapters.loading import load_onnx_base
 from intent_adapters.runtime.onnx.export import base as exporting
 from intent_adapters.runtime.onnx.export import export_base, export_folder
-from intent_adapters.runtime.onnx.run.base import graphs_in, probe
+from intent_adapters.runtime.onnx.run.base import graph_origins, probe
 from intent_adapters.runtime.onnx.run.description import KEY, graph_file
 from tests.cli.conftest import run
 from tests.runtime.onnx.conftest import Exports
@@ -150,10 +150,10 @@ def test_graphs_of_former_weights_go(tmp_path: Path):
     tiny_base(tmp_path).save(str(folder))
     export_folder(folder, None, precision="float32")
     tiny_base(tmp_path, seed=1).save(str(folder))  # which leaves what it does not know
-    assert list(graphs_in(folder).values()) == [fingerprint(tiny_base(tmp_path))]
+    assert list(graph_origins(folder).values()) == [fingerprint(tiny_base(tmp_path))]
     export_folder(folder, None)
     assert [path.name for path in (folder / "onnx").iterdir()] == ["encoder_int8.onnx"]
-    assert graphs_in(folder) == {folder / graph_file("int8"): folder_fingerprint(folder, "base")}
+    assert graph_origins(folder) == {folder / graph_file("int8"): folder_fingerprint(folder, "base")}
     save_base(tiny_base(tmp_path, seed=2), folder)
     assert not (folder / "onnx").exists()
 

@@ -11,9 +11,8 @@ from intent_adapters import IntentModel
 from intent_adapters.runtime.onnx.export import export_folder
 from tests.runtime.onnx.conftest import Exports
 from tests.support.adapters import random_adapter
-from tests.support.processes import run_process, run_without
+from tests.support.processes import HEAVY, run_process, run_without
 
-ABSENT = ("torch", "transformers", "peft", "sentence_transformers", "sklearn", "scipy", "datasets", "pyarrow")
 BESIDE = "import torch, peft, sentence_transformers\n"
 COMMAND = "from intent_adapters.cli import app\napp()"
 ANSWERS = """
@@ -66,7 +65,7 @@ def agents(exports: Exports, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 def test_the_answers_are_the_same_to_the_bit(exports: Exports, agents: Path, precision: str):
     base = getattr(exports, precision)
-    without = run_without(ABSENT, ANSWERS, base, agents)
+    without = run_without(HEAVY, ANSWERS, base, agents)
     assert without.returncode == 0, without.stderr
     beside = run_process(BESIDE + ANSWERS, base, agents)
     assert beside.returncode == 0, beside.stderr
@@ -74,7 +73,7 @@ def test_the_answers_are_the_same_to_the_bit(exports: Exports, agents: Path, pre
 
 
 def test_what_was_saved_without_pytorch_is_what_was_loaded(exports: Exports, agents: Path):
-    assert run_without(ABSENT, ANSWERS, exports.float32, agents).returncode == 0
+    assert run_without(HEAVY, ANSWERS, exports.float32, agents).returncode == 0
     saved = agents.parent / "saved"
     for name in ("adapter_config.json", "adapter_model.safetensors"):
         assert (saved / name).read_bytes() == (agents / "linear" / name).read_bytes()
@@ -85,13 +84,13 @@ def test_what_was_saved_without_pytorch_is_what_was_loaded(exports: Exports, age
 
 def test_the_commands_that_answer(exports: Exports, agents: Path):
     arguments = ("--adapter", agents / "cosine", "--base", exports.int8, "--backend", "onnx", "--json")
-    done = run_without(ABSENT, COMMAND, "predict", "예약 취소", *arguments)
+    done = run_without(HEAVY, COMMAND, "predict", "예약 취소", *arguments)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["agent"] == "cosine"
-    done = run_without(ABSENT, COMMAND, "info", agents / "cosine", "--json")
+    done = run_without(HEAVY, COMMAND, "info", agents / "cosine", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["intents"] == 4
-    done = run_without(ABSENT, COMMAND, "predict", "예약 취소", "-a", agents / "cosine", "--base", "org/nowhere")
+    done = run_without(HEAVY, COMMAND, "predict", "예약 취소", "-a", agents / "cosine", "--base", "org/nowhere")
     assert done.returncode == 1
     assert "org/nowhere" in done.stderr  # it is known to be missing before PyTorch is needed
 
@@ -114,7 +113,7 @@ print(json.dumps([answer.to_dict() for answer in answers]), len(agents))
 
 def test_the_released_agents_answer_the_same_to_the_bit(released: Path):
     threads = 2  # a lone text on both, of a batch each part on one
-    without = run_without(ABSENT, RELEASED, released, CARDS, threads)
+    without = run_without(HEAVY, RELEASED, released, CARDS, threads)
     assert without.returncode == 0, without.stderr
     assert without.stdout.endswith(" 6\n")
     assert without.stdout == run_process(BESIDE + RELEASED, released, CARDS, threads).stdout
