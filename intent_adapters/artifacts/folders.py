@@ -153,6 +153,19 @@ def check_target(folder: Path, purpose: str, error: type[IntentAdaptersError], i
         )
 
 
+def write_whole(file: Path, content: str) -> None:
+    """Write a file in one step."""
+    staging = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
+    try:
+        with staging.open("w", encoding="utf-8") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        staging.replace(file)
+    finally:
+        staging.unlink(missing_ok=True)
+
+
 def link_or_copy(source: str | Path, target: str | Path) -> None:
     """Give a file of a folder that is about to go a second name, where the file system can; else copy it.
 

@@ -23,6 +23,7 @@ from intent_adapters.cli import (
     export,
     info,
     list_agents,
+    playground,
     predict,
     pull,
     push,
@@ -57,7 +58,14 @@ def _program(
 
 # As the help lists them.
 _COMMANDS: dict[str, dict[str, ModuleType]] = {
-    "Agents": {"train": train, "predict": predict, "chat": chat, "serve": serve, "info": info},
+    "Agents": {
+        "train": train,
+        "predict": predict,
+        "chat": chat,
+        "playground": playground,
+        "serve": serve,
+        "info": info,
+    },
     "Day by day": {
         "check": check,
         "evaluate": evaluate,

@@ -124,6 +124,8 @@ class Trainer:
     def _work(self) -> None:
         idle_since = time.monotonic()
         while not self.stopping.is_set():
+            if self._settings.train_warm and self._process is None:
+                self._running().order({})  # what it needs for any job it loads now
             waiting = [job for job, events in self._jobs.all().items() if not is_over(events)]
             cancelled = [job for job in waiting if self._jobs.is_cancelled(job)]
             for job in cancelled:
@@ -134,7 +136,7 @@ class Trainer:
                 self._do(waiting[0])
                 idle_since = time.monotonic()
             else:
-                if time.monotonic() - idle_since > IDLE_SECONDS:
+                if not self._settings.train_warm and time.monotonic() - idle_since > IDLE_SECONDS:
                     self._end_process()
                 self.stopping.wait(POLL_SECONDS)
 
@@ -156,9 +158,7 @@ class Trainer:
 
     def _train(self, job: str, agent: str) -> None:
         target = place_of(self._agents, agent)
-        if self._process is None or self._process.exit_code is not None:
-            self._process = _Process(self._base)
-        process = self._process
+        process = self._running()
         process.order({"folder": str(self._jobs.folder / job), "probe_first": not (target / CONFIG_NAME).exists()})
         until = time.monotonic() + self._settings.train_seconds
         while True:
@@ -179,6 +179,12 @@ class Trainer:
                 raise _Failure("too_slow", f"The training took longer than {seconds} seconds: send fewer rows.")
             if said is not None and self._take(job, said, target) == "ready":
                 return
+
+    def _running(self) -> _Process:
+        """The process that trains; another one if it has ended."""
+        if self._process is None or self._process.exit_code is not None:
+            self._process = _Process(self._base)
+        return self._process
 
     def _take(self, job: str, said: dict[str, Any], target: Path) -> str:
         """Note what the process says, and publish what it made; gives which event it was."""

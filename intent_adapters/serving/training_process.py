@@ -73,7 +73,7 @@ class _Reporter:
 
 
 def main(base: str) -> None:
-    """Do what is ordered until the input ends.
+    """Do what is ordered until the input ends; an empty order loads what the others need.
 
     Args:
         base: Hub id or folder of the base to train on.
@@ -87,6 +87,10 @@ def main(base: str) -> None:
     model: IntentModel | None = None
     while True:
         order, reporter = json.loads(orders.get()), _Reporter(output)
+        if not order:
+            with suppress(Exception):  # the next job says what is wrong
+                model = model or _load(base)
+            continue
         try:
             with warnings.catch_warnings(record=True) as given:
                 warnings.simplefilter("always", IntentAdaptersWarning)
@@ -118,6 +122,7 @@ def _listen(orders: queue.Queue[str]) -> None:
 
 
 def _load(base: str) -> IntentModel:
+    import intent_adapters.training  # noqa: F401 - which takes as long as the base
     from intent_adapters.model import IntentModel
 
     return IntentModel.from_pretrained(base, backend="torch")
