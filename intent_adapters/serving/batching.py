@@ -129,6 +129,7 @@ class Batcher:
         """Rows in the queue."""
         self.running = 0
         """Rows in the batch that is being answered."""
+        self._queued_work = 0
         self._running_work = 0
 
     def start(self) -> None:
@@ -166,6 +167,11 @@ class Batcher:
             self._changed.notify()
         return future
 
+    @property
+    def work(self) -> int:
+        """What waits or is being answered, in characters."""
+        return self._queued_work + self._running_work
+
     def work_before(self, agents: Collection[str | None]) -> int:
         """What is done, in characters, before it is the turn of rows that come now.
 
@@ -187,6 +193,7 @@ class Batcher:
         with self._changed:
             waiting.closed = True
             self.queued -= waiting.inside
+            self._queued_work -= waiting.work
             waiting.inside = waiting.work = 0
 
     def _work(self) -> None:
@@ -252,6 +259,7 @@ class Batcher:
             waiting.inside += 1
             waiting.work += row.work
             self.queued += 1
+            self._queued_work += row.work
             queue = self._queues.get(row.agent)
             if queue is None:
                 queue = self._queues[row.agent] = deque()
@@ -274,6 +282,7 @@ class Batcher:
                     waiting.inside -= 1
                     waiting.work -= row.work
                     self.queued -= 1
+                    self._queued_work -= row.work
                     self._enter(waiting)
                 queue.popleft()
             if queue:
