@@ -43,13 +43,13 @@ class Operation(NamedTuple):
         method: In small letters.
         name: For generated clients.
         summary: What it does.
-        answers: What comes back if all is well: one of these; without any, a text.
+        answers: What comes back if all is well: one of these; without any, a text of `media_type`.
         body: What is sent.
         also: What further statuses mean, or mean here.
         tag: Which dialect it is of.
         error: What comes back with other statuses.
         status: What the status is if all is well.
-        media_type: What comes back is, where there are no `answers`.
+        media_type: Of an answer that is not JSON.
     """
 
     path: str
