@@ -20,7 +20,10 @@ COLOURS = 192
 DESKTOP = {"viewport": {"width": 1280, "height": 860}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
 TRAINED_MS = 300_000
-ASKED = {"en-US": ["can you tell me the price of an x-ray?", "내일 못 갈 것 같아요"], "ko-KR": ["엑스레이 찍으면 얼마예요?"]}
+ASKED = {
+    "en-US": ["can you tell me the price of an x-ray?", "내일 못 갈 것 같아요"],
+    "ko-KR": ["엑스레이 찍으면 얼마예요?"],
+}
 READY = {"en-US": "Ready in", "ko-KR": "끝났습니다"}
 
 

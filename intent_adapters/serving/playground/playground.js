@@ -2,14 +2,15 @@
 import { WORDS } from "./words.js";
 
 const SHOWN_ROWS = 100, SHOWN_INTENTS = 6, REMEMBERED = 12, UNDO_STEPS = 50, MAX_DOTS = 400, SAVE_MS = 300;
+const LINES = ["batch-lines", "compare-lines"];
 const $ = (id) => document.getElementById(id);
 
-// ---- What is remembered in this browser: which agent and what was asked. Tokens are not.
+// ---- What is remembered in this browser; tokens are not
 
 const memory = (() => {
 	try { return JSON.parse(localStorage.getItem("playground")) ?? {}; } catch { return {}; }
 })();
-const state = { agent: "", language: "", tab: "", question: "", batch: "", compare: "", ...memory };
+const state = { agent: "", language: "", tab: "", question: "", ...memory };
 // By agents, which may be called as anything that objects have.
 for (const name of ["asked", "jobs"]) state[name] = Object.assign(Object.create(null), memory[name]);
 function remember() {
@@ -37,16 +38,15 @@ let making = true;
 
 const word = (key) => WORDS[state.language][key];
 const t = (key, ...values) => word(key).replace(/\{(\d)\}/g, (_, number) => values[number]);
-const percent = (share) => new Intl.NumberFormat(state.language, { style: "percent" }).format(share);
+const percent = (share) => new Intl.NumberFormat(state.language, { style: "percent" }).format(share < 1 ? Math.min(share, 0.99) : 1);
 const nameOf = (label) => label ?? t("outOfScope");
 const labelOf = (name) => (name.trim() === t("outOfScope") ? null : name.trim().normalize("NFC"));
 
 function speak(language) {
 	state.language = language;
 	document.documentElement.lang = language;
-	for (const element of document.querySelectorAll("[data-t]")) element.textContent = t(element.dataset.t);
-	for (const element of document.querySelectorAll("[data-p]")) element.placeholder = t(element.dataset.p);
-	for (const element of document.querySelectorAll("[data-l]")) element.setAttribute("aria-label", t(element.dataset.l));
+	for (const [key, property] of [["t", "textContent"], ["p", "placeholder"], ["l", "ariaLabel"]])
+		for (const element of document.querySelectorAll(`[data-${key}]`)) element[property] = t(element.dataset[key]);
 	$("language").textContent = t("language");
 	$("language").lang = language === "en" ? "ko" : "en";
 	remember();
@@ -54,6 +54,7 @@ function speak(language) {
 
 // ---- Elements; strings become text
 
+const there = (children) => children.filter((child) => child !== null);
 function h(tag, properties = {}, ...children) {
 	const element = document.createElement(tag);
 	for (const [name, value] of Object.entries(properties)) {
@@ -61,11 +62,11 @@ function h(tag, properties = {}, ...children) {
 		else if (name in element && name !== "list") element[name] = value;
 		else element.setAttribute(name, value);
 	}
-	element.append(...children.filter((child) => child !== null));
+	element.append(...there(children));
 	return element;
 }
 const button = (text, onclick, properties = {}) => h("button", { type: "button", onclick, ...properties }, text);
-const show = (id, ...children) => $(id).replaceChildren(...children.filter((child) => child !== null));
+const show = (id, ...children) => $(id).replaceChildren(...there(children));
 const quiet = (text, onclick, more = {}) => button(text, onclick, { className: "quiet", ...more });
 const muted = (...children) => h("span", { className: "muted" }, ...children);
 const list = (items, className = "plain") => h("ul", { className }, ...items.map((parts) => h("li", {}, ...parts)));
@@ -188,8 +189,8 @@ function renderAnswer() {
 	const { text, answer, before, near } = last, { in_scope, label, score, threshold } = answer, scope = t(in_scope ? "inScope" : "outOfScope");
 	const former = before && ` · ${before.in_scope ? t("before", before.label, percent(before.score)) : t("beforeOut")}`;
 	show("answer", marked(text, answer.entities ?? []),
-		h("p", { className: in_scope ? "verdict" : "verdict out" }, h("strong", {}, in_scope ? said(label) : scope),
-			h("span", { className: "badge" }, in_scope ? `✓ ${scope}` : "⊘"), muted(in_scope ? t("sure", percent(score)) : t("nearestIntent", label, percent(score)))),
+		h("p", { className: in_scope ? "verdict" : "verdict out" }, h("strong", {}, in_scope ? said(label) : `⊘ ${scope}`),
+			in_scope ? h("span", { className: "badge" }, `✓ ${scope}`) : null, muted(in_scope ? t("sure", percent(score)) : t("nearestIntent", label, percent(score)))),
 		h("p", { className: "muted small" }, threshold === null ? t("noThreshold") : t("scope", answer.scope_score.toFixed(2), threshold.toFixed(2)), former));
 	const scores = new Map(before?.top_k.map((one) => [one.label, one.score]));
 	const listed = allIntents ? answer.top_k : answer.top_k.slice(0, SHOWN_INTENTS);
@@ -327,7 +328,7 @@ async function watch(agent, job) {
 		started: (data) => { started = data.time; tell(t("starting")); },
 		probe_ready: () => { answersAlready = true; tell(t("probeReady")); return renew(agent).catch(complain); },
 		progress: ({ doing, step, steps }) => tell((answersAlready ? t("probeReady") : "") + t(doing, Math.round((100 * step) / steps)), step / steps),
-		ready: (data) => finish([data.accuracy === null ? t("ready", Math.round(data.time - started)) : t("readyAccuracy", Math.round(data.time - started), percent(data.accuracy)), data.method === "probe" ? t("readyProbe") : ""].join(" ")),
+		ready: ({ time, accuracy, method }) => finish(t(accuracy === null ? "ready" : "readyAccuracy", Math.round(time - started), percent(accuracy)) + (method === "probe" ? ` ${t("readyProbe")}` : "")),
 		failed: (data) => finish(t("failed", data.error.message)),
 		cancelled: () => finish(t("cancelled")),
 	};
@@ -415,7 +416,7 @@ async function check() {
 	show("findings", h("h3", {}, t("findings")), findings.length ? list(findings.slice(0, 40).map((finding) => {
 		const texts = finding.rows.slice(0, 3).map((number) => own[number].text), other = finding.kind === "wrong label" ? finding.labels[1] : null;
 		const move = () => { change((all) => all.map((row) => (row.text === texts[0] ? { ...row, label: other } : row))); return check(); };
-		return [h("p", {}, h("span", { className: finding.is_problem ? "badge warn" : "badge" }, word("kinds")[finding.kind] ?? finding.kind), " ", ...finding.labels.flatMap((label) => [said(label), " "])),
+		return [h("p", {}, h("span", { className: finding.is_problem ? "badge warn" : "badge" }, word("kinds")[finding.kind] ?? finding.kind), " ", said(finding.labels.join(" · "))),
 			...texts.map((text) => said(text, "p")), h("p", { className: "muted small", lang: "en" }, `${finding.reason}. ${finding.advice}.`),
 			other === null ? null : button(t("moveTo", other), guarded(move))];
 	}), "findings") : muted(t("nothing")));
@@ -424,7 +425,7 @@ async function check() {
 // ---- Many lines
 
 const linesOf = (id) => $(id).value.split("\n").map((text) => text.trim()).filter(Boolean);
-const cell = (answer) => (answer.error ? h("td", { className: "problem" }, answer.error.message) : h("td", {}, said(answer.label), muted(` ${answer.in_scope ? percent(answer.score) : t("outOfScope")}`)));
+const cell = (answer) => (answer.error ? h("td", { className: "problem" }, answer.error.message) : h("td", {}, ...(answer.in_scope ? [said(answer.label), muted(` ${percent(answer.score)}`)] : [`${t("outOfScope")} `, muted(said(answer.label))])));
 function table(id, heads, body) {
 	show(id, h("table", { className: "answers" }, h("thead", {}, h("tr", {}, ...heads.map((head) => h("th", { scope: "col" }, said(head))))), h("tbody", {}, ...body)));
 }
@@ -447,7 +448,6 @@ function renderVersions() {
 	fill("version-b", (version) => version.in_use);
 	$("compare").disabled = versions.length < 2;
 	$("compare-sum").textContent = versions.length < 2 ? t("noVersions") : "";
-	if (!$("compare-lines").value) $("compare-lines").value = state.compare || word("suggestions").join("\n");
 }
 
 async function compare() {
@@ -467,7 +467,7 @@ function hand(blob, name) {
 	link.click();
 	setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
-const csv = (all) => [["text", "label"], ...all.map((row) => [row.text, nameOf(row.label)])].map((cells) => `${cells.map((cell) => `"${cell.replaceAll('"', '""')}"`)}\n`).join("");
+const csv = (all) => [["text", "label"], ...all.map((row) => [row.text, nameOf(row.label)])].map((cells) => `${cells.map((cell) => (/[",\n\r]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell))}\n`).join("");
 
 async function publish() {
 	const body = { repository: $("repository").value.trim(), token: $("hub-token").value, private: $("private").checked };
@@ -505,10 +505,9 @@ async function made() {
 }
 
 async function begin(name, examples) {
+	state.question = $("question").value = "";
 	await flush();
 	await choose(name.normalize("NFC"));
-	state.question = "";
-	$("question").value = "";
 	change(() => examples);
 	history = [];
 	renderExamples();
@@ -524,7 +523,7 @@ async function readFile(file) {
 
 // ---- The page
 
-const PANELS = { threshold: renderThreshold, check: renderCheck, batch: () => null, compare: renderVersions, share: () => null };
+const PANELS = { threshold: renderThreshold, check: renderCheck, batch: null, compare: renderVersions, share: null };
 
 function renderTabs() {
 	const names = Object.keys(PANELS).filter((name) => trains || name === "batch");
@@ -541,7 +540,7 @@ function renderTabs() {
 		$(`panel-${name}`).hidden = name !== state.tab;
 		$(`panel-${name}`).setAttribute("aria-labelledby", `tab-${name}`);
 	}
-	Promise.resolve(PANELS[state.tab]()).catch(complain);
+	(async () => PANELS[state.tab]?.())().catch(complain);
 }
 
 function render() {
@@ -549,11 +548,11 @@ function render() {
 	$("key").hidden = !config.trains || trains;
 	$("welcome").hidden = Boolean(state.agent);
 	$("work").hidden = !state.agent;
-	$("lead").textContent = t(config.trains ? "lead" : "leadReadOnly") + (config.trains || agents.length ? "" : ` ${t("noAgents")}`);
+	$("lead").textContent = t(config.trains ? "lead" : "leadReadOnly");
 	show("preview", ...word("rows").filter((_, number) => number % 5 < 2).flatMap((row) => [h("dt", {}, row.text), h("dd", {}, row.label)]));
 	$("set-threshold").hidden = !config.sets_thresholds;
 	$("question").value ||= state.question;
-	$("batch-lines").value ||= state.batch || word("suggestions").join("\n");
+	for (const id of LINES) $(id).value ||= state[id] || word("suggestions").join("\n");
 	renderAnswer();
 	renderExamples();
 	renderTabs();
@@ -574,7 +573,7 @@ async function begun() {
 
 const on = (id, event, work) => $(id).addEventListener(event, guarded(work));
 on("language", "click", () => { speak(state.language === "en" ? "ko" : "en"); render(); });
-on("agent", "change", async () => { const name = $("agent").value; await flush(); state.question = ""; $("question").value = ""; await choose(name); });
+on("agent", "change", async () => { const name = $("agent").value; await flush(); state.question = $("question").value = ""; await choose(name); });
 on("new", "click", () => openMaker(true));
 on("own", "click", () => openMaker(true));
 function sample() {
@@ -587,8 +586,9 @@ on("start", "click", () => { sample(); making = true; return made(); });
 on("example", "click", sample);
 on("ask-form", "submit", () => {
 	const text = $("question").value.trim();
-	if (!info && state.jobs[state.agent]) waiting = text;
-	else if (text) return ask(text);
+	if (text && info) return ask(text);
+	waiting = text;
+	show("answer", muted(t("queued")));
 });
 on("add", "submit", () => {
 	const text = $("add-text").value.trim(), label = labelOf($("add-label").value);
@@ -635,8 +635,7 @@ on("token-form", "submit", async () => {
 	await begun();
 	if (config.trains && !trains) throw new Error(t("tokenWrong"));
 });
-$("question").addEventListener("input", () => { state.question = $("question").value; remember(); });
-for (const [id, name] of [["batch-lines", "batch"], ["compare-lines", "compare"]]) $(id).addEventListener("input", () => { state[name] = $(id).value; remember(); });
+for (const id of ["question", ...LINES]) $(id).addEventListener("input", () => { state[id] = $(id).value; remember(); });
 document.addEventListener("keydown", (event) => {
 	if ((event.ctrlKey || event.metaKey) && event.key === "z" && !/^(INPUT|TEXTAREA)$/.test(event.target.tagName)) $("undo").click();
 });

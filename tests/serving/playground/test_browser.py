@@ -6,6 +6,7 @@ import re
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
+PAGE = files("intent_adapters.serving.playground")
 # The training of an adapter goes on at the lowest priority.
 TRAINED_MS = 240_000
 CSV = """text,label
@@ -274,6 +276,17 @@ def test_what_cannot_be_used_is_said(open_page: Open, address: str):
     page.get_by_role("button", name="Make it").click()
     page.locator("#maker-problem").get_by_text("../x").wait_for()
     assert page.locator("#maker").is_visible()
+
+
+def test_it_says_all_it_says_in_every_language(open_page: Open, address: str):
+    page = open_page(address)
+    words = page.evaluate("import('/playground/words.js').then(words => words.WORDS)")
+    english, korean = ({**words[name], **words[name].pop("kinds")} for name in ("en", "ko"))
+    assert english.keys() == korean.keys()
+    assert not [name for name, said in korean.items() if said in ("", english[name])]
+    code = "".join(PAGE.joinpath(name).read_text(encoding="utf-8") for name in ("index.html", "playground.js"))
+    used = {name for names in re.findall(r'data-[tpl]="(\w+)"|\bt\("(\w+)"|\bword\("(\w+)"', code) for name in names}
+    assert used - {"", "kinds"} <= english.keys()
 
 
 def test_it_speaks_korean(open_page: Open, address: str):
