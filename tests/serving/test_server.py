@@ -53,19 +53,6 @@ class Hesitant(socket.socket):
 socket.socket.dup = lambda self: Hesitant(fileno=socket.dup(self.fileno()))
 {MAIN}"""
 
-# Its processor is busy whenever no further connection waits.
-HESITANT = f"""
-import socket, time
-accept = socket.socket.accept
-def hesitate(self):
-    try:
-        return accept(self)
-    except BlockingIOError:
-        time.sleep(0.05)
-        raise
-socket.socket.accept = hesitate
-{MAIN}"""
-
 Start = Callable[..., Running]
 
 
@@ -125,18 +112,6 @@ def test_nothing_is_lost_in_the_moment_of_closing(start: Start):
     for connection in asked:
         with closing(connection):
             assert connection.getresponse().status == 200
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system has no means")
-def test_nothing_is_lost_in_the_moment_of_closing(start: Start):
-    running = start(program=HESITANT)
-    running.wait_for("ready")
-    burst = Burst(running, 16, NAMES)
-    while burst.answered < 50:
-        time.sleep(0.01)
-    assert running.stop() == 0
-    burst.join()
-    assert (burst.lost, burst.wrong) == (0, [])
 
 
 @pytest.mark.parametrize("signals", [[signal.SIGINT] * 2, [signal.SIGTERM, signal.SIGTERM, signal.SIGINT]])

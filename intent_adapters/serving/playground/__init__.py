@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from importlib.resources import files
 
 from starlette.requests import Request
@@ -46,7 +47,7 @@ def playground_routes(settings: Settings) -> list[Route]:
     ]
 
 
-def _sender(name: str) -> object:
+def _sender(name: str) -> Callable[[Request], Awaitable[Response]]:
     content = files(__package__).joinpath(name).read_bytes()
     media_type = KINDS[f".{name.rpartition('.')[2]}"]
 

@@ -336,8 +336,8 @@ async function watch(agent, job) {
 		over = true;
 		if (state.jobs[agent] === job) { delete state.jobs[agent]; remember(); }
 		if (agent !== state.agent || state.jobs[agent]) return;
-		tell(text, undefined, true);
 		await renew(agent).catch(complain);
+		tell(text, undefined, true);
 	};
 	while (!over && state.jobs[agent] === job) {
 		try {

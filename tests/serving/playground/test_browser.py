@@ -23,6 +23,7 @@ pytestmark = pytest.mark.browser
 PAGE = files("intent_adapters.serving.playground")
 # The training of an adapter goes on at the lowest priority.
 TRAINED_MS = 240_000
+OUT = "⊘ Out of scope"
 CSV = """text,label
 예약하고 싶어요,예약
 월요일에 진료 잡아 주세요,예약
@@ -148,7 +149,7 @@ def test_an_agent_from_a_pasted_csv_learns_and_is_found_again(open_page: Open, a
     assert page.locator("#ranking .track b").count() == 3, "where the bars were before"
 
     # What has nothing to do with it is out of scope.
-    assert ask(page, "어젯밤 축구 경기 누가 이겼어?") == "Out of scope"
+    assert ask(page, "어젯밤 축구 경기 누가 이겼어?") == OUT
 
     # One click puts right what was wrong.
     ask(page, "토요일에도 문 여나요?")
@@ -157,7 +158,7 @@ def test_an_agent_from_a_pasted_csv_learns_and_is_found_again(open_page: Open, a
     is_not_ready.first.wait_for()
     is_ready(page)
     page.locator("#answer").get_by_text("토요일에도 문 여나요?").wait_for()
-    assert page.locator("#answer .verdict strong").inner_text() == "Out of scope"
+    assert page.locator("#answer .verdict strong").inner_text() == OUT
     ask(page, "진료 없던 일로 할게요")
     page.get_by_role("button", name="Add “진료 없던 일로 할게요” to 취소 and teach").click()
     is_not_ready.first.wait_for()
@@ -192,7 +193,7 @@ def test_versions_threshold_and_many_lines(open_page: Open, address: str):
     is_ready(page)
     page.get_by_role("tab", name="Compare").click()
     shown = [option.inner_text() for option in page.locator("#version-a option").all()]
-    assert shown == ["1 · probe", "2 · adapter · in use"]
+    assert re.fullmatch(r"1 · probe,2 · (probe|adapter) · in use", ",".join(shown))
     page.locator("#compare-lines").fill("예약 취소\n날씨 어때?\nhow much?")
     page.get_by_role("button", name="Compare", exact=True).click()
     page.locator("#compare-answers tbody tr").nth(2).wait_for()
@@ -215,7 +216,7 @@ def test_versions_threshold_and_many_lines(open_page: Open, address: str):
     page.locator("#batch-agents").select_option(label="compared")
     page.get_by_role("button", name="Answer all").click()
     page.locator("#batch-answers tbody tr").nth(1).wait_for()
-    assert re.search(r"2 answers of 1 agents in \d+ ms", page.locator("#batch-time").inner_text())
+    assert re.search(r"Answers: 2 · agents: 1 · \d+ ms", page.locator("#batch-time").inner_text())
 
     page.get_by_role("tab", name="Check").click()
     page.locator("#confusions h3").wait_for()
@@ -239,7 +240,7 @@ def test_examples_are_edited_and_edits_undone(open_page: Open, address: str):
     assert page.locator("#rows tr").count() == 2
     page.get_by_label("New name of the intent").fill("refuse")
     page.get_by_role("button", name="Rename").click()
-    page.get_by_role("button", name="Remove: no way").click()
+    page.get_by_role("button", name="Remove no way").click()
     page.get_by_label("Example", exact=True).last.fill("nope")
     page.get_by_label("Example", exact=True).last.press("Tab")
     page.locator("#intents").get_by_text("All").click()
@@ -272,9 +273,12 @@ def test_what_cannot_be_used_is_said(open_page: Open, address: str):
     make(page, "broken", "one,two\na,b\n")
     page.locator("#maker-problem").get_by_text("examples.csv").wait_for()
     page.locator("#paste").fill("")
+    page.get_by_label("Name", exact=True).fill("ends with a dot.")
+    page.get_by_role("button", name="Make it").click()
+    page.locator("#maker-problem").get_by_text("ends with a dot.").wait_for()
     page.get_by_label("Name", exact=True).fill("../x")
     page.get_by_role("button", name="Make it").click()
-    page.locator("#maker-problem").get_by_text("../x").wait_for()
+    assert page.locator("#name:invalid").count() == 1
     assert page.locator("#maker").is_visible()
 
 
