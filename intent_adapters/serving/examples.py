@@ -33,6 +33,7 @@ from intent_adapters.serving.openapi import Operation
 from intent_adapters.serving.responses import json_response
 from intent_adapters.serving.schemas import StrictBody, Text
 from intent_adapters.serving.service import Service
+from intent_adapters.serving.training import LabelledText
 
 # How many sets of examples a process remembers the embeddings of.
 REMEMBERED = 8
@@ -40,23 +41,16 @@ REMEMBERED = 8
 _reading = threading.Lock()
 
 
-class Example(StrictBody):
-    """An utterance and its intent."""
-
-    text: str
-    label: str | None = Field(description="Null for one that the agent is to reject.")
-
-
 class ExamplesBody(StrictBody):
     """The examples of an agent, all of them."""
 
-    rows: list[Example]
+    rows: list[LabelledText]
 
 
 class ExamplesAnswer(BaseModel):
     """Examples, in their order."""
 
-    rows: list[Example]
+    rows: list[LabelledText]
 
 
 class FileBody(StrictBody):
@@ -113,7 +107,7 @@ class NearExample(BaseModel):
     """An example."""
 
     text: str
-    label: str | None
+    label: str
     similarity: float = Field(description="The cosine of the two embeddings by the agent, between -1 and 1.")
 
 

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.versions import Version, list_versions
-from intent_adapters.errors import AdapterError, RequestError
+from intent_adapters.errors import RequestError
 from intent_adapters.prediction import Prediction
 from intent_adapters.serving.agents import place_of, unknown_agent
 from intent_adapters.serving.changes import reported
@@ -101,11 +101,9 @@ def _answers(service: Service, request: Request, texts: list[str], body: Predict
     found = {str(version.number): version.adapter for version in _versions(service, request)}.get(number)
     if found is None:
         raise RequestError(404, "unknown_version", "The agent has no such version that can be read.")
-    model = copy.copy(service.model)  # on the same base; what answers others stays as it is
-    try:
+    with reported():
+        model = copy.copy(service.model)  # on the same base; what answers others stays as it is
         model.add_agent(agent, found, replace=True)
-    except AdapterError as error:  # trained on another base
-        raise RequestError(422, "unusable_adapter", str(error)) from error
     return model.predict(texts, agent, top_k=body.top_k, threshold=body.threshold)
 
 

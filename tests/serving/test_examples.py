@@ -19,7 +19,7 @@ ROWS = [
     {"text": "예약 해주세요", "label": "예약"},
     {"text": "예약 취소", "label": "취소"},
     {"text": "<script>alert(1)</script> \u202e", "label": "price"},
-    {"text": "날씨 어때", "label": None},
+    {"text": "날씨 어때", "label": "out_of_scope"},
 ]
 
 

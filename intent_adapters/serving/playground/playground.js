@@ -2,6 +2,7 @@
 import { WORDS } from "./words.js";
 
 const SHOWN_ROWS = 100, SHOWN_INTENTS = 6, REMEMBERED = 12, UNDO_STEPS = 50, MAX_DOTS = 400, SAVE_MS = 300;
+const OUT = "out_of_scope"; // the intent of what is to be rejected: a catch-all, by its name
 const LINES = ["batch-lines", "compare-lines"];
 const $ = (id) => document.getElementById(id);
 
@@ -23,7 +24,7 @@ let config = { trains: false };
 let trains = false;
 let agents = [];
 let info = null; // of the agent; null until it has been taught
-let rows = []; // its examples; a label of null is one to reject
+let rows = []; // its examples
 let history = [];
 let filter; // the label whose examples are shown; undefined: all
 let shownRows = SHOWN_ROWS;
@@ -39,8 +40,8 @@ let making = true;
 const word = (key) => WORDS[state.language][key];
 const t = (key, ...values) => word(key).replace(/\{(\d)\}/g, (_, number) => values[number]);
 const percent = (share) => new Intl.NumberFormat(state.language, { style: "percent" }).format(share < 1 ? Math.min(share, 0.99) : 1);
-const nameOf = (label) => label ?? t("outOfScope");
-const labelOf = (name) => (name.trim() === t("outOfScope") ? null : name.trim().normalize("NFC"));
+const nameOf = (label) => (label === OUT ? t("outOfScope") : label);
+const labelOf = (name) => (name.trim() === t("outOfScope") ? OUT : name.trim().normalize("NFC"));
 
 function speak(language) {
 	state.language = language;
@@ -186,17 +187,18 @@ function renderAnswer() {
 	show("asked", ...(asked.length ? [h("h3", {}, t("asked"), " ", quiet(t("clear"), clear)), list(asked.map((one) =>
 		[again(one.text, "line", said(one.text), muted(one.in_scope ? said(one.label) : t("outOfScope")))]))] : []));
 	if (!last) return show("answer"), show("ranking"), show("why");
-	const { text, answer, before, near } = last, { in_scope, label, score, threshold } = answer, scope = t(in_scope ? "inScope" : "outOfScope");
+	const { text, answer, before, near } = last, { in_scope, label, score, threshold } = answer;
+	const scope = t(in_scope ? "inScope" : "outOfScope"), nearest = answer.top_k.find((one) => one.label !== OUT);
 	const former = before && ` · ${before.in_scope ? t("before", before.label, percent(before.score)) : t("beforeOut")}`;
 	show("answer", marked(text, answer.entities ?? []),
 		h("p", { className: in_scope ? "verdict" : "verdict out" }, h("strong", {}, in_scope ? said(label) : `⊘ ${scope}`),
-			in_scope ? h("span", { className: "badge" }, `✓ ${scope}`) : null, muted(in_scope ? t("sure", percent(score)) : t("nearestIntent", label, percent(score)))),
+			in_scope ? h("span", { className: "badge" }, `✓ ${scope}`) : null, muted(in_scope ? t("sure", percent(score)) : t("nearestIntent", nearest.label, percent(nearest.score)))),
 		h("p", { className: "muted small" }, threshold === null ? t("noThreshold") : t("scope", answer.scope_score.toFixed(2), threshold.toFixed(2)), former));
 	const scores = new Map(before?.top_k.map((one) => [one.label, one.score]));
 	const listed = allIntents ? answer.top_k : answer.top_k.slice(0, SHOWN_INTENTS);
 	show("ranking", h("ol", { className: "bars" }, ...listed.map((one) => bar(one.label, one.score, scores.get(one.label)))),
 		answer.top_k.length > listed.length ? quiet(t("showAll", answer.top_k.length), () => { allIntents = true; renderAnswer(); }) : null,
-		trains ? quiet(`⊘ ${t("addOut")}`, guarded(() => learn(text, null))) : null,
+		trains ? quiet(`⊘ ${t("addOut")}`, guarded(() => learn(text, OUT))) : null,
 		trains ? h("p", { className: "muted small" }, t("addHint")) : null);
 	show("why", ...(near.length ? [h("h3", {}, t("why")), list(near.map((one) => [said(one.text), muted(said(nameOf(one.label)), ` ${one.similarity.toFixed(2)}`)]))] : []));
 }
@@ -209,9 +211,9 @@ function track(share, former) {
 const place = (element, share) => { element.style.insetInlineStart = `${100 * share}%`; return element; };
 
 function bar(label, score, former) {
-	const does = t("addTo", last.text.slice(0, 80), label);
-	const add = trains ? button("+", guarded(() => learn(last.text, label)), { className: "plus", ariaLabel: does, title: does }) : null;
-	return h("li", {}, said(label, "span"), track(score, former), h("span", { className: "number" }, percent(score)), add);
+	const does = t("addTo", last.text.slice(0, 80), nameOf(label));
+	const add = trains ? button("+", guarded(() => learn(last.text, label)), { className: "plus", ariaLabel: does }) : null;
+	return h("li", {}, said(nameOf(label), "span"), track(score, former), h("span", { className: "number" }, percent(score)), add);
 }
 
 async function put(text) {
@@ -230,7 +232,7 @@ function change(edit, render = renderExamples) {
 }
 function save() {
 	predicted = null;
-	$("saved").textContent = t("saving");
+	$("saved").textContent = "…";
 	clearTimeout(saving);
 	saving = setTimeout(() => flush().catch(complain), SAVE_MS);
 }
@@ -244,8 +246,8 @@ async function flush(more) {
 
 // A text has one intent: one that is there moves.
 const without = (all, text) => all.filter((row) => row.text !== text);
-const labels = () => [...new Set(rows.map((row) => row.label))].sort((one, other) => (one === null) - (other === null) || nameOf(one).localeCompare(nameOf(other)));
-const intents = () => labels().filter((label) => label !== null);
+const labels = () => [...new Set(rows.map((row) => row.label))].sort((one, other) => (one === OUT) - (other === OUT) || nameOf(one).localeCompare(nameOf(other)));
+const intents = () => labels().filter((label) => label !== OUT);
 
 async function learn(text, label) {
 	change((all) => [...without(all, text), { text, label }]);
@@ -272,14 +274,14 @@ function renderIntents() {
 		return h("li", {}, made);
 	};
 	show("intents", ...(rows.length ? [undefined, ...known] : []).map(chip));
-	show("labels", ...[...intents(), null].map((label) => h("option", { value: nameOf(label) })));
+	show("labels", ...[...intents(), OUT].map((label) => h("option", { value: nameOf(label) })));
 	$("rename").hidden = filter === undefined;
 	const input = h("input", { value: nameOf(filter), ariaLabel: t("rename") }), label = filter;
 	const rename = () => {
 		filter = labelOf(input.value) || label;
 		change((all) => all.map((row) => (row.label === label ? { ...row, label: filter } : row)));
 	};
-	show("rename", ...(label ? [input, button(t("renameButton"), rename)] : []), quiet(t("removeIntent"), () => change((all) => all.filter((row) => row.label !== label))));
+	show("rename", ...(label !== OUT ? [input, button(t("renameButton"), rename)] : []), quiet(t("removeIntent"), () => change((all) => all.filter((row) => row.label !== label))));
 	$("undo").disabled = !history.length;
 	$("teach").disabled = intents().length < 2;
 }
@@ -297,7 +299,7 @@ function line(row, number) {
 		return h("td", {}, input);
 	};
 	const remove = () => { change((all) => all.filter((_, other) => other !== number)); $("add-text").focus(); };
-	return h("tr", { className: row.label === null ? "reject" : "" }, field("text", row.text, { ariaLabel: t("exampleText") }), field("label", nameOf(row.label), { list: "labels", ariaLabel: t("intent") + about }),
+	return h("tr", { className: row.label === OUT ? "reject" : "" }, field("text", row.text, { ariaLabel: t("exampleText") }), field("label", nameOf(row.label), { list: "labels", ariaLabel: t("intent") + about }),
 		h("td", {}, button("×", remove, { className: "plus", ariaLabel: t("remove") + about })));
 }
 
@@ -305,10 +307,9 @@ function line(row, number) {
 
 async function teach() {
 	await flush();
-	const agent = state.agent, rejected = rows.filter((row) => row.label === null).map((row) => row.text);
-	const settings = rejected.length ? { out_of_scope: rejected } : {};
+	const agent = state.agent;
 	if (state.jobs[agent]) await request(`v1/train/${state.jobs[agent]}`, undefined, "DELETE").catch(() => null);
-	const { job } = await api("v1/train", { agent, rows: rows.filter((row) => row.label !== null), settings });
+	const { job } = await api("v1/train", { agent, rows });
 	state.jobs[agent] = job;
 	remember();
 	watch(agent, job);
@@ -325,7 +326,7 @@ async function watch(agent, job) {
 	let started = 0, answersAlready = false, over = false;
 	const is = {
 		queued: () => tell(t("queued")),
-		started: (data) => { started = data.time; tell(t("starting")); },
+		started: (data) => { started = data.time; tell(t("queued")); },
 		probe_ready: () => { answersAlready = true; tell(t("probeReady")); return renew(agent).catch(complain); },
 		progress: ({ doing, step, steps }) => tell((answersAlready ? t("probeReady") : "") + t(doing, Math.round((100 * step) / steps)), step / steps),
 		ready: ({ time, accuracy, method }) => finish(t(accuracy === null ? "ready" : "readyAccuracy", Math.round(time - started), percent(accuracy)) + (method === "probe" ? ` ${t("readyProbe")}` : "")),
@@ -377,20 +378,20 @@ async function renderThreshold() {
 	const input = $("threshold");
 	input.value = info.threshold ?? 0;
 	const dots = own.slice(0, MAX_DOTS).map((one, number) => {
-		const dot = place(h("i", { className: one.label === null ? "dot out" : "dot" }), one.answer.scope_score);
-		dot.style.insetBlockStart = `${(one.label === null ? 62 : 8) + ((number * 37) % 30)}%`;
+		const dot = place(h("i", { className: one.label === OUT ? "dot out" : "dot" }), one.answer.scope_score);
+		dot.style.insetBlockStart = `${(one.label === OUT ? 62 : 8) + ((number * 37) % 30)}%`;
 		return dot;
 	});
 	const mark = h("b");
 	show("strip", ...dots, mark);
 	const effect = () => {
 		const value = Number(input.value);
-		const rejected = own.filter((one) => one.answer.scope_score < value);
-		const out = own.filter((one) => one.label === null);
-		const lost = rejected.filter((one) => one.label !== null);
+		const rejected = own.filter((one) => one.answer.scope_score < value || one.answer.label === OUT);
+		const out = own.filter((one) => one.label === OUT);
+		const lost = rejected.filter((one) => one.label !== OUT);
 		place(mark, value);
 		$("threshold-value").textContent = value.toFixed(2);
-		$("threshold-effect").textContent = [t("thresholdEffect", value.toFixed(2), lost.length, own.length - out.length), out.length ? t("thresholdOut", rejected.length - lost.length, out.length) : ""].join(" ");
+		$("threshold-effect").textContent = [t("thresholdEffect", value.toFixed(2), lost.length, own.length - out.length), out.length ? t("thresholdOut", rejected.length - lost.length, out.length) : "", value === info.threshold ? t("inUse") : ""].join(" ");
 		show("threshold-rejected", list(lost.slice(0, 8).map((one) => [said(one.text), muted(said(one.label), ` ${one.answer.scope_score.toFixed(2)}`)])));
 	};
 	input.oninput = effect;
@@ -401,31 +402,30 @@ async function renderCheck() {
 	if (!info || !rows.length) return show("confusions");
 	const pairs = new Map();
 	for (const { text, label, answer } of await predictOwn()) {
-		if (label === null || answer.label === label) continue;
+		if (label === OUT || answer.label === label) continue;
 		const key = JSON.stringify([label, answer.label]);
 		pairs.set(key, [...(pairs.get(key) ?? []), text]);
 	}
 	const listed = [...pairs].sort((one, other) => other[1].length - one[1].length).slice(0, 12);
 	show("confusions", h("h3", {}, t("confusions")),
-		listed.length ? list(listed.map(([key, texts]) => [said(t("confusion", ...JSON.parse(key), texts.length)), muted(said(texts[0]))])) : muted(t("noConfusions")));
+		listed.length ? list(listed.map(([key, texts]) => [said(t("confusion", ...JSON.parse(key), texts.length)), muted(said(texts[0]))])) : muted(t("nothing")));
 }
 
 async function check() {
-	const own = rows.filter((row) => row.label !== null);
-	const { findings } = await api("v1/examples/check", { rows: own });
+	const { findings } = await api("v1/examples/check", { rows });
 	show("findings", h("h3", {}, t("findings")), findings.length ? list(findings.slice(0, 40).map((finding) => {
-		const texts = finding.rows.slice(0, 3).map((number) => own[number].text), other = finding.kind === "wrong label" ? finding.labels[1] : null;
+		const texts = finding.rows.slice(0, 3).map((number) => rows[number].text), other = finding.kind === "wrong label" ? finding.labels[1] : null;
 		const move = () => { change((all) => all.map((row) => (row.text === texts[0] ? { ...row, label: other } : row))); return check(); };
-		return [h("p", {}, h("span", { className: finding.is_problem ? "badge warn" : "badge" }, word("kinds")[finding.kind] ?? finding.kind), " ", said(finding.labels.join(" · "))),
+		return [h("p", {}, h("span", { className: finding.is_problem ? "badge warn" : "badge" }, word("kinds")[finding.kind] ?? finding.kind), " ", said(finding.labels.map(nameOf).join(" · "))),
 			...texts.map((text) => said(text, "p")), h("p", { className: "muted small", lang: "en" }, `${finding.reason}. ${finding.advice}.`),
-			other === null ? null : button(t("moveTo", other), guarded(move))];
+			other === null ? null : button(t("moveTo", nameOf(other)), guarded(move))];
 	}), "findings") : muted(t("nothing")));
 }
 
 // ---- Many lines
 
 const linesOf = (id) => $(id).value.split("\n").map((text) => text.trim()).filter(Boolean);
-const cell = (answer) => (answer.error ? h("td", { className: "problem" }, answer.error.message) : h("td", {}, ...(answer.in_scope ? [said(answer.label), muted(` ${percent(answer.score)}`)] : [`${t("outOfScope")} `, muted(said(answer.label))])));
+const cell = (answer) => (answer.error ? h("td", { className: "problem" }, answer.error.message) : h("td", {}, ...(answer.in_scope ? [said(answer.label), muted(` ${percent(answer.score)}`)] : [`${t("outOfScope")} `, muted(said(nameOf(answer.label)))])));
 function table(id, heads, body) {
 	show(id, h("table", { className: "answers" }, h("thead", {}, h("tr", {}, ...heads.map((head) => h("th", { scope: "col" }, said(head))))), h("tbody", {}, ...body)));
 }
@@ -437,7 +437,7 @@ async function batch() {
 	const began = performance.now();
 	const { predictions } = await api("v1/predict", { rows: texts.flatMap((text) => names.map((agent) => ({ text, agent }))), top_k: 1 });
 	$("batch-time").textContent = t("batchTime", count, names.length, Math.round(performance.now() - began));
-	table("batch-answers", [t("text"), ...names], texts.map((text, number) => h("tr", {}, h("th", { scope: "row" }, said(text)), ...predictions.slice(number * names.length, (number + 1) * names.length).map(cell))));
+	table("batch-answers", [t("lines"), ...names], texts.map((text, number) => h("tr", {}, h("th", { scope: "row" }, said(text)), ...predictions.slice(number * names.length, (number + 1) * names.length).map(cell))));
 }
 
 function renderVersions() {
@@ -456,7 +456,7 @@ async function compare() {
 	const [one, other] = await Promise.all(chosen.map(async (select) => (await api(at(`/versions/${select.value}/predict`), { texts, top_k: 1 })).predictions));
 	const differs = texts.map((_, number) => one[number].label !== other[number].label || one[number].in_scope !== other[number].in_scope);
 	$("compare-sum").textContent = t("compareSum", differs.filter(Boolean).length, texts.length);
-	table("compare-answers", [t("text"), ...chosen.map((select) => select.selectedOptions[0].textContent)],
+	table("compare-answers", [t("lines"), ...chosen.map((select) => select.selectedOptions[0].textContent)],
 		texts.map((text, number) => h("tr", differs[number] ? { className: "differs" } : {}, h("th", { scope: "row" }, said(text)), cell(one[number]), cell(other[number]))));
 }
 
@@ -467,7 +467,7 @@ function hand(blob, name) {
 	link.click();
 	setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
-const csv = (all) => [["text", "label"], ...all.map((row) => [row.text, nameOf(row.label)])].map((cells) => `${cells.map((cell) => (/[",\n\r]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell))}\n`).join("");
+const csv = (all) => [["text", "label"], ...all.map((row) => [row.text, row.label])].map((cells) => `${cells.map((cell) => (/[",\n\r]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell))}\n`).join("");
 
 async function publish() {
 	const body = { repository: $("repository").value.trim(), token: $("hub-token").value, private: $("private").checked };
@@ -498,9 +498,11 @@ async function made() {
 	const found = text.trim() ? await api("v1/examples/read", { name: `examples.${kindOf(text)}`, content: text }) : { rows: [], warnings: [] };
 	const added = found.rows.map((row) => ({ text: row.text, label: labelOf(row.label) }));
 	if (making) await api(at("/examples", name)); // which says if it can be a name
-	$("maker").close();
 	if (making) await begin(name, added);
 	else change((all) => [...added.reduce((kept, row) => without(kept, row.text), all), ...added]);
+	$("maker").close();
+	$("question").focus();
+	if (making) await (intents().length > 1 ? teach() : flush());
 	if (found.warnings.length) complain(found.warnings.join(" "));
 }
 
@@ -511,9 +513,6 @@ async function begin(name, examples) {
 	change(() => examples);
 	history = [];
 	renderExamples();
-	$("question").focus();
-	if (intents().length > 1) await teach();
-	else await flush();
 }
 
 async function readFile(file) {
@@ -548,7 +547,6 @@ function render() {
 	$("key").hidden = !config.trains || trains;
 	$("welcome").hidden = Boolean(state.agent);
 	$("work").hidden = !state.agent;
-	$("lead").textContent = t(config.trains ? "lead" : "leadReadOnly");
 	show("preview", ...word("rows").filter((_, number) => number % 5 < 2).flatMap((row) => [h("dt", {}, row.text), h("dd", {}, row.label)]));
 	$("set-threshold").hidden = !config.sets_thresholds;
 	$("question").value ||= state.question;
@@ -593,7 +591,6 @@ on("ask-form", "submit", () => {
 on("add", "submit", () => {
 	const text = $("add-text").value.trim(), label = labelOf($("add-label").value);
 	if (!text || label === "") return;
-	if (rows.some((row) => row.text === text && row.label === label)) throw new Error(t("duplicate", text));
 	change((all) => [{ text, label }, ...without(all, text)]);
 	$("add-text").value = "";
 	$("add-text").focus();
@@ -618,7 +615,6 @@ addEventListener("drop", guarded(async (event) => {
 on("set-threshold", "click", async () => {
 	await api(`admin/agents/${encodeURIComponent(state.agent)}/threshold`, { threshold: Number($("threshold").value) });
 	await renew(state.agent);
-	$("threshold-effect").textContent = t("thresholdSet");
 });
 on("check", "click", check);
 on("batch", "click", batch);

@@ -229,6 +229,7 @@ def test_examples_are_edited_and_edits_undone(open_page: Open, address: str):
     page.get_by_role("button", name="New agent").or_(page.get_by_role("button", name="Bring my own")).first.click()
     page.get_by_label("Name", exact=True).fill("edited")
     page.get_by_role("button", name="Make it").click()
+    page.locator("#maker").wait_for(state="hidden")
     for text, label in (("yes", "affirm"), ("no", "deny"), ("no way", "deny")):
         page.locator("#add-text").fill(text)
         page.locator("#add-label").fill(label)

@@ -19,8 +19,8 @@ def text_of(name: str) -> str:
     return PAGE.joinpath(name).read_text(encoding="utf-8")
 
 
-def test_it_takes_at_most_60_kib():
-    assert sum(len(PAGE.joinpath(name).read_bytes()) for name in NAMES) <= 60 * 1024
+def test_it_takes_at_most_60_kb():
+    assert sum(len(PAGE.joinpath(name).read_bytes()) for name in NAMES) <= 60_000
 
 
 def test_nothing_comes_from_elsewhere():
