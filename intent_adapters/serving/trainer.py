@@ -45,23 +45,29 @@ def jobs_of(settings: Settings) -> Jobs:
 
 
 @contextmanager
-def training(settings: Settings) -> Iterator[None]:
+def training(settings: Settings) -> Iterator[threading.Event]:
     """Have jobs done as long as the block runs, if the server has a base to train on.
+
+    Yields:
+        Set once nothing is left to load that is to be in memory before the first job.
 
     Raises:
         MissingExtraError: Something that training needs is not installed.
     """
+    loaded = threading.Event()
+    if not settings.train_warm:
+        loaded.set()
     if settings.train_base is None:
-        yield
+        yield loaded
         return
     for module in NEEDED:
         if not is_installed(module):
             raise missing(ModuleNotFoundError(name=module))
-    trainer = Trainer(settings, settings.train_base)
+    trainer = Trainer(settings, settings.train_base, loaded)
     thread = threading.Thread(target=trainer.run, name="intent-adapters-trainer", daemon=True)
     thread.start()
     try:
-        yield
+        yield loaded
     finally:
         trainer.stopping.set()
         thread.join()
@@ -85,13 +91,15 @@ class Trainer:
     Args:
         settings: Of the server.
         base: What is trained on.
+        loaded: Set when a process that is kept ready is.
 
     Attributes:
         stopping: Set when the server ends.
     """
 
-    def __init__(self, settings: Settings, base: str) -> None:
+    def __init__(self, settings: Settings, base: str, loaded: threading.Event) -> None:
         self._settings = settings
+        self._loaded = loaded
         self._agents = settings.agents.absolute()
         self._base = base
         self._jobs = jobs_of(settings)
@@ -183,7 +191,7 @@ class Trainer:
     def _running(self) -> _Process:
         """The process that trains; another one if it has ended."""
         if self._process is None or self._process.exit_code is not None:
-            self._process = _Process(self._base)
+            self._process = _Process(self._base, self._loaded)
         return self._process
 
     def _take(self, job: str, said: dict[str, Any], target: Path) -> str:
@@ -207,7 +215,8 @@ class Trainer:
 class _Process:
     """The process that trains."""
 
-    def __init__(self, base: str) -> None:
+    def __init__(self, base: str, loaded: threading.Event) -> None:
+        self._loaded = loaded
         # Elsewhere the process sees to that itself.
         flags = getattr(subprocess, "IDLE_PRIORITY_CLASS", 0)
         self._process = subprocess.Popen(
@@ -224,7 +233,12 @@ class _Process:
     def _listen(self) -> None:
         assert self._process.stdout
         for line in self._process.stdout:
-            self._said.put(json.loads(line))
+            said = json.loads(line)
+            if said["event"] == "loaded":
+                self._loaded.set()
+            else:
+                self._said.put(said)
+        self._loaded.set()  # or nothing will be
 
     def order(self, command: dict[str, Any]) -> None:
         """Have it do a job."""

@@ -78,7 +78,7 @@ def main(base: str) -> None:
     Args:
         base: Hub id or folder of the base to train on.
     """
-    _stand_back()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends this
     output = os.dup(1)
     os.dup2(2, 1)  # whatever is printed is no event
     log_to_stderr()
@@ -91,7 +91,9 @@ def main(base: str) -> None:
             with suppress(Exception):  # the next job says what is wrong
                 model = model or _load(base)
                 _rehearse(model)
+            reporter.say("loaded")
             continue
+        _stand_back()
         try:
             with warnings.catch_warnings(record=True) as given:
                 warnings.simplefilter("always", IntentAdaptersWarning)
@@ -109,7 +111,6 @@ def main(base: str) -> None:
 
 def _stand_back() -> None:
     """Let the server go first, and live longest."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends this
     if sys.platform != "win32":
         os.nice(19)
     with suppress(OSError):

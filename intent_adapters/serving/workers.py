@@ -35,7 +35,8 @@ def serve(settings: Settings, on_start: Callable[[str], object] = lambda address
 
     Args:
         settings: What the server is told.
-        on_start: Called with the server's address when clients may connect; they are answered a few seconds later.
+        on_start: Called with the server's address, in a thread, once clients may connect and what trains is loaded, if
+            that is to be ready. The first answer may take some seconds more.
 
     Raises:
         BaseError: The base cannot be loaded.
@@ -45,8 +46,9 @@ def serve(settings: Settings, on_start: Callable[[str], object] = lambda address
     log_to_stderr()
     if unknown := unknown_variables(os.environ):
         log.warning("unknown settings in the environment", extra={"fields": {"variables": unknown}})
-    with listening(settings) as listener, training(settings):
-        on_start(address_of(listener))
+    with listening(settings) as listener, training(settings) as loaded:
+        address = address_of(listener)
+        threading.Thread(target=lambda: loaded.wait() and on_start(address), daemon=True).start()
         if settings.workers == 1:
             run_process(settings, [listener], Shared())
             return
