@@ -216,6 +216,9 @@ class Recipe:
 def read_recipe(path: str | Path) -> Recipe:
     """Reads a recipe.
 
+    Args:
+        path: A TOML file.
+
     Raises:
         ConfigError: It is no TOML file, or a setting is unknown, missing or makes no sense.
     """
