@@ -1,4 +1,4 @@
-"""Folders that are replaced whole and read whole.
+"""Folders that are replaced whole and read whole, and files that are replaced whole.
 
 A killed writer leaves the old folder or the new one, and whoever reads meanwhile gets all of one of them.
 """
@@ -78,6 +78,19 @@ def sole_writer(folder: Path) -> Iterator[None]:
         os.close(parent)
 
 
+def write_whole(file: Path, content: str | bytes) -> None:
+    """Write a file in one step."""
+    staging = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
+    try:
+        with staging.open("wb") as stream:
+            stream.write(content.encode() if isinstance(content, str) else content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        staging.replace(file)
+    finally:
+        staging.unlink(missing_ok=True)
+
+
 def read_whole(folder: Path, read: Callable[[], Read]) -> Read:
     """Read several files of a folder that others may replace at any time, all of them of one version of it.
 
@@ -151,19 +164,6 @@ def check_target(folder: Path, purpose: str, error: type[IntentAdaptersError], i
         raise error(
             f"{problem} nothing can be written to {str(above)!r}. Check its permissions, or name another folder."
         )
-
-
-def write_whole(file: Path, content: str) -> None:
-    """Write a file in one step."""
-    staging = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
-    try:
-        with staging.open("w", encoding="utf-8") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        staging.replace(file)
-    finally:
-        staging.unlink(missing_ok=True)
 
 
 def link_or_copy(source: str | Path, target: str | Path) -> None:
