@@ -31,7 +31,9 @@ from intent_adapters.cli import (
     serve,
     set_threshold,
     train,
+    train_all,
     train_encoder,
+    upgrade,
     versions,
 )
 from intent_adapters.cli.console import ErrorGroup
@@ -68,6 +70,7 @@ _COMMANDS: dict[str, dict[str, ModuleType]] = {
         "rollback": rollback,
         "compare": compare,
     },
+    "Many agents": {"train-all": train_all, "upgrade": upgrade},
     "The Hub": {"card": card, "push": push, "pull": pull, "list": list_agents},
     "Bases": {"train-encoder": train_encoder, "distill": distill, "export": export, "benchmark": benchmark},
 }
