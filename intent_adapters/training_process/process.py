@@ -45,7 +45,8 @@ class TrainingProcess:
     def _listen(self) -> None:
         assert self._process.stdout
         for line in self._process.stdout:
-            self._said.put(json.loads(line))
+            with suppress(ValueError):  # its death cut it off
+                self._said.put(json.loads(line))
 
     def order(self, folder: Path, *, probe_first: bool = False) -> None:
         """Have it do a job.

@@ -15,6 +15,7 @@ from intent_adapters.training_process import process
 from tests.cluster.conftest import ADAPTER, ROWS, SETTINGS, contents, states, write_rows
 
 
+@pytest.mark.slow  # it waits for PyTorch in another process, as tests/serving/test_training.py does
 def test_processes_make_the_same_adapters_to_the_bit(base: Path, data: Path, tmp_path: Path):
     write_rows(data / "bad.jsonl", ROWS[:3])
     write_rows(data / "twice.jsonl", [*ROWS, ROWS[0]])

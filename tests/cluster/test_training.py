@@ -104,8 +104,10 @@ def test_what_is_to_be_said_of_the_data_stands_in_the_report(base: Path, output:
 def test_an_agent_has_settings_of_its_own_and_what_it_should_reject(base: Path, output: Path):
     agents = {
         "plain": AgentData(ROWS),
-        "adapter": AgentData(ROWS, settings={"method": "adapter", "epochs": 1, "calibrate": False}),
-        "picky": AgentData(ROWS, out_of_scope=["차 가자", "바다"], settings={"descriptions": {"price": ["얼마"]}}),
+        "adapter": AgentData(ROWS, settings={"method": "adapter", **ADAPTER}),
+        "picky": AgentData(
+            ROWS, out_of_scope=["차 가자", "바다"], settings={"calibrate": True, "descriptions": {"price": ["얼마"]}}
+        ),
         "wrong": AgentData(ROWS, settings={"epochs": 0}),
         "strange": AgentData(ROWS, settings={"catch_all": {1, 2}}),
     }

@@ -21,14 +21,16 @@ from intent_adapters.errors import AdapterError, ConfigError, DataError
 from tests.cluster.conftest import ROWS, SETTINGS, TESTED, contents, states, write_rows
 
 # What random bases make of the utterances is chance.
-ANY = {"max_drop": 100.0, "max_agent_drop": 100.0, **SETTINGS}
+ANY = {"max_drop": 100.0, "max_agent_drop": 100.0, "uncompared": True, **SETTINGS}
+# Where they are compared.
+MEASURED = {**ANY, "uncompared": False, "calibrate": True}
 
 
 @pytest.fixture(scope="module")
 def trained(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     agents = {"clinic": ROWS, "it help": AgentData(ROWS[:8], settings={"catch_all": ["취소"]}), "병원": ROWS[4:]}
     output = tmp_path_factory.mktemp("trained") / "agents"
-    train_agents(base, agents, output, **SETTINGS)
+    train_agents(base, agents, output, **{**SETTINGS, "calibrate": True})
     return output
 
 
@@ -54,7 +56,7 @@ def test_all_agents_have_the_new_base_and_keep_the_old_version(
     agents: Path, base: Path, next_base: Path, data: Path, tmp_path: Path
 ):
     write_rows(data / "not there.jsonl", ROWS)
-    report = upgrade_agents(agents, next_base, data, **ANY)
+    report = upgrade_agents(agents, next_base, data, **MEASURED)
     assert (report.switched, report.reasons, report.left_out) == (True, (), ("not there",))
     assert {one.agent: one.measured_on for one in report.comparisons} == {
         "clinic": "cross-validation",
@@ -70,7 +72,7 @@ def test_all_agents_have_the_new_base_and_keep_the_old_version(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["agents", "data"]
     # The next run finds nothing to do.
     after = contents(agents)
-    again = upgrade_agents(agents, next_base, data, **ANY)
+    again = upgrade_agents(agents, next_base, data, **MEASURED)
     assert (again.switched, again.comparisons) == (True, ())
     assert set(states(again.training).values()) == {"unchanged"}
     assert contents(agents) == after
@@ -117,13 +119,13 @@ def test_utterances_that_either_has_seen_are_no_comparison(agents: Path, next_ba
         "it help": AgentData([*ROWS[:8], {"text": "나가자", "label": "취소"}], test=TESTED),  # more than before
         "병원": ROWS,  # likewise, and no test
     }
-    report = upgrade_agents(agents, next_base, data, **ANY)
+    report = upgrade_agents(agents, next_base, data, **MEASURED)
     clinic, it, hospital = report.comparisons
     assert (clinic.measured_on, clinic.rows, clinic.left_out, clinic.note) == ("test", 2, 2, None)
     assert (it.measured_on, it.note) == ("test", comparison.MAY_HAVE_SEEN)
     assert (hospital.measured_on, hospital.note) == (None, comparison.NOT_COMPARED)
     assert report.reasons == ("1 cannot be compared: 병원",)
-    assert upgrade_agents(agents, next_base, data, uncompared=True, **ANY).switched
+    assert upgrade_agents(agents, next_base, data, **{**MEASURED, "uncompared": True}).switched
 
 
 def test_an_old_base_that_is_gone_is_said(agents: Path, base: Path, next_base: Path):
@@ -131,8 +133,8 @@ def test_an_old_base_that_is_gone_is_said(agents: Path, base: Path, next_base: P
         config = json.loads(path.read_text(encoding="utf-8"))
         path.write_text(json.dumps({**config, "base_model_name_or_path": "./gone"}), encoding="utf-8")
     data = {"clinic": AgentData(ROWS, test=TESTED), "it help": ROWS[:8], "병원": ROWS[4:]}
-    report = upgrade_agents(agents, next_base, data, **ANY)
-    assert report.reasons == ("1 cannot be compared: clinic",)
+    report = upgrade_agents(agents, next_base, data, **{**ANY, "uncompared": False})
+    assert report.reasons == ("3 cannot be compared: clinic, it help, 병원",)
     assert "./gone" in report.comparisons[0].note
 
 
