@@ -22,7 +22,6 @@ except IntentAdaptersError as error:
     [
         ("from intent_adapters import BottleneckConfig", "torch"),
         ("from intent_adapters import train_agent", "train"),
-        ("from intent_adapters import train_agents", "train"),
         ("from intent_adapters.bottleneck import BottleneckModel", "torch"),
         ("from intent_adapters.losses import CircleLoss", "torch"),
         ("from intent_adapters.training import distill", "train"),

@@ -20,7 +20,6 @@ from intent_adapters.data.table import Record, Row, Table
 from intent_adapters.data.texts import Texts, read_texts, texts_of
 from intent_adapters.data.validation import is_empty
 from intent_adapters.errors import shorten
-from intent_adapters.extras import need
 
 AGENT_COLUMNS = ("agent", "bot", "chatbot", "에이전트", "챗봇", "봇")
 # What the splits of an agent are called that are taken where none is named.
@@ -168,10 +167,9 @@ def _table(path: Path, place: str, agent_column: str | None, columns: Mapping[st
         table = read_file(path, problems, columns.get("encoding"))
         problems.report()
         return table
-    need("datasets")
+    loaded = load_saved(path) if path.is_dir() else load_hub(place)
     from datasets import DatasetDict
 
-    loaded = load_saved(path) if path.is_dir() else load_hub(place)
     parts = dict(loaded) if isinstance(loaded, DatasetDict) else {"": loaded}
     records, names = list[Record](), list[str]()
     for split, rows in parts.items():
