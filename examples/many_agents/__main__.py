@@ -34,28 +34,28 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="how many at the same time")
     parser.add_argument("--executors", default=",".join(EXECUTORS), help="which, separated by commas")
     parser.add_argument("--effort", default="default", choices=("fast", "default", "best"))
+    parser.add_argument("--method", default="adapter", choices=("adapter", "probe"))
     parser.add_argument("--small", type=int, default=0, metavar="N", help="N agents of 3 intents, twice, instead")
     arguments = parser.parse_args()
+    settings = {name: vars(arguments)[name] for name in ("workers", "effort", "method")}
     if arguments.small:
-        runs = twice(arguments.base, arguments.small, arguments.workers, arguments.effort)
+        runs = twice(arguments.base, arguments.small, settings)
     else:
-        executors = arguments.executors.split(",")
-        runs = each(arguments.base, executors, arguments.agents, arguments.workers, arguments.effort)
+        runs = each(arguments.base, arguments.executors.split(","), arguments.agents, settings)
     for name, figures in runs:
         print(json.dumps({name: figures}), flush=True)
 
 
-def each(base, executors, agents, workers, effort):
+def each(base, executors, agents, settings):
     """The same agents on each executor."""
     data = draw(agents)
     if "ray" in executors:
         import ray
 
-        ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
+        ray.init(num_cpus=settings["workers"], include_dashboard=False, log_to_driver=False)
     with tempfile.TemporaryDirectory() as folder:
-        settings = {"workers": workers, "effort": effort}
         if "ray" in executors:  # as many as it has workers, so that each has the base
-            first = dict(list(data.items())[:workers])
+            first = dict(list(data.items())[: settings["workers"]])
             train_agents(base, first, Path(folder, "warm"), executor="ray", seed=1, **settings)
         for executor in executors:
             yield executor, timed(base, data, Path(folder, executor), executor=executor, **settings)
@@ -63,12 +63,12 @@ def each(base, executors, agents, workers, effort):
         yield "the same to the bit", all(one == written[0] for one in written)
 
 
-def twice(base, agents, workers, effort):
+def twice(base, agents, settings):
     """Small agents, and once more."""
     data = draw(agents, SMALL_INTENTS)
     with tempfile.TemporaryDirectory() as folder:
         for name in ("first", "second"):
-            yield name, timed(base, data, Path(folder), executor="process", workers=workers, effort=effort)
+            yield name, timed(base, data, Path(folder), executor="process", **settings)
 
 
 def draw(agents: int, intents: int | None = None) -> dict[str, list[dict[str, str]]]:
