@@ -6,6 +6,9 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+REPORT_NAME = "report.json"
+"""What the report is called that stands beside the adapter folders."""
+
 Status = Literal["trained", "unchanged", "failed", "waiting"]
 
 

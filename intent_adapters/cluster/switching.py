@@ -12,6 +12,7 @@ from intent_adapters.artifacts.agents_folder import OWN_FOLDER, write_base
 from intent_adapters.artifacts.contents import CONFIG_NAME
 from intent_adapters.artifacts.folders import link_or_copy, replaced_folder, sole_writer
 from intent_adapters.artifacts.version_folders import has_own_base
+from intent_adapters.cluster.report import REPORT_NAME
 from intent_adapters.errors import AdapterError
 from intent_adapters.hub.cards.saving import save_with_card
 from intent_adapters.hub.naming import folder_name
@@ -25,7 +26,7 @@ def agents_in(folder: Path) -> dict[str, Path]:
     """
     if not folder.is_dir():
         raise AdapterError(f"There is no folder {str(folder)!r}.")
-    if folder.is_mount() or not os.access(folder.parent, os.W_OK | os.X_OK):
+    if os.path.ismount(folder) or not os.access(folder.parent, os.W_OK | os.X_OK):
         raise AdapterError(
             f"Nothing can take the place of {str(folder)!r}: it is a mount point, or the folder above it cannot be "
             "written. Keep the agents in a folder inside it."
@@ -69,5 +70,7 @@ def switch(folder: Path, source: Path, expected: Mapping[str, str]) -> None:
                 adapter, place = Adapter.read(source / name), staging / places[name].name
                 shutil.copytree(places[name], place, copy_function=link_or_copy)
                 save_with_card(adapter, place)
+            if (source / REPORT_NAME).is_file():
+                shutil.copy2(source / REPORT_NAME, staging / REPORT_NAME)
             config = adapter.config
             write_base(staging, config.base_model_name_or_path, config.provenance.base_fingerprint)

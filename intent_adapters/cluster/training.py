@@ -21,7 +21,7 @@ from intent_adapters.artifacts.contents import check_adapter_target
 from intent_adapters.artifacts.folders import remove_leftovers, write_whole
 from intent_adapters.choices import ExecutorName
 from intent_adapters.cluster.executors import EXECUTORS, Executor, Workers
-from intent_adapters.cluster.report import AgentReport, Status, TrainingReport
+from intent_adapters.cluster.report import REPORT_NAME, AgentReport, Status, TrainingReport
 from intent_adapters.data.agents import AgentData, find_agents
 from intent_adapters.data.digest import digest_of
 from intent_adapters.data.reading import Source
@@ -49,7 +49,6 @@ OnAgent: TypeAlias = Callable[[AgentReport, int, int, float | None], object]
 
 log = logging.getLogger(__name__)
 
-REPORT_NAME = "report.json"
 # Of `train_agent`, beside those of the recipe: what can be said in JSON, and of every agent.
 SETTINGS = ("method", "label_names", "descriptions", "catch_all", "calibrate", "false_rejection_rate", "unlabelled")
 # What is wrong with an agent, and with no other.

@@ -70,6 +70,8 @@ def test_all_agents_have_the_new_base_and_keep_the_old_version(
     assert Adapter.read(agents / "it help").config.catch_all == ["취소"]  # as the old one had it
     assert (agents / ".intent-adapters" / "pinned.json").read_text(encoding="utf-8") == '["clinic"]'
     assert sorted(path.name for path in tmp_path.iterdir()) == ["agents", "data"]
+    said = json.loads((agents / "report.json").read_text(encoding="utf-8"))
+    assert said["base_fingerprint"] == fingerprint(next_base)
     # The next run finds nothing to do.
     after = contents(agents)
     again = upgrade_agents(agents, next_base, data, **MEASURED)
