@@ -51,6 +51,8 @@ log = logging.getLogger(__name__)
 
 # Of `train_agent`, beside those of the recipe: what can be said in JSON, and of every agent.
 SETTINGS = ("method", "label_names", "descriptions", "catch_all", "calibrate", "false_rejection_rate", "unlabelled")
+# Of those that the data does not choose: to name one of them is no other setting.
+DEFAULTS = {"method": "adapter", "effort": "default", "calibrate": True, "false_rejection_rate": 0.05}
 # What is wrong with an agent, and with no other.
 ITS_OWN = (DataError, ConfigError, AgentError, AdapterError)
 # What `artifacts` puts around a folder's name while it is replaced.
@@ -279,8 +281,9 @@ class _Run:
 
 def _digest(job: Job) -> str:
     """Of all that decides what comes of a job; the order of the utterances does not count."""
+    given = {name: value for name, value in job.settings.items() if value is not None}
     try:
-        settings = json.dumps(job.settings, sort_keys=True)
+        settings = json.dumps({**DEFAULTS, **given}, sort_keys=True)
     except (TypeError, ValueError) as error:
         raise ConfigError(
             f"the settings of {job.agent!r} must be plain values, which JSON can hold: {error}"

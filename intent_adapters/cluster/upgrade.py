@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -19,6 +20,7 @@ from intent_adapters.cluster.report import TrainingReport
 from intent_adapters.cluster.switching import agents_in, switch
 from intent_adapters.cluster.training import Agents, OnAgent, train_agents
 from intent_adapters.data.agents import AgentData, find_agents
+from intent_adapters.data.labels import is_catch_all
 from intent_adapters.data.reading import Source
 from intent_adapters.errors import DataError
 from intent_adapters.inputs import check_number
@@ -131,11 +133,27 @@ def _as_before(
     data, versions = dict[str, AgentData](), dict[str, str]()
     for name, path in old.items():
         adapter, own = Adapter.read(path), given[name]
-        kept = {"descriptions": adapter.config.descriptions, "catch_all": adapter.config.catch_all}
         own = own if isinstance(own, AgentData) else AgentData(own)
-        settings = {setting: value for setting, value in kept.items() if value} | dict(own.settings)
+        settings = {**_chosen_before(adapter, own), **own.settings}
         data[name], versions[name] = dataclasses.replace(own, settings=settings), adapter.version
     return data, versions
+
+
+def _chosen_before(adapter: Adapter, data: AgentData) -> dict[str, Any]:
+    """The settings that somebody chose for the old adapter, as far as its intents are still there."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # the training says it
+            intents = {row.label for row in data.training_rows()}
+    except DataError:
+        return {}  # likewise
+    config = adapter.config
+    described = {label: texts for label, texts in (config.descriptions or {}).items() if label in intents}
+    catch_all = [label for label in config.catch_all or () if label in intents]
+    by_name = [label for label in adapter.labels if is_catch_all(label)]
+    return {
+        **({"descriptions": described} if described else {}),
+        **({} if set(config.catch_all or ()) == set(by_name) else {"catch_all": catch_all}),
+    }
 
 
 def _take_along(old: Mapping[str, Path], beside: Path) -> None:

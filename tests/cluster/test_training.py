@@ -49,6 +49,8 @@ def test_what_is_done_is_left_as_it_is_and_what_has_changed_is_trained_again(bas
     before = contents(output)
     assert states(train(base, data, output)) == dict.fromkeys(AGENTS, "unchanged")
     assert contents(output) == before
+    same = {"effort": "default", "false_rejection_rate": 0.05, "label_names": None}  # as if they were left out
+    assert states(train(base, data, output, **same)) == dict.fromkeys(AGENTS, "unchanged")
     write_rows(data / "clinic.jsonl", ROWS[::-1])  # the same in another order
     write_rows(data / "병원.jsonl", ROWS)
     shutil.rmtree(output / "it help")

@@ -225,3 +225,26 @@ def test_what_a_link_leads_to_is_switched(agents: Path, next_base: Path, data: P
     assert upgrade_agents(tmp_path / "link", next_base, data, **ANY).switched
     assert (tmp_path / "link").is_symlink()
     assert fingerprints(agents) == {fingerprint(next_base)}
+
+
+def test_what_was_chosen_for_the_old_adapters_is_chosen_again(base: Path, next_base: Path, tmp_path: Path):
+    named = [*ROWS, {"text": "사자", "label": "기타"}, {"text": "가자 가자", "label": "기타"}]
+    agents = {
+        "by name": AgentData(named),
+        "none": AgentData(named, settings={"catch_all": []}),
+        "described": AgentData(ROWS, settings={"descriptions": {"price": ["얼마"], "취소": ["취소"]}}),
+    }
+    train_agents(base, agents, tmp_path / "agents", **SETTINGS)
+    rows = [row for row in ROWS if row["label"] != "취소"]  # one intent is there no more
+    data = {"by name": named, "none": named, "described": rows}
+    assert upgrade_agents(tmp_path / "agents", next_base, data, **ANY).switched
+    configs = {name: Adapter.read(tmp_path / "agents" / name).config for name in agents}
+    assert {name: config.catch_all for name, config in configs.items()} == {
+        "by name": ["기타"],
+        "none": None,
+        "described": None,
+    }
+    assert configs["described"].descriptions == {"price": ["얼마"]}
+    # What nobody chose is no setting: the same data, trained by itself, is the same.
+    report = train_agents(next_base, {"by name": named}, tmp_path / "agents", **SETTINGS)
+    assert states(report) == {"by name": "unchanged"}
