@@ -25,6 +25,9 @@ Method = Literal["adapter", "full", "probe"]
 Effort = Literal["fast", "default", "best"]
 """How long an agent is trained."""
 
+ExecutorName = Literal["local", "process", "ray"]
+"""Where many agents are trained: in this process, in others of this machine, or on Ray."""
+
 SystemName = Literal["probe", "adapter-ce", "adapter", "full"]
 """What `compare` sets side by side."""
 

@@ -95,6 +95,12 @@ def has_own_base(folder: Path) -> bool:
     return inside.samefile(named) if Path(named).is_dir() else Path(named).name == BASE_FOLDER
 
 
+def base_fingerprint_of(folder: Path) -> object:
+    """The fingerprint of the base that an adapter names; None if it does not."""
+    provenance = _read_config(folder).get("provenance")
+    return provenance.get("base_fingerprint") if isinstance(provenance, dict) else None
+
+
 def _read_order(path: Path) -> list[int]:
     try:
         order = json.loads(path.read_text(encoding="utf-8"))

@@ -32,7 +32,9 @@ from intent_adapters.cli import (
     serve,
     set_threshold,
     train,
+    train_all,
     train_encoder,
+    upgrade,
     versions,
 )
 from intent_adapters.cli.console import ErrorGroup
@@ -69,6 +71,7 @@ _COMMANDS: dict[str, dict[str, ModuleType]] = {
         "rollback": rollback,
         "compare": compare,
     },
+    "Many agents": {"train-all": train_all, "upgrade": upgrade},
     "The Hub": {"card": card, "push": push, "pull": pull, "list": list_agents},
     "Bases": {
         "make-base": make_base,

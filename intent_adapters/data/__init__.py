@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from intent_adapters.data.agents import AgentData, find_agents
 from intent_adapters.data.descriptions import read_descriptions
 from intent_adapters.data.digest import data_digest
 from intent_adapters.data.few_shot import few_shot_split, label_counts
@@ -11,9 +12,11 @@ from intent_adapters.data.texts import read_texts, texts_of
 from intent_adapters.data.validation import validate_rows
 
 __all__ = [
+    "AgentData",
     "PairSource",
     "data_digest",
     "few_shot_split",
+    "find_agents",
     "label_counts",
     "read_descriptions",
     "read_intents",

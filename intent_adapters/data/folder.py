@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from intent_adapters.data.columns import SPLIT_NAMES
@@ -60,6 +60,17 @@ def read_folder(folder: Path, split: str | None, problems: Problems, encoding: s
     elif subfolders:
         cure = f"read one of its subfolders: {', '.join(path.name for path in subfolders)}"
     raise data_error(str(folder), what, cure)
+
+
+def split_in(folder: Path, names: Sequence[str]) -> str | None:
+    """The first of some names of splits that a data file of a folder, or a subfolder with data, bears."""
+    bearers = [
+        path.name if path.is_dir() else stem_of(path)
+        for path in _entries(folder)
+        if (_holds_data(path) if path.is_dir() else format_of(path) in READABLE)
+    ]
+    words = {word for bearer in bearers for word in _words(bearer)}
+    return next((name for name in names if name in words), None)
 
 
 def _data_of_project(folder: Path, problems: Problems, encoding: str | None) -> Path:

@@ -22,7 +22,7 @@ from intent_adapters.extras import need
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
 
-Source: TypeAlias = "str | os.PathLike[str] | Dataset | DatasetDict | Sequence[Mapping[str, object]]"
+Source: TypeAlias = "str | os.PathLike[str] | Dataset | DatasetDict | Sequence[Mapping[str, object]] | Table"
 
 
 def read_intents(
@@ -104,7 +104,9 @@ def read_rows(
     problems = Problems()
     columns = (text_column, label_column)
     origin = "rows"
-    if not isinstance(source, (str, os.PathLike)):
+    if isinstance(source, Table):
+        tables = [_part_of(source, split)]
+    elif not isinstance(source, (str, os.PathLike)):
         tables = [_table_of_rows(source, origin, split, *columns)]
     else:
         path, origin = Path(source), os.fspath(source)
@@ -148,13 +150,17 @@ def _read_file(path: Path, split: str | None, problems: Problems, encoding: str 
         raise data_error(str(path), "there is no such file", "check the path and the working directory")
     if not path.is_file():
         raise data_error(str(path), "this is neither a file nor a folder", "copy its content into a file")
-    table = read_file(path, problems, encoding, split)
+    return _part_of(read_file(path, problems, encoding, split), split)
+
+
+def _part_of(table: Table, split: str | None) -> Table:
+    """The rows of one split of a table; all of them if none is asked for."""
     if split is None or split == table.part:
         return table
     splits = rows_by_split(table)
     if not splits:
-        raise data_error(str(path), f"one file has no split {split!r}", "leave split= out, or give its folder")
-    return dataclasses.replace(table, records=splits[choose_split(str(path), list(splits), split)])
+        raise data_error(table.origin, f"one file has no split {split!r}", "leave split= out, or give its folder")
+    return dataclasses.replace(table, records=splits[choose_split(table.origin, list(splits), split)])
 
 
 def _pick(tables: list[Table], text_column: str | None, label_column: str | None, problems: Problems) -> list[Example]:

@@ -11,11 +11,21 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from intent_adapters.artifacts.agents_folder import OWN_FOLDER, is_upgraded_from, version_on
 from intent_adapters.artifacts.contents import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
-from intent_adapters.errors import AgentError, ConfigError, IntentAdaptersError, RequestError, shorten
+from intent_adapters.artifacts.folders import read_whole
+from intent_adapters.errors import (
+    AgentError,
+    BaseMismatchError,
+    ConfigError,
+    IntentAdaptersError,
+    RequestError,
+    shorten,
+)
 from intent_adapters.model import IntentModel
 from intent_adapters.runtime.agent import AgentInfo, composed
 from intent_adapters.serving.shared import WIDTH
@@ -26,8 +36,6 @@ log = logging.getLogger(__name__)
 READERS = 4
 # Looking at the folder may take this share of the time, at most.
 WATCHING_SHARE = 0.02
-# What the server itself keeps in the folder of agents.
-OWN_FOLDER = ".intent-adapters"
 PINS_NAME = "pinned.json"
 
 # What tells a file from one that takes its place: inode, time, size.
@@ -66,6 +74,7 @@ class Agents:
         self._missing: set[str] = set()
         self._doubles: set[str] = set()
         self._pinned: set[str] = set()
+        self._upgraded = False
         self.problems: dict[str, str] = {}
         self.generation = ""
         self._looking = threading.Lock()
@@ -106,8 +115,15 @@ class Agents:
         return failed
 
     async def _read(self, name: str) -> AgentInfo:
+        read = partial(asyncio.get_running_loop().run_in_executor, self._readers, self._model.agent_info, name)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._readers, self._model.agent_info, name)
+            try:
+                return await read()
+            except BaseMismatchError:
+                if is_upgraded_from(self.folder, self._model.fingerprint) == self._upgraded:
+                    raise
+                await self.look()  # all agents were upgraded a moment ago
+                return await read()
         except (IntentAdaptersError, OSError) as error:
             raise self.problem(name, error) from error
 
@@ -183,6 +199,8 @@ class Agents:
         if (found, pinned) == (self._seen, self._pinned):
             self._missing.clear()
             return
+        # Then this goes on with the versions that stand on its own base.
+        self._upgraded = is_upgraded_from(self.folder, self._model.fingerprint)
         for name in found:
             if found[name] != self._seen.get(name):
                 self._take_over(name, found[name])
@@ -219,11 +237,14 @@ class Agents:
 
     def _take_over(self, name: str, found: _Found) -> None:
         is_new = name not in self._seen
+        folder = Path(found.folder)
         try:
+            if self._upgraded:
+                folder = read_whole(folder, lambda: version_on(folder, self._model.fingerprint))
             if not is_new and self._model.is_resident(name):
-                self._model.load_adapter(found.folder, name=name, replace=True)
+                self._model.load_adapter(folder, name=name, replace=True)
             else:
-                self._model.register_adapter(found.folder, name=name, replace=not is_new)
+                self._model.register_adapter(folder, name=name, replace=not is_new)
         except (IntentAdaptersError, OSError) as error:
             # What was there before goes on answering, and the next look tries again: a disk may have failed.
             self._report("agent not taken over", name, error)
