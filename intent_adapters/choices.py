@@ -28,6 +28,9 @@ Effort = Literal["fast", "default", "best"]
 SystemName = Literal["probe", "adapter-ce", "adapter", "full"]
 """What `compare` sets side by side."""
 
+Placement = Literal["spread", "pack"]
+"""Where a cluster puts the replicas of a server: on all nodes evenly, or on few of them."""
+
 FindingKind = Literal[
     "wrong label",
     "two intents",

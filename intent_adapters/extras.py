@@ -15,6 +15,7 @@ EXTRA_OF = {
     "matplotlib": "plots",
     "onnx": "export",
     "openpyxl": "xlsx",
+    "ray": "ray",
     **dict.fromkeys(
         ("filelock", "httptools", "orjson", "prometheus_client", "pydantic", "starlette", "uvicorn"), "serve"
     ),

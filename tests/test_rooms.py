@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "intent_adapters"
 # From the roof to the ground; rooms of one floor do not know each other.
 FLOORS = (
     {"cli"},
+    {"cluster"},
     {"serving"},
     {"__init__"},
     {"evaluation"},

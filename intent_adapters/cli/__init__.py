@@ -29,6 +29,7 @@ from intent_adapters.cli import (
     review,
     rollback,
     serve,
+    serve_cluster,
     set_threshold,
     train,
     train_encoder,
@@ -68,6 +69,7 @@ _COMMANDS: dict[str, dict[str, ModuleType]] = {
         "rollback": rollback,
         "compare": compare,
     },
+    "Many machines": {"serve-cluster": serve_cluster},
     "The Hub": {"card": card, "push": push, "pull": pull, "list": list_agents},
     "Bases": {"train-encoder": train_encoder, "distill": distill, "export": export, "benchmark": benchmark},
 }
