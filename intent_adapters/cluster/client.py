@@ -189,7 +189,7 @@ class ClusterClient:
         for index, name in enumerate(names):
             if index not in found:
                 parts.setdefault(name, _Part(name, [])).rows.append(index)
-        settings = {"top_k": top_k, "threshold": threshold}
+        settings: dict[str, object] = {"top_k": top_k, "threshold": threshold}
         self._answer([*parts.values()], rows, settings, found)
         answers = [found[index] for index in range(len(rows))]
         if errors == "raise":

@@ -55,7 +55,8 @@ def serve_on_ray(
 
 
 def _connect(address: str | None) -> None:
-    dashboard = {} if address else {"include_dashboard": False}
+    # That of a cluster that runs already is its own matter.
+    dashboard: dict[str, Any] = {} if address else {"include_dashboard": False}
     try:
         # What a replica writes stays in Ray's logs on its node: it is a line for each request.
         ray.init(address, log_to_driver=False, logging_level=logging.WARNING, **dashboard)
