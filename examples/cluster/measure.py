@@ -226,7 +226,7 @@ def main() -> None:
     base, agents = str(Path(arguments.base).resolve()), arguments.agents.resolve()
     import ray
 
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     print(json.dumps({"throughput": throughput(base, agents, arguments.rounds, arguments.seconds)}), flush=True)
     print(json.dumps({"killing": killing(base, agents, arguments.clients, arguments.kills)}), flush=True)
 

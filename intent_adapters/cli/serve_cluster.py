@@ -55,7 +55,9 @@ def command(
     address: Annotated[
         str | None,
         typer.Option(
-            "--address", help="Ray's cluster: auto, or HOST:PORT.", show_default="RAY_ADDRESS, else this machine alone"
+            "--address",
+            help="Ray's cluster: auto (that of this machine), local (one of its own), HOST:PORT.",
+            show_default="RAY_ADDRESS, else auto, else local",
         ),
     ] = None,
     runtime_env: Annotated[

@@ -178,7 +178,8 @@ class Replicas:
         try:
             place = ray.get(seat.check)
         except ActorUnavailableError:
-            self._lose(seat, "is gone, and Ray starts it again")
+            if seat.place is not None:
+                self._lose(seat, "is gone, and Ray starts it again")
         except ActorDiedError as error:
             if not self._was_ready:
                 raise IntentAdaptersError(f"A replica of the server cannot start: {_cause(error)}") from error

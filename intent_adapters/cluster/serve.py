@@ -34,8 +34,8 @@ def serve_on_ray(
         replicas: How many; `None`: as many as the CPUs of the cluster allow.
         placement: `"spread"` over the nodes, or `"pack"` on few of them.
         file: Where the addresses of the replicas are written, for clients.
-        address: Of the cluster, such as `"auto"`; `None`: what RAY_ADDRESS says, or else a cluster on this machine
-            alone, which ends with this process.
+        address: Of the cluster: `"auto"` for one that this machine belongs to, `"local"` for one of this process,
+            which ends with it. `None`: what RAY_ADDRESS says, or else the first of these that there is.
         runtime_env: What Ray is to prepare on the nodes, as Ray takes it.
 
     Raises:
@@ -55,8 +55,7 @@ def serve_on_ray(
 
 
 def _connect(address: str | None) -> None:
-    # That of a cluster that runs already is its own matter.
-    dashboard: dict[str, Any] = {} if address else {"include_dashboard": False}
+    dashboard: dict[str, Any] = {"include_dashboard": False} if address in (None, "local") else {}
     try:
         # What a replica writes stays in Ray's logs on its node: it is a line for each request.
         ray.init(address, log_to_driver=False, logging_level=logging.WARNING, **dashboard)

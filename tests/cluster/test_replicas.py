@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +21,7 @@ from intent_adapters.loading import load_onnx_base
 from intent_adapters.runtime.onnx.export import export_folder
 from intent_adapters.serving import Settings
 from tests.support.adapters import random_adapter
+from tests.support.http_servers import MAIN
 from tests.support.tiny_files import write_tiny_base
 
 ray = pytest.importorskip("ray", reason="needs pip install 'intent-adapters[ray]'")
@@ -138,6 +141,29 @@ def test_a_server_that_cannot_start_says_why(folder, cluster):
     settings = settings_of(folder).model_copy(update={"base": str(folder / "nowhere")})
     with Replicas(settings, replicas=1) as replicas, pytest.raises(IntentAdaptersError, match="nowhere"):
         replicas.wait_until_ready(90)
+
+
+def test_the_command_serves_until_it_is_told_to_end(folder, tmp_path):
+    program, file = tmp_path / "program.py", tmp_path / "replicas.json"
+    program.write_text(MAIN, encoding="utf-8")
+    command = [sys.executable, str(program), "serve-cluster", str(folder / "agents"), "--base", str(folder / "onnx")]
+    command += ["--address", "local", "--port", "0", "--replicas", "1", "--replicas-file", str(file)]
+    process = subprocess.Popen(command, env={**os.environ, "HF_HUB_OFFLINE": "1"})
+
+    def is_ready() -> bool:
+        assert process.poll() is None
+        return file.exists() and bool(json.loads(file.read_text(encoding="utf-8"))["replicas"])
+
+    try:
+        wait_until(is_ready, 120)
+        with ClusterClient(file) as client:
+            assert client.predict("예약 취소", AGENTS[3]).agent == AGENTS[3]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert json.loads(file.read_text(encoding="utf-8")) == {"replicas": []}
 
 
 @pytest.mark.parametrize("others", [{"workers": 2}, {"unix_socket": "socket"}])
