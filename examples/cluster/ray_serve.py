@@ -21,6 +21,7 @@ from typing import Any
 import ray
 from ray import serve
 from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 MAX_ROWS = 64
 
@@ -43,13 +44,18 @@ class Intents:
             for answer in answers
         ]
 
-    async def __call__(self, request: Request) -> dict[str, Any]:
-        return await self._answer(await request.json())
+    async def __call__(self, request: Request) -> JSONResponse:
+        return JSONResponse(await self._answer(await request.json()))
 
 
 def app(arguments: dict[str, str]) -> Any:
     """What `serve run` and the manifest of KubeRay build."""
     return Intents.bind(arguments["base"], arguments["agents"])
+
+
+@ray.remote(num_cpus=0)
+def _parent() -> int:
+    return os.getppid()
 
 
 @contextmanager
@@ -64,6 +70,6 @@ def serving(base: str, agents: Path) -> Iterator[tuple[int, int]]:
         body = json.dumps({"text": "hello", "agent": name}).encode()
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/", body, timeout=60) as answer:
             json.load(answer)
-        yield port, ray.get(ray.remote(num_cpus=0)(os.getppid).remote())
+        yield port, ray.get(_parent.remote())
     finally:
         serve.shutdown()
