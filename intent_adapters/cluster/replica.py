@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import threading
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -52,6 +52,10 @@ class Replica:
     """
 
     def __init__(self, settings: Settings, ports: int) -> None:
+        # Ray's workers give way to everything else on their node (niceness 15), and threads take after the one that
+        # makes them. Without the privilege for this, RAY_worker_niceness=0 where Ray is started does the same.
+        with suppress(AttributeError, OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, 0)
         self._settings = settings
         self._ports = ports
         self._server: Server | None = None

@@ -25,6 +25,7 @@ from tests.support.http_servers import MAIN
 from tests.support.tiny_files import write_tiny_base
 
 ray = pytest.importorskip("ray", reason="needs pip install 'intent-adapters[ray]'")
+Cluster = pytest.importorskip("ray.cluster_utils").Cluster
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::FutureWarning")]
 
 AGENTS = [f"agent {number}" for number in range(8)]
@@ -42,14 +43,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
+def cluster() -> Iterator[Cluster]:
     """Two logical nodes with two CPUs each."""
-    from ray.cluster_utils import Cluster
-
     started = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
     started.add_node(num_cpus=2)
     ray.init(started.address, log_to_driver=False)
-    yield
+    yield started
     ray.shutdown()
     started.shutdown()
 
@@ -117,6 +116,15 @@ def test_replicas_on_two_nodes_answer_and_one_that_is_killed_is_replaced_unseen(
                 thread.join()
     assert not wrong
     assert json.loads(file.read_text(encoding="utf-8")) == {"replicas": []}
+
+
+def test_the_replicas_of_a_node_that_goes_are_started_on_another(folder, cluster, tmp_path):
+    with watched(folder, tmp_path / "replicas.json") as replicas:
+        before = set(replicas.places)
+        third = cluster.add_node(num_cpus=2)
+        cluster.remove_node(cluster.worker_nodes.copy().difference({third}).pop(), allow_graceful=False)
+        wait_until(lambda: set(replicas.places) != before and len(replicas.places) == 2, 90)
+        assert before & set(replicas.places)  # that of the other node stayed
 
 
 def test_one_that_hangs_is_replaced(folder, cluster, tmp_path, monkeypatch):
