@@ -31,6 +31,9 @@ ExecutorName = Literal["local", "process", "ray"]
 SystemName = Literal["probe", "adapter-ce", "adapter", "full"]
 """What `compare` sets side by side."""
 
+Placement = Literal["spread", "pack"]
+"""Where a cluster puts the replicas of a server: on all nodes evenly, or on few of them."""
+
 FindingKind = Literal[
     "wrong label",
     "two intents",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +49,14 @@ class Prediction:
             "threshold": self.threshold,
             "version": self.version,
         }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The prediction that `to_dict` wrote, or that the server sent.
+
+        Raises:
+            LookupError: A value is missing.
+        """
+        top_k = tuple((entry["label"], entry["score"]) for entry in values["top_k"])
+        names = ("agent", "label", "score", "in_scope", "scope_score", "threshold", "version")
+        return cls(top_k=top_k, **{name: values[name] for name in names})

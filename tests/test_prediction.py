@@ -27,6 +27,15 @@ def test_to_dict_is_json_with_every_field():
     assert values.keys() == {field.name for field in dataclasses.fields(Prediction)}
 
 
+def test_from_dict_takes_back_what_to_dict_gave_and_more():
+    values = json.loads(json.dumps(PREDICTION.to_dict()))
+    again = Prediction.from_dict({**values, "of a newer server": 1})
+    assert again == PREDICTION and again.to_dict() == PREDICTION.to_dict()
+    values.pop("score")
+    with pytest.raises(LookupError):
+        Prediction.from_dict(values)
+
+
 def test_a_prediction_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         PREDICTION.in_scope = False

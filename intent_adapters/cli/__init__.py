@@ -30,6 +30,7 @@ from intent_adapters.cli import (
     review,
     rollback,
     serve,
+    serve_cluster,
     set_threshold,
     train,
     train_all,
@@ -71,7 +72,7 @@ _COMMANDS: dict[str, dict[str, ModuleType]] = {
         "rollback": rollback,
         "compare": compare,
     },
-    "Many agents": {"train-all": train_all, "upgrade": upgrade},
+    "Many agents": {"train-all": train_all, "upgrade": upgrade, "serve-cluster": serve_cluster},
     "The Hub": {"card": card, "push": push, "pull": pull, "list": list_agents},
     "Bases": {
         "make-base": make_base,
