@@ -24,6 +24,7 @@ from intent_adapters.cli import (
     info,
     list_agents,
     make_base,
+    playground,
     predict,
     pull,
     push,
@@ -61,7 +62,14 @@ def _program(
 
 # As the help lists them.
 _COMMANDS: dict[str, dict[str, ModuleType]] = {
-    "Agents": {"train": train, "predict": predict, "chat": chat, "serve": serve, "info": info},
+    "Agents": {
+        "train": train,
+        "predict": predict,
+        "chat": chat,
+        "playground": playground,
+        "serve": serve,
+        "info": info,
+    },
     "Day by day": {
         "check": check,
         "evaluate": evaluate,

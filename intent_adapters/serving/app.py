@@ -18,12 +18,13 @@ from starlette.routing import Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
 from intent_adapters.errors import RequestError
-from intent_adapters.serving import admin, training
+from intent_adapters.serving import admin, examples, sharing, training, versions
 from intent_adapters.serving.dialects import DIALECTS
 from intent_adapters.serving.health import health_routes
 from intent_adapters.serving.logs import AccessLog
 from intent_adapters.serving.native import native_routes
 from intent_adapters.serving.openapi import NATIVE, openapi_document
+from intent_adapters.serving.playground import playground_routes
 from intent_adapters.serving.responses import error_entry, json_response
 from intent_adapters.serving.service import Service
 
@@ -49,9 +50,10 @@ class App:
         # fifth of the time that HTTP takes.
         self._ids = _ids(secrets.token_bytes(16))
         operations = [*NATIVE, *(entry for dialect in DIALECTS for entry in dialect.operations)]
-        has_admin = service.settings.admin_token is not None
+        has_admin, trains = service.settings.admin_token is not None, service.settings.train_base is not None
         operations += admin.OPERATIONS if has_admin else ()
-        operations += training.OPERATIONS if service.settings.train_base is not None else ()
+        for room in (training, examples, versions, sharing) if trains else ():
+            operations += room.OPERATIONS
         document = openapi_document(operations)
 
         async def openapi(request: Request) -> Response:
@@ -66,6 +68,10 @@ class App:
         routes = [*native_routes(service), *health_routes(service), Route("/openapi.json", openapi)]
         routes += [route for dialect in DIALECTS for route in dialect.routes(service)]
         routes += [*training.training_routes(service), *(admin.admin_routes(service) if has_admin else ())]
+        if trains:
+            routes += examples.example_routes(service) + versions.version_routes(service)
+            routes += sharing.sharing_routes(service)
+        routes += playground_routes(service.settings)
         self._paths: dict[object, str] = {route.endpoint: route.path for route in routes}
         self._router = Router(routes, redirect_slashes=False, lifespan=lifespan)
 

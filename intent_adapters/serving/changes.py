@@ -25,6 +25,7 @@ from intent_adapters.hub.naming import is_repo_id
 from intent_adapters.model import IntentModel
 from intent_adapters.runtime.agent import agent_name, composed
 from intent_adapters.serving.agents import PINS_NAME, Agents, place_of, read_pins, unknown_agent
+from intent_adapters.serving.kept_examples import KeptExamples
 from intent_adapters.serving.settings import Settings
 
 COMMIT = re.compile("[0-9a-f]{40}")
@@ -92,7 +93,7 @@ class Changes:
             return self._put(name, adapter_folder(repository, revision=revision, subfolder=subfolder))
 
     def remove(self, name: str) -> None:
-        """Take an agent out of the folder; it is kept until another of its name is removed.
+        """Take an agent out of the folder; it is kept until another of its name is removed, its examples are not.
 
         Raises:
             RequestError: There is no such agent.
@@ -105,6 +106,7 @@ class Changes:
             with sole_writer(folder):
                 shutil.rmtree(kept / folder.name, ignore_errors=True)
                 folder.rename(kept / folder.name)
+            KeptExamples(self._agents.folder).remove(composed(name))
 
     def set_threshold(self, name: str, threshold: float | None) -> str:
         """Let an agent reject more or less.

@@ -81,6 +81,10 @@ class Settings(BaseModel):
         train_queue: How many trainings may wait or run at the same time.
         train_max_rows: The most utterances in a training.
         train_seconds: How long a training may take.
+        train_warm: Keep the process that trains ready, with PyTorch in memory, so that the first training begins at
+            once, and not several seconds later.
+        playground: A page at `/playground` to ask agents (`"read-only"`), on which those whose token may train make
+            them, too (`"full"`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -117,6 +121,8 @@ class Settings(BaseModel):
     train_queue: int = Field(8, ge=1)
     train_max_rows: int = Field(10_000, ge=1)
     train_seconds: float = Field(3600, gt=0)
+    train_warm: bool = False
+    playground: Literal["off", "read-only", "full"] = "off"
 
     @model_validator(mode="after")
     def _guard(self) -> Settings:

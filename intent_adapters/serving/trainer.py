@@ -42,23 +42,29 @@ def jobs_of(settings: Settings) -> Jobs:
 
 
 @contextmanager
-def training(settings: Settings) -> Iterator[None]:
+def training(settings: Settings) -> Iterator[threading.Event]:
     """Have jobs done as long as the block runs, if the server has a base to train on.
+
+    Yields:
+        Set once nothing is left to load that is to be in memory before the first job.
 
     Raises:
         MissingExtraError: Something that training needs is not installed.
     """
+    loaded = threading.Event()
+    if not settings.train_warm:
+        loaded.set()
     if settings.train_base is None:
-        yield
+        yield loaded
         return
     for module in NEEDED:
         if not is_installed(module):
             raise missing(ModuleNotFoundError(name=module))
-    trainer = Trainer(settings, settings.train_base)
+    trainer = Trainer(settings, settings.train_base, loaded)
     thread = threading.Thread(target=trainer.run, name="intent-adapters-trainer", daemon=True)
     thread.start()
     try:
-        yield
+        yield loaded
     finally:
         trainer.stopping.set()
         thread.join()
@@ -82,13 +88,15 @@ class Trainer:
     Args:
         settings: Of the server.
         base: What is trained on.
+        loaded: Set when a process that is kept ready is.
 
     Attributes:
         stopping: Set when the server ends.
     """
 
-    def __init__(self, settings: Settings, base: str) -> None:
+    def __init__(self, settings: Settings, base: str, loaded: threading.Event) -> None:
         self._settings = settings
+        self._loaded = loaded
         self._agents = settings.agents.absolute()
         self._base = base
         self._jobs = jobs_of(settings)
@@ -121,6 +129,8 @@ class Trainer:
     def _work(self) -> None:
         idle_since = time.monotonic()
         while not self.stopping.is_set():
+            if self._settings.train_warm and self._process is None:
+                self._running().prepare()
             waiting = [job for job, events in self._jobs.all().items() if not is_over(events)]
             cancelled = [job for job in waiting if self._jobs.is_cancelled(job)]
             for job in cancelled:
@@ -131,7 +141,7 @@ class Trainer:
                 self._do(waiting[0])
                 idle_since = time.monotonic()
             else:
-                if time.monotonic() - idle_since > IDLE_SECONDS:
+                if not self._settings.train_warm and time.monotonic() - idle_since > IDLE_SECONDS:
                     self._end_process()
                 self.stopping.wait(POLL_SECONDS)
 
@@ -153,9 +163,7 @@ class Trainer:
 
     def _train(self, job: str, agent: str) -> None:
         target = place_of(self._agents, agent)
-        if self._process is None or self._process.death:
-            self._process = TrainingProcess(self._base, behind=True)
-        process = self._process
+        process = self._running()
         process.order(self._jobs.folder / job, probe_first=not (target / CONFIG_NAME).exists())
         until = time.monotonic() + self._settings.train_seconds
         while True:
@@ -174,6 +182,12 @@ class Trainer:
                 raise _Failure("too_slow", f"The training took longer than {seconds} seconds: send fewer rows.")
             if said is not None and self._take(job, said, target) == "ready":
                 return
+
+    def _running(self) -> TrainingProcess:
+        """The process that trains; another one if it has ended."""
+        if self._process is None or self._process.death:
+            self._process = TrainingProcess(self._base, behind=True, loaded=self._loaded)
+        return self._process
 
     def _take(self, job: str, said: dict[str, Any], target: Path) -> str:
         """Note what the process says, and publish what it made; gives which event it was."""

@@ -9,6 +9,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -16,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 from intent_adapters.errors import IntentAdaptersError
 from intent_adapters.serving.logs import log_to_stderr
-from intent_adapters.serving.server import listening, run_process
+from intent_adapters.serving.server import address_of, listening, run_process
 from intent_adapters.serving.settings import Settings, unknown_variables
 from intent_adapters.serving.shared import Shared
 from intent_adapters.serving.trainer import training
@@ -29,8 +30,13 @@ RETRY_SECONDS = 1.0
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, on_start: Callable[[str], object] = lambda address: None) -> None:
     """Serve until SIGTERM or Ctrl-C.
+
+    Args:
+        settings: What the server is told.
+        on_start: Called with the server's address, in a thread, once clients may connect and what trains is loaded, if
+            that is to be ready. The first answer may take some seconds more.
 
     Raises:
         BaseError: The base cannot be loaded.
@@ -40,7 +46,9 @@ def serve(settings: Settings) -> None:
     log_to_stderr()
     if unknown := unknown_variables(os.environ):
         log.warning("unknown settings in the environment", extra={"fields": {"variables": unknown}})
-    with listening(settings) as listener, training(settings):
+    with listening(settings) as listener, training(settings) as loaded:
+        address = address_of(listener)
+        threading.Thread(target=lambda: loaded.wait() and on_start(address), daemon=True).start()
         if settings.workers == 1:
             run_process(settings, [listener], Shared())
             return

@@ -60,7 +60,7 @@ class _Reporter:
 
 
 def main(base: str, revision: str | None, device: str | None, behind: bool) -> None:
-    """Do what is ordered until the input ends.
+    """Do what is ordered until the input ends; `null` orders that what any job needs be loaded.
 
     Args:
         base: Hub id or folder of the base to train on.
@@ -69,8 +69,6 @@ def main(base: str, revision: str | None, device: str | None, behind: bool) -> N
         behind: Whether to let other processes go first, and live longer.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever gives the orders
-    if behind:
-        _stand_back()
     output = os.dup(1)
     os.dup2(2, 1)  # whatever is printed is no event
     orders: queue.Queue[str] = queue.Queue()
@@ -83,8 +81,15 @@ def main(base: str, revision: str | None, device: str | None, behind: bool) -> N
         return IntentModel.from_pretrained(base, revision=revision, device=device, backend="torch")
 
     while True:
-        order = json.loads(orders.get())
-        folder, reporter = Path(order["folder"]), _Reporter(output)
+        order, reporter = json.loads(orders.get()), _Reporter(output)
+        if order is None:
+            with suppress(Exception):  # the next job says what is wrong
+                _rehearse(load())
+            reporter.say("loaded")
+            continue
+        if behind:
+            _stand_back()
+        folder = Path(order["folder"])
         job = Job(**json.loads((folder / REQUEST_NAME).read_text(encoding="utf-8")))
         if order["probe_first"] and job.settings.get("method", "adapter") == "adapter":
             early = {name: value for name, value in job.settings.items() if name in OF_PROBE}
@@ -99,6 +104,15 @@ def _stand_back() -> None:
         os.nice(19)
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="utf-8")
+
+
+def _rehearse(model: IntentModel) -> None:
+    """Train once, so that what is imported and built the first time is there."""
+    from intent_adapters.training import train_agent
+
+    rows = [{"text": text, "label": text} for text in ("yes", "no")]
+    train_agent(model, "rehearsal", rows, method="probe", calibrate=False)
+    model.unload_adapter("rehearsal")
 
 
 def _listen(orders: queue.Queue[str]) -> None:

@@ -23,12 +23,20 @@ class TrainingProcess:
         base: Hub id or folder of the base to train on.
         revision: Its commit on the Hub.
         device: Where to train; None: the best there is.
-        behind: Whether it lets other processes go first, and live longer.
+        behind: Whether it lets other processes go first, and live longer, as soon as it has a job.
+        loaded: Set when it is prepared, or has ended.
     """
 
     def __init__(
-        self, base: str, *, revision: str | None = None, device: str | None = None, behind: bool = False
+        self,
+        base: str,
+        *,
+        revision: str | None = None,
+        device: str | None = None,
+        behind: bool = False,
+        loaded: threading.Event | None = None,
     ) -> None:
+        self._loaded = loaded or threading.Event()
         settings = {"base": base, "revision": revision, "device": device, "behind": behind}
         self._process = subprocess.Popen(
             [sys.executable, "-m", PROGRAM, json.dumps(settings)],
@@ -46,7 +54,16 @@ class TrainingProcess:
         assert self._process.stdout
         for line in self._process.stdout:
             with suppress(ValueError):  # its death cut it off
-                self._said.put(json.loads(line))
+                said = json.loads(line)
+                if said["event"] == "loaded":
+                    self._loaded.set()
+                else:
+                    self._said.put(said)
+        self._loaded.set()  # or nothing will be
+
+    def prepare(self) -> None:
+        """Have it load now what it needs for any job."""
+        self._order(None)
 
     def order(self, folder: Path, *, probe_first: bool = False) -> None:
         """Have it do a job.
@@ -55,9 +72,12 @@ class TrainingProcess:
             folder: Has the fields of a `Job` in `request.json`; the adapter will be in `results/ready`.
             probe_first: Whether to train a logistic regression before, uncalibrated, into `results/probe_ready`.
         """
+        self._order({"folder": str(folder), "probe_first": probe_first})
+
+    def _order(self, order: dict[str, Any] | None) -> None:
         assert self._process.stdin
         with suppress(OSError):  # it died: its exit code says so
-            self._process.stdin.write(json.dumps({"folder": str(folder), "probe_first": probe_first}) + "\n")
+            self._process.stdin.write(json.dumps(order) + "\n")
             self._process.stdin.flush()
 
     def hear(self, seconds: float) -> dict[str, Any] | None:

@@ -53,6 +53,8 @@ def run_process(folder: Path, *arguments: str) -> tuple[int, str, str, set[str]]
         ("serve nowhere --base base", 1, "nowhere"),
         ("serve . --base base --host 0.0.0.0", 1, "without a token"),
         ("serve . --base base --port 70000", 1, "--port"),
+        ("playground", 1, "--base"),
+        ("playground --base ./nowhere", 1, "./nowhere"),
     ],
 )
 def test_help_and_what_is_wrong_come_before_heavy_imports(tmp_path: Path, arguments: str, code: int, message: str):

@@ -298,6 +298,30 @@ def test_what_cannot_be_trained_is_refused_at_once(teach: Teach, changes: dict, 
     assert answer.status_code == status
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*former version")
+def test_a_process_that_is_kept_ready_trains_as_any_other(teach: Teach, working, torch_base: Path, tmp_path: Path):
+    client = teach(train_warm=True)
+    working(client)
+    jobs = [submit(client), submit(client, agent="it")]
+    for job in jobs:
+        assert until(client, job, "ready", "failed")["state"] == "ready"
+
+
+@pytest.mark.slow
+def test_a_base_that_cannot_be_kept_ready_is_said_by_each_job(teach: Teach, working, torch_base: Path):
+    (torch_base / "model.safetensors").rename(torch_base / "elsewhere")
+    try:
+        client = teach(train_warm=True)
+        working(client)
+        jobs = [submit(client), submit(client, agent="it")]
+        for job in jobs:
+            found = until(client, job, "ready", "failed")
+            assert (found["state"], found["error"]["code"]) == ("failed", "training_base")
+    finally:
+        (torch_base / "elsewhere").rename(torch_base / "model.safetensors")
+
+
 @pytest.mark.parametrize("job", ["nothing", "0" * 24, "..", "%2e%2e", "%00", "0" * 23 + "/", "0" * 5000])
 def test_trainings_that_there_are_not(teach: Teach, job: str):
     client = teach()
