@@ -28,6 +28,9 @@ Effort = Literal["fast", "default", "best"]
 SystemName = Literal["probe", "adapter-ce", "adapter", "full"]
 """What `compare` sets side by side."""
 
+DataFormat = Literal["jsonl", "csv", "rasa", "clu"]
+"""In which `convert` writes utterances with their entities."""
+
 FindingKind = Literal[
     "wrong label",
     "two intents",

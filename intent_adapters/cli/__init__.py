@@ -17,6 +17,7 @@ from intent_adapters.cli import (
     chat,
     check,
     compare,
+    convert,
     diff,
     distill,
     evaluate,
@@ -60,6 +61,7 @@ _COMMANDS: dict[str, dict[str, ModuleType]] = {
     "Agents": {"train": train, "predict": predict, "chat": chat, "serve": serve, "info": info},
     "Day by day": {
         "check": check,
+        "convert": convert,
         "evaluate": evaluate,
         "review": review,
         "set-threshold": set_threshold,
