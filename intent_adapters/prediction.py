@@ -1,9 +1,38 @@
-"""What `IntentModel.predict` returns."""
+"""What `IntentModel.predict` returns, and what is found in an utterance."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedEntity:
+    """An entity that was found in an utterance.
+
+    Attributes:
+        start: The offset of its first character in the utterance as it was given.
+        end: The offset behind its last character.
+        text: What stands between them.
+        entity: Which entity it is, such as `city`.
+        value: What it stands for, such as `Seoul` for "SEL" or `2026-12-03` for "on Thursday".
+        role: What it is in this utterance, such as `from`; None where nothing says so.
+        score: Between 0 and 1; 1 where a rule found it.
+        source: What found it: "values", "pattern", or the kind of a system entity, such as "date".
+    """
+
+    start: int
+    end: int
+    text: str
+    entity: str
+    value: str
+    role: str | None
+    score: float
+    source: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The entity as JSON-ready values."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)

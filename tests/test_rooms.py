@@ -20,7 +20,7 @@ FLOORS = (
     {"model"},
     {"loading"},
     {"hub", "runtime"},
-    {"artifacts"},
+    {"artifacts", "entities"},
     {"bottleneck", "losses", "data"},
     {"adapter_config"},
     {

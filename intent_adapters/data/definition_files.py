@@ -24,6 +24,9 @@ def read_definitions(path: str | Path) -> EntityDefinitions:
     Args:
         path: The file.
 
+    Returns:
+        What it says of each entity.
+
     Raises:
         DataError: It cannot be read, or something in it is no definition; up to ten problems with their places.
     """
