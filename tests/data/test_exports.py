@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from intent_adapters.data import Definition, read_annotated, read_intents
+from intent_adapters.data import Definition, convert, read_annotated, read_intents
 from intent_adapters.data.readers.exports import files as export_files
 from intent_adapters.errors import DataError, DataWarning
 
@@ -355,3 +355,70 @@ def test_what_does_not_fit_is_a_problem_with_its_place(tmp_path: Path, wrong: di
     path.write_text(json.dumps(wrong))
     with pytest.raises(DataError, match=r"export\.json: .*\["):
         read_annotated(path, purpose="evaluation")
+
+
+# What stands before an entity, the entity, and what stands behind it.
+SAMPLES = {
+    "plain": ("fly to ", "Busan", " now"),
+    "emoji, marks and CRLF": ("👩‍👩‍👧 e\u0301\r\n", "부산 🏖️", " 😀가자"),
+    "decomposed": (unicodedata.normalize("NFD", "내일 "), SEOUL, unicodedata.normalize("NFD", "에서 봐요")),
+}
+
+
+def of_dialogflow(before: str, span: str, behind: str) -> dict[str, Any]:
+    phrase = dialogflow_phrase(before, (span, "@city", "city"), behind)
+    return {"agent.json": {}, "intents/a.json": {"name": "a"}, "intents/a_usersays_ko.json": [phrase]}
+
+
+def of_wit(before: str, span: str, behind: str) -> dict[str, Any]:
+    entity = {"entity": "city:city", "start": len(before), "end": len(before + span), "body": span, "entities": []}
+    utterance = {"text": before + span + behind, "intent": "a", "entities": [entity], "traits": []}
+    return {"app.json": {}, "utterances/utterances-1.json": {"utterances": [utterance]}}
+
+
+def of_wit_in_units(before: str, span: str, behind: str) -> dict[str, Any]:
+    contents = of_wit(before, span, behind)
+    (entity,) = contents["utterances/utterances-1.json"]["utterances"][0]["entities"]
+    entity.update(start=units(before), end=units(before + span))
+    return contents
+
+
+def of_botpress(before: str, span: str, behind: str) -> dict[str, Any]:
+    slots = [{"name": "city", "entities": ["city"]}]
+    return {"intents/a.json": {"name": "a", "utterances": {"ko": [f"{before}[{span}](city){behind}"]}, "slots": slots}}
+
+
+def of_clu(before: str, span: str, behind: str) -> dict[str, Any]:
+    return clu([clu_utterance(before + span + behind, span)], [])
+
+
+def of_luis(before: str, span: str, behind: str) -> dict[str, Any]:
+    return luis([luis_utterance(before + span + behind, span)])
+
+
+def of_rasa_json(before: str, span: str, behind: str) -> dict[str, Any]:
+    return rasa([rasa_example(before + span + behind, span)])
+
+
+DOCUMENT_BUILDERS = (of_clu, of_luis, of_rasa_json)
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+@pytest.mark.parametrize("build", [of_dialogflow, of_wit, of_wit_in_units, of_botpress, *DOCUMENT_BUILDERS])
+def test_what_is_marked_survives_every_product_and_format(tmp_path: Path, build: Any, sample: str):
+    before, span, behind = SAMPLES[sample]
+    contents = build(before, span, behind)
+    if build in DOCUMENT_BUILDERS:
+        source = tmp_path / "export.json"
+        source.write_text(json.dumps(contents), encoding="utf-8")
+    else:
+        source = write_zip(tmp_path / "export.zip", contents)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # nothing is lost
+        for target in ("a.jsonl", "b.yml", "c.json", "d.csv"):
+            convert(source, tmp_path / target)
+            source = tmp_path / target
+            (row,), _ = read_annotated(source, purpose="evaluation")
+            (entity,) = row.entities
+            assert row.text == before + span + behind
+            assert (row.text[entity.start : entity.end], entity.entity, entity.value) == (span, "city", span)
