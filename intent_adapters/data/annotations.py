@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import numbers
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -59,7 +60,7 @@ def entities_of_text(marked: object, place: str, text: str, problems: Problems) 
         except (ValueError, RecursionError):
             problems.add(place, f"`entities` is not JSON: {shorten(marked)}", "write a JSON list of objects")
             return ()
-    if marked is None or marked != marked:  # NaN, which tables have for nothing
+    if marked is None or (isinstance(marked, float) and marked != marked):  # NaN, which tables have for nothing
         return ()
     if isinstance(marked, Mapping) or not isinstance(marked, Iterable):
         problems.add(place, f"`entities` is no list: {shorten(marked)}", "write a list of objects")
@@ -78,7 +79,8 @@ def _entity(entry: object, place: str, text: str, problems: Problems) -> EntityA
         what = f"the entity's offsets {shorten(start)}, {shorten(end)} are not in the text of {len(text)} characters"
         problems.add(place, what, _CURE)
         return None
-    names = {key: _name(entry.get(key)) for key in ("entity", "role", "group")}
+    names = {"entity": _name(entry.get("entity"))}
+    names |= {key: _name(entry.get(key)) or None for key in ("role", "group")}
     for key, name in names.items():
         if name is not None and not 0 < len(name) <= MAX_NAME_CHARACTERS:
             what = f"the entity's {key} has {len(name):,} characters: {shorten(entry.get(key))}"
@@ -91,8 +93,8 @@ def _entity(entry: object, place: str, text: str, problems: Problems) -> EntityA
     if not span.strip():
         problems.add(place, f"the entity {names['entity']!r} is white space", "mark characters that show")
         return None
-    start += len(span) - len(span.lstrip())
-    end -= len(span) - len(span.rstrip())
+    start = int(start) + len(span) - len(span.lstrip())
+    end = int(end) - len(span) + len(span.rstrip())
     value = text[start:end] if entry.get("value") in (None, "", span) else _written(entry["value"])
     if SURROGATES.search("".join(filter(None, (*names.values(), value)))):
         problems.add(place, f"half a surrogate pair in {shorten(dict(entry))}", "save the character whole, as UTF-8")
@@ -112,7 +114,7 @@ def _entity(entry: object, place: str, text: str, problems: Problems) -> EntityA
 
 
 def _is_offset(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def _name(value: object) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -49,7 +50,8 @@ def convert(source: Source, target: str | Path, *, format: DataFormat | None = N
 
     Raises:
         DataError: The source cannot be read; see `read_intents`.
-        ConfigError: The target cannot be written, or is the source.
+        ConfigError: The target cannot be written, or is the source; or a file of definitions stands beside it, and
+            none are to be written.
 
     Warns:
         DataWarning: What of the source was not read, and what the target's format cannot hold: how much and where.
@@ -59,16 +61,21 @@ def convert(source: Source, target: str | Path, *, format: DataFormat | None = N
     check_choice("format", chosen, get_args(DataFormat))
     if not path.parent.is_dir() or path.is_dir():
         raise ConfigError(f"{str(path)!r} cannot be written: it is a folder, or in one that is not there")
-    if path.exists() and isinstance(source, (str, Path)) and path.resolve() == Path(source).resolve():
+    read = Path(source).resolve() if isinstance(source, (str, os.PathLike)) else None
+    if read == path.resolve():
         raise ConfigError(f"{str(path)!r} is what would be read: name another file to write")
     rows, definitions = read_annotated(source, purpose="evaluation", **reading)
+    beside, files = definition_file_of(path), [path]
+    if definitions and chosen in ("jsonl", "csv"):
+        files.append(beside)
+    elif beside.exists() and not (read and beside.resolve() == definition_file_of(read)):
+        what = f"{str(beside)!r} is of other data and would be read with {path.name!r}"
+        raise ConfigError(f"{what}: delete it, or name another file to write")
     problems = Problems()
     WRITERS[chosen](path, rows, definitions, problems)
     problems.report()
-    beside = definition_file_of(path)
-    files = (path, beside) if definitions and chosen in ("jsonl", "csv") else (path,)
     marked = sum(len(row.entities) for row in rows)
-    return Conversion(chosen, len(rows), marked, len(definitions.entities), files)
+    return Conversion(chosen, len(rows), marked, len(definitions.entities), tuple(files))
 
 
 def _format_of(path: Path) -> DataFormat:

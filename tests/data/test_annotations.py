@@ -3,9 +3,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from intent_adapters.data import data_digest, read_annotated, read_intents
+from intent_adapters.data import EntityAnnotation, data_digest, read_annotated, read_intents
 from intent_adapters.errors import DataError, DataWarning
 
 NLU = """
@@ -118,6 +119,11 @@ def test_what_is_no_entity_is_a_problem_with_its_row(wrong: dict[str, object], w
 def test_no_entities(nothing: object):
     rows, _ = read_annotated([{**row(), "entities": nothing}, {"text": "bye", "label": "b"}])
     assert rows[0].entities == ()
+
+
+def test_offsets_of_numpy_and_empty_roles():
+    rows, _ = read_annotated([row(start=np.int64(4), role="", group=" "), {"text": "bye", "label": "b"}])
+    assert rows[0].entities == (EntityAnnotation(3, 8, "city", "Busan"),)
 
 
 def test_offsets_count_in_the_text_without_space_around(tmp_path: Path):

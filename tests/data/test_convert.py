@@ -98,6 +98,13 @@ def test_targets_that_cannot_be_written(source: Path, tmp_path: Path):
     ]:
         with pytest.raises(ConfigError, match=what):
             convert(source, target)
+    (tmp_path / "plain.csv").write_text("text,label\nhi,a\n")
+    (tmp_path / "to.entities.json").write_text("{}")
+    with pytest.raises(ConfigError, match="is of other data"):
+        convert(tmp_path / "plain.csv", tmp_path / "to.jsonl")
+    convert(source, source.with_suffix(".csv"))  # what is beside it is its own
+    with pytest.warns(DataWarning):
+        convert(source, source.with_suffix(".yml"))
     with pytest.raises(ConfigError, match="format"):
         convert(source, tmp_path / "to.csv", format="xml")
 

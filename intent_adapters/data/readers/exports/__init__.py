@@ -40,7 +40,7 @@ def read_document(origin: str, document: Mapping[str, Any], problems: Problems) 
 
 def read_export_folder(folder: Path, problems: Problems) -> Table | None:
     """The rows of a folder into which an export was unpacked; None where it is none that is known."""
-    if not any((folder / name).exists() for name in ("agent.json", "app.json", "intents")):
+    if not any(path for name in ("intents", "utterances") for path in (folder / name).glob("*.json")):
         return None
     return _read_files(ExportFiles.of_folder(folder), problems)
 

@@ -117,8 +117,8 @@ def _is_hidden(name: str) -> bool:
 
 
 def _safe_name(path: Path, name: str) -> str:
-    parts = PurePosixPath(name).parts
-    if not parts or ".." in parts or parts[0] == "/" or "\\" in name or ":" in name or "\0" in name:
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    if not parts or ".." in parts or re.match(r"/|[A-Za-z]:", parts[0]):
         raise data_error(str(path), f"the archive has a file with the name {name!r}, which leads out of it", _CURE)
     return "/".join(parts)
 
