@@ -79,14 +79,13 @@ def _entity(entry: object, place: str, text: str, problems: Problems) -> EntityA
         what = f"the entity's offsets {shorten(start)}, {shorten(end)} are not in the text of {len(text)} characters"
         problems.add(place, what, _CURE)
         return None
-    names = {"entity": _name(entry.get("entity"))}
-    names |= {key: _name(entry.get(key)) or None for key in ("role", "group")}
+    names = {key: _name(entry.get(key)) for key in ("entity", "role", "group")}
     for key, name in names.items():
-        if name is not None and not 0 < len(name) <= MAX_NAME_CHARACTERS:
-            what = f"the entity's {key} has {len(name):,} characters: {shorten(entry.get(key))}"
-            problems.add(place, what, f"write a name of 1 to {MAX_NAME_CHARACTERS} characters")
+        if len(name or "") > MAX_NAME_CHARACTERS or (name is None and entry.get(key) is not None):
+            what = f"the entity's {key} is no name of up to {MAX_NAME_CHARACTERS} characters: {shorten(entry[key])}"
+            problems.add(place, what, "write a short text")
             return None
-    if names["entity"] is None:
+    if not names["entity"]:
         problems.add(place, f"the entity has no name: {shorten(dict(entry))}", _CURE)
         return None
     span = text[start:end]
@@ -108,8 +107,8 @@ def _entity(entry: object, place: str, text: str, problems: Problems) -> EntityA
         end - outside,
         names["entity"],
         value,
-        names["role"],
-        names["group"],
+        names["role"] or None,
+        names["group"] or None,
     )
 
 
@@ -118,7 +117,10 @@ def _is_offset(value: object) -> bool:
 
 
 def _name(value: object) -> str | None:
-    return None if value is None else unicodedata.normalize("NFC", str(value)).strip()
+    """A name, of a number its digits; an empty one in place of nothing; None for what is no name."""
+    if value is None or isinstance(value, str):
+        return unicodedata.normalize("NFC", value or "").strip()
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _written(value: object) -> str:

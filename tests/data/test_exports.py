@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from intent_adapters.data import Definition, convert, read_annotated, read_intents
 from intent_adapters.data.readers.exports import files as export_files
@@ -422,3 +424,58 @@ def test_what_is_marked_survives_every_product_and_format(tmp_path: Path, build:
             (entity,) = row.entities
             assert row.text == before + span + behind
             assert (row.text[entity.start : entity.end], entity.entity, entity.value) == (span, "city", span)
+
+
+def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Where everything stands in a JSON value."""
+    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(below for key, entry in entries for below in paths(entry, (*path, key)))]
+
+
+def with_junk(value: Any, path: tuple[Any, ...], junk: Any) -> Any:
+    if not path:
+        return junk
+    copy = value.copy()
+    copy[path[0]] = with_junk(value[path[0]], path[1:], junk)
+    return copy
+
+
+junk = st.sampled_from([None, True, -1, 3, 2**70, 0.5, "", "x", "\ud800", "@", [], ["x"], [[]], {}, {"x": 1}, [{}]])
+wild = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.mark.parametrize("product", [*FOLDERS, *DOCUMENTS])
+@wild
+@given(data=st.data())
+def test_an_export_with_junk_in_it_is_read_or_refused(tmp_path: Path, product: str, data: st.DataObject):
+    contents = FOLDERS[product][0] if product in FOLDERS else DOCUMENTS[product][0]
+    contents = with_junk(contents, data.draw(st.sampled_from(paths(contents)[1:])), data.draw(junk))
+    path = tmp_path / "export.json"
+    if product in FOLDERS:
+        path = write_zip(tmp_path / "export.zip", contents)
+    else:
+        path.write_text(json.dumps(contents))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            rows, _ = read_annotated(path, purpose="evaluation")
+        except DataError as error:
+            assert str(path) in str(error)
+            return
+    assert all(0 <= entity.start < entity.end <= len(row.text) for row in rows for entity in row.entities)
+
+
+@wild
+@given(data=st.data())
+def test_a_damaged_archive_is_read_or_refused(tmp_path: Path, data: st.DataObject):
+    path = write_zip(tmp_path / "export.zip", WIT)
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(content[: data.draw(st.integers(0, len(content)))] if data.draw(st.booleans()) else content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            read_annotated(path, purpose="evaluation")
+        except DataError as error:
+            assert str(path) in str(error)

@@ -7,7 +7,7 @@ from typing import Any
 
 from intent_adapters.data.definitions import DefinitionPart
 from intent_adapters.data.problems import Problems
-from intent_adapters.data.readers.exports.values import a_name, characters_of_units, leave_out_keys, objects
+from intent_adapters.data.readers.exports.values import a_name, characters_of_units, leave_out_keys, objects, strings
 from intent_adapters.data.system_entities import kinds_of_product
 from intent_adapters.data.table import Record, Table
 
@@ -67,9 +67,9 @@ def _lists(origin: str, document: Mapping[str, Any], problems: Problems) -> Iter
     for place, closed in objects(document.get("closedLists"), f"{origin}: closedLists", problems):
         values: dict[str, list[str]] = {}
         for here, sublist in objects(closed.get("subLists"), place, problems):
-            words = sublist.get("list") or []
-            words = words.split(",") if isinstance(words, str) else words
-            values[a_name(sublist, "canonicalForm", here, problems)] = [str(word) for word in words]
+            words = sublist.get("list")
+            words = words.split(",") if isinstance(words, str) else strings(words, here, problems)
+            values[a_name(sublist, "canonicalForm", here, problems)] = words
         values.pop("", None)
         if name := a_name(closed, "name", place, problems):
             yield DefinitionPart(place, "entity definitions", name, values)
