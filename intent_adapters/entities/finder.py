@@ -12,7 +12,8 @@ from intent_adapters.entities.normalised import NormalisedText, composed, folded
 from intent_adapters.entities.patterns import PatternTable
 from intent_adapters.entities.system import FINDERS
 from intent_adapters.entities.values import ValueTable
-from intent_adapters.inputs import check_texts
+from intent_adapters.extras import need
+from intent_adapters.inputs import check_choice, check_texts
 from intent_adapters.prediction import PredictedEntity
 
 _BETWEEN_DATE_AND_TIME = re.compile(r"[\s,]*(?:에\s+|at\s+|on\s+)?", re.IGNORECASE)
@@ -32,7 +33,7 @@ class EntityFinder:
         region: Where phone numbers without the code of a country are from, as ISO 3166 has it.
 
     Raises:
-        ConfigError: A pattern is no regular expression.
+        ConfigError: A pattern is no regular expression, or a kind is unknown.
         MissingExtraError: Patterns or phone numbers are defined, and what finds them is not installed.
 
     Example:
@@ -48,6 +49,11 @@ class EntityFinder:
         self._values = ValueTable(definitions.entities)
         self._patterns = PatternTable(definitions.entities)
         self._kinds = {name: entity.system for name, entity in definitions.entities.items() if entity.system}
+        for name, kinds in self._kinds.items():
+            for kind in kinds:
+                check_choice(f"A kind of {name!r}", kind, FINDERS)
+                if kind == "phone":
+                    need("phonenumbers")
         self._rank = {name: number for number, name in enumerate(definitions.entities)}
         self._synonyms = {
             folded_word(word): value for value, words in definitions.synonyms.items() for word in (value, *words)

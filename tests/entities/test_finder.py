@@ -108,6 +108,8 @@ def test_what_cannot_be_used_is_refused():
     pytest.importorskip("regex")
     with pytest.raises(ConfigError, match=r"'\(' of 'a' is no regular expression"):
         EntityFinder(EntityDefinitions({"a": Definition(patterns=("(",))}))
+    with pytest.raises(ConfigError, match="colour"):
+        EntityFinder(EntityDefinitions({"a": Definition(system=("colour",))}))
     for text in ("", " ", None, 3):
         with pytest.raises(TextError):
             FINDER.find(text)
