@@ -1,4 +1,4 @@
-"""Folders that are replaced whole and read whole.
+"""Folders that are replaced whole and read whole, and files that are replaced whole.
 
 A killed writer leaves the old folder or the new one, and whoever reads meanwhile gets all of one of them.
 """
@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from intent_adapters.errors import IntentAdaptersError
 
@@ -52,6 +52,20 @@ def replaced_folder(target: Path, *, without: Collection[str] = ()) -> Iterator[
         _swap_in(staging, target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextmanager
+def replaced_file(target: Path) -> Iterator[BinaryIO]:
+    """Yield a new file; on success it takes the place of `target`, on an error it is removed."""
+    staging = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    try:
+        with staging.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        staging.replace(target)
+    finally:
+        staging.unlink(missing_ok=True)
 
 
 @contextmanager

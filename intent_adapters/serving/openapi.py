@@ -116,7 +116,9 @@ def _operation(operation: Operation) -> dict[str, Any]:
     if answers:
         answer = _content("The answer.", answers[0] if len(answers) == 1 else {"anyOf": answers})
     else:
-        answer = {"description": "A text.", "content": {operation.media_type: {"schema": {"type": "string"}}}}
+        # The parts of a stream have schemas of their own.
+        schema = {"type": "string"} if operation.media_type == "text/plain" else {}
+        answer = {"description": "A text.", "content": {operation.media_type: {"schema": schema}}}
     responses = {str(operation.status): answer}
     responses |= {str(status): _content(problems[status], _ref(operation.error)) for status in sorted(problems)}
     described: dict[str, Any] = {
