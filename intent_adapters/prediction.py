@@ -54,6 +54,7 @@ class Prediction:
         threshold: What `scope_score` was compared with; `None`: with nothing.
         version: Which version of the agent answered: `Adapter.version`. Answers that say the same are equal, whatever
             their threshold and version.
+        entities: What was found in the utterance, in its order; None for an agent that does not look for any.
     """
 
     agent: str
@@ -64,9 +65,11 @@ class Prediction:
     scope_score: float
     threshold: float | None = field(default=None, compare=False)
     version: str = field(default="", compare=False)
+    entities: tuple[PredictedEntity, ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The prediction as JSON-ready values."""
+        """The prediction as JSON-ready values; with `entities` only if the agent looks for some."""
+        found = {} if self.entities is None else {"entities": [entity.to_dict() for entity in self.entities]}
         return {
             "agent": self.agent,
             "label": self.label,
@@ -76,4 +79,5 @@ class Prediction:
             "scope_score": self.scope_score,
             "threshold": self.threshold,
             "version": self.version,
+            **found,
         }
