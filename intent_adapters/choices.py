@@ -34,6 +34,9 @@ SystemName = Literal["probe", "adapter-ce", "adapter", "full"]
 Placement = Literal["spread", "pack"]
 """Where a cluster puts the replicas of a server: on all nodes evenly, or on few of them."""
 
+DataFormat = Literal["jsonl", "csv", "rasa", "clu"]
+"""In which `convert` writes utterances with their entities."""
+
 FindingKind = Literal[
     "wrong label",
     "two intents",

@@ -14,6 +14,7 @@ EXTRA_OF = {
     **dict.fromkeys(("accelerate", "datasets", "pyarrow", "scipy", "sklearn"), "train"),
     "matplotlib": "plots",
     "onnx": "export",
+    **dict.fromkeys(("phonenumbers", "regex"), "entities"),
     "openpyxl": "xlsx",
     "ray": "ray",
     **dict.fromkeys(

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from intent_adapters.prediction import Prediction
+from intent_adapters.prediction import PredictedEntity, Prediction
 
 PREDICTION = Prediction("clinic", "cancel", 0.75, (("cancel", 0.75), ("book", 0.25)), True, 0.4, 0.3, "0a1b2c")
 
@@ -24,7 +24,10 @@ def test_to_dict_is_json_with_every_field():
         "threshold": 0.3,
         "version": "0a1b2c",
     }
-    assert values.keys() == {field.name for field in dataclasses.fields(Prediction)}
+    entity = PredictedEntity(0, 6, "monday", "when", "2026-12-07", None, 1.0, "date")
+    with_entities = dataclasses.replace(PREDICTION, entities=(entity,)).to_dict()
+    assert with_entities == {**values, "entities": [dataclasses.asdict(entity)]}
+    assert with_entities.keys() == {field.name for field in dataclasses.fields(Prediction)}
 
 
 def test_from_dict_takes_back_what_to_dict_gave_and_more():

@@ -21,7 +21,7 @@ FLOORS = (
     {"model"},
     {"loading"},
     {"hub", "runtime"},
-    {"artifacts"},
+    {"artifacts", "entities"},
     {"bottleneck", "losses", "data"},
     {"adapter_config"},
     {

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from intent_adapters.artifacts.contents import CARD_NAME, CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
+from intent_adapters.artifacts.contents import CARD_NAME, CONFIG_NAME, ENTITIES_NAME, SAFETENSORS_WEIGHTS_NAME
 from intent_adapters.artifacts.folders import link_or_copy
 
 KEPT = 10
@@ -75,7 +75,7 @@ def copy_version(source: Path, target: Path, place: Path) -> None:
         place: Where `target` will be in the end: the adapter names a base of its own by its path.
     """
     target.mkdir(parents=True, exist_ok=True)
-    for name in (CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME):
+    for name in (CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME, ENTITIES_NAME):
         if (source / name).is_file():
             link_or_copy(source / name, target / name)
     if (source / CARD_NAME).is_file():

@@ -17,6 +17,7 @@ from intent_adapters.cli import (
     chat,
     check,
     compare,
+    convert,
     diff,
     distill,
     evaluate,
@@ -72,6 +73,7 @@ _COMMANDS: dict[str, dict[str, ModuleType]] = {
     },
     "Day by day": {
         "check": check,
+        "convert": convert,
         "evaluate": evaluate,
         "review": review,
         "set-threshold": set_threshold,

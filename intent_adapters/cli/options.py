@@ -15,8 +15,8 @@ Data = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="csv, tsv, jsonl, json, xlsx, parquet or Rasa nlu.yml; a folder of them; or the name of a data set on "
-        "the Hub.",
+        help="csv, tsv, jsonl, json, xlsx, parquet or Rasa nlu.yml; a folder of them; an export of CLU, LUIS, "
+        "Dialogflow ES, wit.ai or Botpress; or the name of a data set on the Hub.",
     ),
 ]
 Base = Annotated[
