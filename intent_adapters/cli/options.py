@@ -190,7 +190,7 @@ RayAddress = Annotated[
 ]
 RuntimeEnv = Annotated[
     Path | None,
-    typer.Option("--runtime-env", metavar="FILE", exists=True, dir_okay=False, help="What Ray's workers need: JSON."),
+    typer.Option("--runtime-env", metavar="FILE", help="What Ray's workers need: a JSON object."),
 ]
 EachMethod = Annotated[Literal["adapter", "probe"], typer.Option("--method", help="As for train.")]
 EachEffort = Annotated[Effort, typer.Option("--effort", help="How long to train each agent, as for train.")]
