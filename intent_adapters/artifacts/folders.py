@@ -56,19 +56,6 @@ def replaced_folder(target: Path, *, without: Collection[str] = ()) -> Iterator[
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def write_whole(file: Path, content: str) -> None:
-    """Write a file in one step."""
-    staging = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
-    try:
-        with staging.open("w", encoding="utf-8") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        staging.replace(file)
-    finally:
-        staging.unlink(missing_ok=True)
-
-
 def remove_leftovers(folder: Path, names: Collection[str]) -> None:
     """Remove what writers of these folders and files left that were killed more than an hour ago, and write no more.
 
