@@ -186,7 +186,11 @@ Workers = Annotated[
 ]
 RayAddress = Annotated[
     str | None,
-    typer.Option("--address", help="Of a Ray cluster: auto, or ray://...", show_default="Ray on this machine alone"),
+    typer.Option(
+        "--address",
+        help="Of a Ray cluster: auto is the one that this machine belongs to, local this machine alone.",
+        show_default="auto, if it belongs to one",
+    ),
 ]
 RuntimeEnv = Annotated[
     Path | None,
