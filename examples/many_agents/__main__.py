@@ -52,7 +52,7 @@ def each(base, executors, agents, settings):
     if "ray" in executors:
         import ray
 
-        ray.init(num_cpus=settings["workers"], include_dashboard=False, log_to_driver=False)
+        ray.init("local", num_cpus=settings["workers"], include_dashboard=False, log_to_driver=False)
     with tempfile.TemporaryDirectory() as folder:
         if "ray" in executors:  # as many as it has workers, so that each has the base
             first = dict(list(data.items())[: settings["workers"]])

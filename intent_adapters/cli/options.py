@@ -186,11 +186,15 @@ Workers = Annotated[
 ]
 RayAddress = Annotated[
     str | None,
-    typer.Option("--address", help="Of a Ray cluster: auto, or ray://...", show_default="Ray on this machine alone"),
+    typer.Option(
+        "--address",
+        help="Of a Ray cluster: auto is the one that this machine belongs to, local this machine alone.",
+        show_default="auto, if it belongs to one",
+    ),
 ]
 RuntimeEnv = Annotated[
     Path | None,
-    typer.Option("--runtime-env", metavar="FILE", exists=True, dir_okay=False, help="What Ray's workers need: JSON."),
+    typer.Option("--runtime-env", metavar="FILE", help="What Ray's workers need: a JSON object."),
 ]
 EachMethod = Annotated[Literal["adapter", "probe"], typer.Option("--method", help="As for train.")]
 EachEffort = Annotated[Effort, typer.Option("--effort", help="How long to train each agent, as for train.")]

@@ -42,8 +42,8 @@ class Workers:
         model: The base, here.
         base: Hub id or folder of it, for others.
         count: How many jobs are done at the same time; None: as many as there are processors.
-        address: Of a Ray cluster; see `ray.init`.
-        runtime_env: What Ray's workers need; see `ray.init`.
+        address: Of a Ray cluster, as for `ray.init`.
+        runtime_env: What Ray's workers need, as for `ray.init`.
     """
 
     model: IntentModel

@@ -90,8 +90,8 @@ def train_agents(
         executor: `"local"`: one after the other, in this process. `"process"`: in processes of this machine. `"ray"`:
             as tasks of Ray, with one processor each.
         workers: How many are trained at the same time. None: as many as this machine has processors, or Ray can take.
-        address: Of a Ray cluster, such as `"auto"`. None: that of the environment, or Ray on this machine alone. It
-            plays no part where this process has begun Ray already.
+        address: Of a Ray cluster; `"auto"`: the one that this machine belongs to; `"local"`: this machine alone.
+            None: the one that it belongs to, if any. It plays no part where this process has begun Ray already.
         runtime_env: What Ray's workers need to run this package; see Ray's documentation.
         seed: Of each training.
         on_agent: Called when an agent is over: with its report, how many are over, how many there are, and in about

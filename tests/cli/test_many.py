@@ -69,7 +69,7 @@ def test_all_agents_of_a_folder_are_trained_and_upgraded(agents, data: Path, tmp
         (("--workers", 0), 2, "workers"),
         (("--agent-column", "whose"), 1, "--agent-column"),
         (("--runtime-env", "list.json"), 1, "must hold an object"),
-        (("--runtime-env", "none.json"), 2, "none.json"),
+        (("--runtime-env", "none.json"), 1, "none.json"),
     ],
 )
 def test_wrong_calls(agents, tmp_path: Path, monkeypatch, arguments, code: int, message: str):

@@ -46,7 +46,7 @@ def next_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_base(tmp_path_factory.mktemp("cluster") / "next", seed=1)
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def one_date() -> Iterator[None]:
     """The same training then writes the same bytes."""
     with pytest.MonkeyPatch.context() as patch:

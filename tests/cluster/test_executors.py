@@ -86,7 +86,8 @@ def is_alive(pid: int) -> bool:
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
 def test_no_process_is_left_when_the_run_ends_early(base: Path, tmp_path: Path, program: Program):
     train_agents(base, {"clinic": ROWS}, tmp_path / "made", **SETTINGS)
-    folder = program("if job['agent'] == 'slow':\n    time.sleep(60)" + SAY_READY)
+    both = "while len(list(here.glob('pid *'))) < 2:\n    time.sleep(0.01)\n"
+    folder = program(both + "if job['agent'] == 'slow':\n    time.sleep(60)" + SAY_READY)
     started = time.monotonic()
 
     def stop(*said: object) -> None:

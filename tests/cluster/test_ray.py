@@ -30,7 +30,7 @@ def ray(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.fixture
 def begun(ray: ModuleType) -> Iterator[ModuleType]:
-    ray.init(num_cpus=2, include_dashboard=False, logging_level="warning", log_to_driver=False)
+    ray.init("local", num_cpus=2, include_dashboard=False, logging_level="warning", log_to_driver=False)
     yield ray
     ray.shutdown()
 
