@@ -1,4 +1,4 @@
-"""Folders that are replaced whole and read whole.
+"""Folders that are replaced whole and read whole, and files that are replaced whole.
 
 A killed writer leaves the old folder or the new one, and whoever reads meanwhile gets all of one of them.
 """
@@ -76,6 +76,19 @@ def sole_writer(folder: Path) -> Iterator[None]:
         with suppress(OSError):
             fcntl.flock(parent, fcntl.LOCK_UN)  # for forked processes too, which hold what is only closed here
         os.close(parent)
+
+
+def write_whole(file: Path, content: str | bytes) -> None:
+    """Write a file in one step."""
+    staging = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
+    try:
+        with staging.open("wb") as stream:
+            stream.write(content.encode() if isinstance(content, str) else content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        staging.replace(file)
+    finally:
+        staging.unlink(missing_ok=True)
 
 
 def read_whole(folder: Path, read: Callable[[], Read]) -> Read:

@@ -23,6 +23,7 @@ from intent_adapters.cli import (
     export,
     info,
     list_agents,
+    make_base,
     predict,
     pull,
     push,
@@ -71,7 +72,13 @@ _COMMANDS: dict[str, dict[str, ModuleType]] = {
     },
     "Many machines": {"serve-cluster": serve_cluster},
     "The Hub": {"card": card, "push": push, "pull": pull, "list": list_agents},
-    "Bases": {"train-encoder": train_encoder, "distill": distill, "export": export, "benchmark": benchmark},
+    "Bases": {
+        "make-base": make_base,
+        "train-encoder": train_encoder,
+        "distill": distill,
+        "export": export,
+        "benchmark": benchmark,
+    },
 }
 for panel, modules in _COMMANDS.items():
     for name, module in modules.items():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from intent_adapters.errors import RequestError
 from intent_adapters.serving.batching import MAX_WORK, ROW_CHARACTERS
@@ -19,20 +20,33 @@ AVERAGED_WORK = 4 * MAX_WORK
 MEASURED_WORK = MAX_WORK // 4
 
 
+class Queue(Protocol):
+    """What `Batcher` says of the work that waits, in characters."""
+
+    @property
+    def work(self) -> int:
+        """All of it."""
+        ...
+
+    def work_before(self, agents: Collection[str | None]) -> int:
+        """What has its turn before rows of these agents; it takes longer to find out."""
+        ...
+
+
 class Admission:
     """Lets requests in as long as the queue is short.
 
     Args:
         max_wait_ms: How long what waits already may take.
-        work_before: `Batcher.work_before`.
+        queue: What waits.
 
     Attributes:
         ms_per_character: How long a character takes.
     """
 
-    def __init__(self, max_wait_ms: float, work_before: Callable[[Collection[str | None]], int]) -> None:
+    def __init__(self, max_wait_ms: float, queue: Queue) -> None:
         self._max_wait_ms = max_wait_ms
-        self._work_before = work_before
+        self._queue = queue
         self._entering = 0
         self.ms_per_character = 0.0
 
@@ -44,7 +58,10 @@ class Admission:
 
     def wait_ms(self, agents: Collection[str | None] = ()) -> float:
         """How long rows that come now will wait, of these agents or of one that nothing waits for."""
-        return (self._work_before(agents) + self._entering * ROW_CHARACTERS) * self.ms_per_character
+        return self._milliseconds(self._queue.work_before(agents))
+
+    def _milliseconds(self, work: int) -> float:
+        return (work + self._entering * ROW_CHARACTERS) * self.ms_per_character
 
     @contextmanager
     def entering(self) -> Iterator[None]:
@@ -64,6 +81,8 @@ class Admission:
         Raises:
             RequestError: It is to come again later.
         """
+        if self._milliseconds(self._queue.work) <= self._max_wait_ms:
+            return
         wait = self.wait_ms(agents)
         if wait <= self._max_wait_ms:
             return

@@ -1,7 +1,8 @@
 """Rows of all requests, of any mix of agents, answered in batches by one thread.
 
-There is no window to wait for: what came in while the thread was busy is the next batch. Where more waits than fits
-into one, agents take turns; of a long request only so many rows stand in the queue at a time, so that short ones pass.
+No time is set aside to wait for more: what came in while the thread was busy is the next batch. Where more waits than
+fits into one, agents take turns; of a long request only so many rows stand in the queue at a time, so that short ones
+pass.
 """
 
 from __future__ import annotations
@@ -26,8 +27,12 @@ ROWS_IN_TURN = 4
 ROW_CHARACTERS = 32
 # Of a longer text no base reads the rest: most end at 512 tokens.
 READ_CHARACTERS = 2048
-# A batch of long texts is cut short, so that others need not wait for it: as much as 64 rows of 32 characters.
-MAX_WORK = 4096
+# A batch of long texts is cut short, so that others need not wait for it: as much as 64 rows of 64 characters.
+MAX_WORK = 6144
+# How often the event loop goes round between two batches. Without, half of the clients would be asking while the other
+# half is answered: twice as many batches, each half as large. With 64 clients on one core, 12 rounds gave 8 % more
+# answers. They take no longer than what there is to read and to write.
+ROUNDS = 12
 
 
 class Row(NamedTuple):
@@ -106,7 +111,7 @@ class Batcher:
 
     Args:
         predict: Answers a batch, row by row; it is called in one thread of its own.
-        report: Is told of each batch, in that thread.
+        report: Is told of each batch, in the event loop.
         max_rows: Rows in a batch, at most; also how many rows of one request are in the queue at a time.
         max_work: Work in a batch, at most, unless one row alone takes more; and as for `max_rows`.
     """
@@ -124,11 +129,13 @@ class Batcher:
         self._queues: OrderedDict[str | None, deque[tuple[_Waiting, int]]] = OrderedDict()
         self._changed = threading.Condition()
         self._stopping = False
+        self._delivering = False  # requests of the last batch are being answered, and their clients' next ones read
         self._thread = threading.Thread(target=self._work, name="intent-adapters-batches", daemon=True)
         self.queued = 0
         """Rows in the queue."""
         self.running = 0
         """Rows in the batch that is being answered."""
+        self._queued_work = 0
         self._running_work = 0
 
     def start(self) -> None:
@@ -163,8 +170,14 @@ class Batcher:
         future.add_done_callback(lambda _: self._close(waiting))
         with self._changed:
             self._enter(waiting)
-            self._changed.notify()
+            if self._may_take():
+                self._changed.notify()
         return future
+
+    @property
+    def work(self) -> int:
+        """What waits or is being answered, in characters."""
+        return self._queued_work + self._running_work
 
     def work_before(self, agents: Collection[str | None]) -> int:
         """What is done, in characters, before it is the turn of rows that come now.
@@ -187,13 +200,14 @@ class Batcher:
         with self._changed:
             waiting.closed = True
             self.queued -= waiting.inside
+            self._queued_work -= waiting.work
             waiting.inside = waiting.work = 0
 
     def _work(self) -> None:
         while True:
             started = time.perf_counter()
             with self._changed:
-                while not (self._queues or self._stopping):
+                while not self._may_take():
                     self._changed.wait()
                     started = time.perf_counter()
                 if not self._queues:
@@ -218,8 +232,9 @@ class Batcher:
             waiting.left -= 1
             if not waiting.left:
                 done.append(waiting)
-        self._loop.call_soon_threadsafe(_deliver, done)
-        self._report(Batch(len(taken), self._running_work, time.perf_counter() - started, waits))
+        batch = Batch(len(taken), self._running_work, time.perf_counter() - started, waits)
+        self._delivering = len(done) > 1
+        self._loop.call_soon_threadsafe(self._deliver, done, batch)
 
     def _outcomes(self, rows: list[Row]) -> Sequence[Outcome]:
         """What each row gets. If a batch fails as a whole, its agents and then its rows are tried alone."""
@@ -239,7 +254,31 @@ class Batcher:
             found |= zip(part, self._outcomes([rows[index] for index in part]), strict=True)
         return [found[index] for index in range(len(rows))]
 
+    def _deliver(self, done: list[_Waiting], batch: Batch) -> None:
+        """Give requests their answers, in the event loop."""
+        for waiting in done:
+            if not waiting.future.done():
+                waiting.future.set_result([outcome for outcome in waiting.outcomes if outcome is not None])
+        self._loop.call_soon(self._report, batch)  # behind the responses
+        if len(done) > 1:
+            self._go_on(ROUNDS)
+
+    def _go_on(self, rounds: int) -> None:
+        """Let the next batch begin when the event loop has gone round a few times."""
+        if rounds:
+            self._loop.call_soon(self._go_on, rounds - 1)
+            return
+        with self._changed:
+            self._delivering = False
+            self._changed.notify()
+
     # What follows is called with the lock held.
+
+    def _may_take(self) -> bool:
+        """Whether the next batch may begin."""
+        if self._delivering and self.queued < self._max_rows and self._queued_work < self._max_work:
+            return False
+        return bool(self._queues) or self._stopping
 
     def _enter(self, waiting: _Waiting) -> None:
         """Put as many rows of a request into the queue as may stand there."""
@@ -252,6 +291,7 @@ class Batcher:
             waiting.inside += 1
             waiting.work += row.work
             self.queued += 1
+            self._queued_work += row.work
             queue = self._queues.get(row.agent)
             if queue is None:
                 queue = self._queues[row.agent] = deque()
@@ -274,6 +314,7 @@ class Batcher:
                     waiting.inside -= 1
                     waiting.work -= row.work
                     self.queued -= 1
+                    self._queued_work -= row.work
                     self._enter(waiting)
                 queue.popleft()
             if queue:
@@ -281,9 +322,3 @@ class Batcher:
             else:
                 del self._queues[agent]
         return taken
-
-
-def _deliver(done: list[_Waiting]) -> None:
-    for waiting in done:
-        if not waiting.future.done():
-            waiting.future.set_result([outcome for outcome in waiting.outcomes if outcome is not None])

@@ -78,6 +78,9 @@ def _misshapen(error: ValidationError) -> RequestError:
     problems = error.errors(include_url=False, include_input=False, include_context=False)
     if problems[0]["type"] == "json_invalid":
         return RequestError(400, "invalid_json", f"The body is not JSON: {problems[0]['msg']}.")
-    said = [f"{'.'.join(map(str, problem['loc'])) or 'body'}: {problem['msg']}" for problem in problems[:SHOWN]]
+    said = [
+        f"{'.'.join(map(str, problem['loc'])) or 'body'}: {problem['msg'].removeprefix('Value error, ')}"
+        for problem in problems[:SHOWN]
+    ]
     more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
     return RequestError(422, "invalid_request", f"{'; '.join(said)}{more}.")

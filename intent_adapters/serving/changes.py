@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import re
 import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.contents import CARD_NAME, MAX_CARD_BYTES
-from intent_adapters.artifacts.folders import sole_writer
+from intent_adapters.artifacts.folders import sole_writer, write_whole
 from intent_adapters.artifacts.versions import find_version, rollback
 from intent_adapters.errors import AgentError, ConfigError, IntentAdaptersError, RequestError, shorten
 from intent_adapters.hub.cards.saving import save_with_card
@@ -206,19 +204,6 @@ def checked_name(name: str) -> str:
         return agent_name(name)
     except AgentError as error:
         raise RequestError(422, "unusable_name", str(error)) from error
-
-
-def write_whole(file: Path, content: str) -> None:
-    """Write a file in one step."""
-    staging = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
-    try:
-        with staging.open("w", encoding="utf-8") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        staging.replace(file)
-    finally:
-        staging.unlink(missing_ok=True)
 
 
 def _not_allowed(message: str) -> RequestError:

@@ -43,12 +43,13 @@ class Operation(NamedTuple):
         method: In small letters.
         name: For generated clients.
         summary: What it does.
-        answers: What comes back if all is well: one of these; without any, a text.
+        answers: What comes back if all is well: one of these; without any, a text of `media_type`.
         body: What is sent.
         also: What further statuses mean, or mean here.
         tag: Which dialect it is of.
         error: What comes back with other statuses.
         status: What the status is if all is well.
+        media_type: Of an answer that is not JSON.
     """
 
     path: str
@@ -61,6 +62,7 @@ class Operation(NamedTuple):
     tag: str = "intent-adapters"
     error: type[BaseModel] = ErrorAnswer
     status: int = 200
+    media_type: str = "text/plain"
 
 
 NATIVE = (
@@ -114,7 +116,9 @@ def _operation(operation: Operation) -> dict[str, Any]:
     if answers:
         answer = _content("The answer.", answers[0] if len(answers) == 1 else {"anyOf": answers})
     else:
-        answer = {"description": "A text.", "content": {"text/plain": {"schema": {"type": "string"}}}}
+        # The parts of a stream have schemas of their own.
+        schema = {"type": "string"} if operation.media_type == "text/plain" else {}
+        answer = {"description": "A text.", "content": {operation.media_type: {"schema": schema}}}
     responses = {str(operation.status): answer}
     responses |= {str(status): _content(problems[status], _ref(operation.error)) for status in sorted(problems)}
     described: dict[str, Any] = {

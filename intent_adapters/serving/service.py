@@ -59,7 +59,7 @@ class Service:
         self._asked: set[asyncio.Future[list[Outcome]]] = set()
         self._authentication = Authentication(settings.tokens(), settings.admin_token)
         self._batcher = Batcher(self._answer, self._note)
-        self._admission = Admission(settings.max_wait_ms, self._batcher.work_before)
+        self._admission = Admission(settings.max_wait_ms, self._batcher)
 
     async def start(self) -> None:
         """Begin to answer."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,9 @@ from intent_adapters.choices import Precision
 from intent_adapters.errors import ConfigError
 
 ENVIRONMENT_PREFIX = "INTENT_ADAPTERS_"
+# Kubernetes describes a service to every pod beside it, and one may well be called intent-adapters.
+OF_A_SERVICE = re.compile(ENVIRONMENT_PREFIX + r"(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_\w+)")
+ADDRESS_OF_A_SERVICE = "tcp://"
 
 
 class Token(BaseModel):
@@ -170,7 +174,7 @@ def read_settings(
     given = {} if file is None else _read_toml(file)
     for name in Settings.model_fields:
         value = variables.get(ENVIRONMENT_PREFIX + name.upper())
-        if value is not None:
+        if value is not None and not (name == "port" and value.startswith(ADDRESS_OF_A_SERVICE)):
             given[name] = value
     given |= {name: value for name, value in flags.items() if value is not None}
     try:
@@ -183,6 +187,16 @@ def read_settings(
         folder, parent = str(settings.agents), str(settings.agents.absolute().parent)
         raise ConfigError(f"{folder!r} is itself an adapter: `agents=` is the folder around it, {parent!r}.")
     return settings
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Variables that look like settings and are not."""
+    known = {ENVIRONMENT_PREFIX + name.upper() for name in Settings.model_fields}
+    return sorted(
+        name
+        for name in environment
+        if name.startswith(ENVIRONMENT_PREFIX) and name not in known and not OF_A_SERVICE.fullmatch(name)
+    )
 
 
 def is_loopback(host: str) -> bool:

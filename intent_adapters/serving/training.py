@@ -108,6 +108,15 @@ OPERATIONS = (
         also={**NOT_ALLOWED, 404: "The token may not train this agent.", 429: "So many trainings wait already."},
     ),
     Operation("/v1/train/{job}", "get", "getTraining", "Where a training stands", (JobStateAnswer,), also=JOB),
+    Operation(
+        "/v1/train/{job}/events",
+        "get",
+        "watchTraining",
+        "What happens to a training, as server-sent events",
+        (),
+        also=JOB,
+        media_type="text/event-stream",
+    ),
     Operation("/v1/train/{job}", "delete", "cancelTraining", "End a training", (JobAnswer,), status=202, also=JOB),
 )
 

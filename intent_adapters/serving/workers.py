@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from intent_adapters.errors import IntentAdaptersError
 from intent_adapters.serving.logs import log_to_stderr
 from intent_adapters.serving.server import listening, run_process
-from intent_adapters.serving.settings import Settings
+from intent_adapters.serving.settings import Settings, unknown_variables
 from intent_adapters.serving.shared import Shared
 from intent_adapters.serving.trainer import training
 
@@ -38,6 +38,8 @@ def serve(settings: Settings) -> None:
         IntentAdaptersError: No process comes up.
     """
     log_to_stderr()
+    if unknown := unknown_variables(os.environ):
+        log.warning("unknown settings in the environment", extra={"fields": {"variables": unknown}})
     with listening(settings) as listener, training(settings):
         if settings.workers == 1:
             run_process(settings, [listener], Shared())

@@ -18,6 +18,7 @@ from intent_adapters.training.agent.self_training import UnlabelledResult
 from intent_adapters.training.agent.train import TrainingResult, train_agent
 from intent_adapters.training.base.distillation import distill
 from intent_adapters.training.base.encoder import train_encoder
+from intent_adapters.training.base.recipe import make_base, read_recipe
 
 __all__ = [
     "CalibrationResult",
@@ -28,6 +29,8 @@ __all__ = [
     "TrainingResult",
     "UnlabelledResult",
     "distill",
+    "make_base",
+    "read_recipe",
     "train_agent",
     "train_encoder",
 ]

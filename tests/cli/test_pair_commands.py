@@ -77,3 +77,27 @@ def test_filters_and_weights(base, pairs, tmp_path):
     result = run("train-encoder", f"{pairs}=1.5", "-b", base, "-o", tmp_path / "out")
     assert result.exit_code == 1
     assert "weight of a pair source" in " ".join(result.output.split())
+
+
+def test_a_recipe(tmp_path, base, pairs):
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(
+        f"""
+data = {{pairs = ["pairs.jsonl"], kinds = ["qa"], single_kinds = ["next"]}}
+start = {{base = "{base.name}", layers = [0]}}
+targets = [{{teachers = [{{model = "start"}}, {{model = "{base.name}", prompt = "abc "}}]}}]
+[distillation]
+matching_weight = 5
+training = {{steps = 2, batch_size = 3, warmup_steps = 1}}
+""",
+        encoding="utf-8",
+    )
+    result = run("make-base", recipe, "-o", tmp_path / "made")
+    assert result.exit_code == 0, result.output
+    made = load_base(tmp_path / "made", device="cpu")
+    assert made[0].auto_model.config.num_hidden_layers == 1
+    recipe.write_text("start = 1", encoding="utf-8")
+    result = run("make-base", recipe, "-o", tmp_path / "other")
+    assert result.exit_code == 1
+    assert "[start] must be a table, but it is 1" in " ".join(result.output.split())
+    assert not (tmp_path / "other").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Collection
 
 import pytest
 
@@ -11,8 +12,16 @@ from intent_adapters.errors import RequestError
 from intent_adapters.serving.admission import HOLD_BACK_SECONDS, Admission
 
 
+class Queue:
+    def __init__(self, work: int) -> None:
+        self.work = work
+
+    def work_before(self, agents: Collection[str | None]) -> int:
+        return self.work
+
+
 def admission(waits: int, ms_per_character: float, max_wait_ms: float = 500) -> Admission:
-    made = Admission(max_wait_ms, lambda agents: waits)
+    made = Admission(max_wait_ms, Queue(waits))
     made.measured(10_000, 10_000 * ms_per_character / 1000)
     return made
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intent_adapters.prediction import Prediction
-from intent_adapters.serving.batching import Batch, Batcher, Outcome, Row
+from intent_adapters.serving.batching import MAX_WORK, Batch, Batcher, Outcome, Row
 
 
 def answer(row: Row) -> Prediction:
@@ -87,6 +87,22 @@ def test_what_came_while_it_was_busy_is_the_next_batch():
     assert all(wait >= 0 for report in reports for wait in report.waits)
 
 
+def test_clients_that_ask_again_at_once_are_in_the_next_batch():
+    async def test(model: Model, batcher: Batcher) -> None:
+        async def ask_often() -> None:
+            for row in rows("a", 5):
+                await batcher.submit([row])
+
+        first = await model.hold(batcher)
+        clients = [asyncio.create_task(ask_often()) for _ in range(10)]
+        await asyncio.sleep(0)
+        model.open.set()
+        await asyncio.gather(first, *clients)
+        assert [len(batch) for batch in model.batches] == [10] * 5
+
+    run(test)
+
+
 def test_agents_take_turns():
     async def test(model: Model, batcher: Batcher) -> None:
         await model.hold(batcher)
@@ -146,7 +162,7 @@ def test_what_waits_for_an_agent_is_what_has_its_turn_before():
         row = Row("x" * 468, "greedy")
         long = batcher.submit([row] * 1000)
         assert batcher.work_before(["other"]) == batcher.work_before(()) == held + 4 * row.work
-        assert held + 4 * row.work < batcher.work_before(["greedy"]) <= held + 4096
+        assert held + 4 * row.work < batcher.work_before(["greedy"]) <= held + MAX_WORK
         for number in range(9):
             batcher.submit([Row(f"{number}", "a")])
         assert batcher.work_before(["other"]) == held + 4 * row.work + 4 * Row("0", "a").work

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from intent_adapters.errors import ConfigError
-from intent_adapters.serving.settings import is_loopback, read_settings
+from intent_adapters.serving.settings import is_loopback, read_settings, unknown_variables
 
 SECRET = "a-secret-of-enough-letters"
 
@@ -59,6 +59,22 @@ def test_what_makes_no_sense_is_named(flags, given: dict[str, object], said: str
 )
 def test_it_listens_elsewhere_where_somebody_checks_who_asks(flags, given: dict[str, object]):
     assert read_settings(flags | given | {"host": "0.0.0.0"}, None, {}).host == "0.0.0.0"
+
+
+def test_what_kubernetes_says_of_a_service_of_this_name_is_no_setting(flags):
+    environment = {
+        "INTENT_ADAPTERS_PORT": "tcp://10.0.0.7:80",
+        "INTENT_ADAPTERS_PORT_80_TCP_ADDR": "10.0.0.7",
+        "INTENT_ADAPTERS_SERVICE_HOST": "10.0.0.7",
+        "INTENT_ADAPTERS_SERVICE_PORT": "80",
+    }
+    assert read_settings(flags, None, environment).port == 8000
+    assert unknown_variables(environment) == []
+
+
+def test_variables_that_only_look_like_settings_are_found():
+    environment = {"INTENT_ADAPTERS_MAX_WAIT": "9", "INTENT_ADAPTERS_MAX_WAIT_MS": "9", "HOME": "/"}
+    assert unknown_variables(environment) == ["INTENT_ADAPTERS_MAX_WAIT"]
 
 
 def test_secrets_are_not_shown(flags):

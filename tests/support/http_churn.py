@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ TOKEN = "the-token-of-the-admin"
 TEXTS = ["예약 취소", "cancel", "how much is it to change it?", "주세요 " * 9]
 STEADY, SWAPPED, PASSING = "steady", "늘 바뀌는", "passing"
 CHANGES_PER_SECOND = 20
+# Threads that change agents, each its own: under load, one alone would not come to so many.
+CHANGERS = 5
 BUDGET = 80_000
 """Bytes for adapters in memory: of the agents about half fit."""
 
@@ -66,6 +69,8 @@ class HttpChurn:
         self._history: dict[str, list[str | None]] = {f"{SWAPPED} {index}": [names[0]] for index in range(3)}
         self._history |= {f"{PASSING} {index}": [None] for index in range(2)}
         self._in_place = dict.fromkeys(self._history, 0)
+        self._due: dict[str, float] = {}
+        self._pinning = threading.Lock()
 
     def run(self, quiet_seconds: float, seconds: float, clients: int = 4) -> None:
         """Let everything happen at once for a while.
@@ -76,7 +81,8 @@ class HttpChurn:
             clients: How many ask.
         """
         self._end, self._change_from = threading.Event(), time.monotonic() + quiet_seconds
-        workers = [self._change, *[self._ask] * clients]
+        changing = [partial(self._change, [*self._history][number::CHANGERS]) for number in range(CHANGERS)]
+        workers = [*changing, *[self._ask] * clients]
         threads = [threading.Thread(target=self._guarded, args=(work, seed)) for seed, work in enumerate(workers)]
         for thread in threads:
             thread.start()
@@ -94,15 +100,18 @@ class HttpChurn:
                 try:
                     work(connection, draw)
                 except Exception as error:
-                    self.failures.append(f"{work.__name__}: {type(error).__name__}: {error}")
+                    self.failures.append(f"{type(error).__name__}: {error}")
 
-    def _change(self, connection: HTTPConnection, draw: random.Random) -> None:
-        if self._end.wait(max(self._change_from - time.monotonic(), 1 / CHANGES_PER_SECOND)):
+    def _change(self, names: list[str], connection: HTTPConnection, draw: random.Random) -> None:
+        now = time.monotonic()
+        if self._end.wait(max(self._change_from - now, self._due.setdefault(names[0], now) - now, 0)):
             return
-        name = draw.choice([*self._history, draw.choice([*self._steady])])
+        self._due[names[0]] = max(self._due[names[0]], self._change_from) + CHANGERS / CHANGES_PER_SECOND
+        name = draw.choice([*names, draw.choice([*self._steady])])
         if name in self._steady:
-            self._send("POST", f"{name}/pin")
-            self._send("POST", f"{name}/unpin")  # pins of all of them would leave no room
+            with self._pinning:  # pins of many of them would leave no room
+                self._send("POST", f"{name}/pin")
+                self._send("POST", f"{name}/unpin")
         elif name.startswith(PASSING) and self._history[name][-1]:
             self._put_in_place(name, None)
         else:

@@ -57,18 +57,23 @@ def terminations(folder: Path, base: Path, agents: Path, times: int) -> dict[str
     return counts
 
 
+def write_agents(folder: Path) -> tuple[Path, Path]:
+    """A tiny base in ONNX, and a folder with the agents in `AGENTS`."""
+    export_folder(write_tiny_base(folder / "onnx"), None, precision="float32")
+    base = load_onnx_base(folder / "onnx")
+    for seed, agent in enumerate(AGENTS):
+        random_adapter(base, labels=4, seed=seed).write(folder / "agents" / agent)
+    return folder / "onnx", folder / "agents"
+
+
 def main() -> None:
     """End servers and print JSON."""
     parser = argparse.ArgumentParser(description="SIGTERM under load")
     parser.add_argument("--times", type=int, default=100)
     times = parser.parse_args().times
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        export_folder(write_tiny_base(folder / "onnx"), None, precision="float32")
-        base = load_onnx_base(folder / "onnx")
-        for seed, agent in enumerate(AGENTS):
-            random_adapter(base, labels=4, seed=seed).write(folder / "agents" / agent)
-        print(json.dumps(terminations(folder, folder / "onnx", folder / "agents", times)))  # noqa: T201
+        base, agents = write_agents(Path(name))
+        print(json.dumps(terminations(Path(name), base, agents, times)))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ class DistillationLoss(nn.Module):
         matching_weight: Weight c of the matching part.
         temperature: Temperature of the contrastive part.
         projection: Whether W is learned; without it W is the identity.
-        teacher_dim: Length of the embeddings in the labels, if there is a projection and no teacher.
+        teacher_dim: Length of the embeddings in the labels, if there is a projection; `None`: that of the teacher's.
         num_relation_heads: Relation heads A_r of the MiniLMv2 part.
         teacher_layer: The teacher's layer in the MiniLMv2 part; negative numbers count from the last.
         student_layer: The student's layer there.
@@ -43,8 +43,9 @@ class DistillationLoss(nn.Module):
         +-----------------------------+----------------------------------------------------------------------+
         | Texts                       | Labels                                                               |
         +=============================+======================================================================+
-        | (anchor, positive);         | none, or embeddings (B, columns, D) that take the place of the       |
-        | any without the first part  | teacher's own in the contrastive and the matching part               |
+        | (anchor, positive), or      | none, or embeddings (B, columns, D) that take the place of the       |
+        | single texts, which have no | teacher's own in the contrastive and the matching part               |
+        | contrastive part            |                                                                      |
         +-----------------------------+----------------------------------------------------------------------+
 
     Raises:
@@ -97,10 +98,13 @@ class DistillationLoss(nn.Module):
             labels: Embeddings (B, columns, D) in place of the teacher's.
 
         Raises:
-            DataError: There is no pair of columns for the contrastive part, or neither a teacher nor labels.
+            DataError: Single texts where all other parts have weight 0, or neither a teacher nor labels.
         """
         columns = list(sentence_features)
-        if self.weights["contrastive"]:
+        weights = {name: weight for name, weight in self.weights.items() if weight}
+        if len(columns) == 1 and len(weights) > 1:
+            weights.pop("contrastive", None)
+        if "contrastive" in weights:
             check_pairs(columns)
         parts: dict[str, Tensor] = {}
         features = merge_columns(columns, self.pad_token_id)
@@ -111,13 +115,13 @@ class DistillationLoss(nn.Module):
             embeddings = self.model(dict(features))["sentence_embedding"]
         students = list(embeddings.chunk(len(columns)))
         teachers = self._targets(features, targets, labels, len(columns))
-        if self.weights["contrastive"]:
+        if "contrastive" in weights:
             parts["contrastive"] = self.contrastive.compute_loss_from_embeddings(teachers[0], students[1:])
-        if self.weights["matching"]:
+        if "matching" in weights:
             projected = [self.contrastive.project(student) for student in students]
             targets_of = [teacher.detach().to(projected[0].dtype) for teacher in teachers]
             parts["matching"] = self.matching.compute_loss_from_embeddings(projected, targets_of)
-        return {name: weight * parts[name] for name, weight in self.weights.items() if weight}
+        return {name: weight * parts[name] for name, weight in weights.items()}
 
     def _targets(
         self, features: Features, computed: Tensor | None, labels: Tensor | None, columns: int

@@ -28,7 +28,7 @@ class ContrastiveDistillationLoss(nn.Module):
         model: The student.
         teacher: A live teacher with the student's tokenizer, run on every batch; `None` takes the teacher's embeddings
             from the labels, from any teacher.
-        teacher_dim: Length of the teacher's embeddings; needed without a teacher if there is a projection.
+        teacher_dim: Length of the embeddings in the labels, if there is a projection; `None`: that of the teacher's.
         temperature: The temperature t, above 0.
         projection: Whether W is learned. Without it W is the identity, and the lengths must agree.
         gather_across_devices: Take the positives of all devices as negatives, not only those of this one.
@@ -69,7 +69,9 @@ class ContrastiveDistillationLoss(nn.Module):
         self.projection: Projection | None = None
         self.ranking = InfoNCELoss(model, temperature, gather_across_devices=gather_across_devices)
         if projection:
-            width = teacher_dim if teacher is None else teacher.get_embedding_dimension()
+            width = teacher_dim
+            if width is None and teacher is not None:
+                width = teacher.get_embedding_dimension()
             if width is None:
                 raise ConfigError(
                     "a projection needs the length of the teacher's embeddings: pass teacher_dim, or a teacher"

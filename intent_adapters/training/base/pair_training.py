@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, get_args
 
+import numpy as np
 import torch
-from datasets import Dataset
+from datasets import Dataset, DatasetDict
+from numpy.typing import NDArray
 from sentence_transformers import (
     SentenceTransformer,
     SentenceTransformerTrainer,
@@ -20,7 +24,7 @@ from transformers import TrainerCallback
 
 from intent_adapters.artifacts.base import save_base
 from intent_adapters.choices import StoredDtype
-from intent_adapters.inputs import check_choice, check_range
+from intent_adapters.inputs import check_choice, check_number, check_range
 from intent_adapters.losses.distillation.projection import Projection
 from intent_adapters.training.base.pair_sampler import PairBatchSampler
 from intent_adapters.training.base.run import RunSettings, checkpoint_folder, last_checkpoint, log_of
@@ -36,8 +40,10 @@ class PairTraining(RunSettings):
     The rate falls along a cosine, and the last two checkpoints are kept.
 
     Attributes:
+        max_tokens: Tokens in a batch, with padding and all columns together; then `batch_size` counts for nothing.
         max_grad_norm: Length to which the gradient is clipped.
         projection_learning_rate: Peak rate of the matrix W of the distillation losses.
+        stop_after: The step after which to stop for now, with the rates of the full run, which can be resumed.
         evaluate_every: Steps between evaluations, if there is an evaluator.
         report_to: Where logs go beside the console: "tensorboard", "trackio", "none".
     """
@@ -47,14 +53,19 @@ class PairTraining(RunSettings):
     warmup_steps: int = 100
     save_every: int = 500
     log_every: int = 50
+    max_tokens: int | None = None
     max_grad_norm: float = 1.0
     projection_learning_rate: float = 1e-3
+    stop_after: int | None = None
     evaluate_every: int = 500
     report_to: Literal["none", "tensorboard", "trackio"] = "none"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_range("evaluate_every", self.evaluate_every, 1)
+        for name in ("max_tokens", "stop_after"):
+            if getattr(self, name) is not None:
+                check_range(name, getattr(self, name), 1)
 
 
 def run_pair_training(
@@ -65,7 +76,10 @@ def run_pair_training(
     training: PairTraining,
     *,
     evaluator: BaseEvaluator | None = None,
+    texts: Dataset | None = None,
     projection: Projection | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
+    start_share: float = 0.0,
     dtype: StoredDtype = "auto",
     resume: bool = False,
 ) -> list[dict[str, float]]:
@@ -78,7 +92,10 @@ def run_pair_training(
         output: The folder for the model; checkpoints go to `OUTPUT-checkpoints` beside it.
         training: How to train.
         evaluator: Run every `evaluate_every` steps.
+        texts: Single texts. Each step then has a batch of these beside one of pairs, and the mean of both losses.
         projection: The matrix W of the loss, if it has one.
+        callbacks: Called by the trainer.
+        start_share: Which share of the final weights is that of those at the start.
         dtype: How the weights are stored, as in `IntentModel.save_base`; but `"float16"` rounds them, since no agent
             knows this base yet.
         resume: Go on from the last checkpoint; without one, start.
@@ -92,6 +109,7 @@ def run_pair_training(
         DataError: The pairs cannot be trained on.
     """
     check_choice("dtype", dtype, get_args(StoredDtype))
+    check_number("start_share", start_share, 0, 1, below=True)
     last = last_checkpoint(output, resume=resume)
     model.float()  # half-precision weights, as small models are stored, lose the small changes of late steps
     if not any(parameter.requires_grad for parameter in model.parameters()):
@@ -99,6 +117,7 @@ def run_pair_training(
     if _is_first_process():
         with TemporaryDirectory() as trial:  # better now than after hours of training
             save_base(model, Path(trial, "base"))
+    start = {name: value.clone() for name, value in model.state_dict().items()} if start_share else {}
     on_cpu, evaluates = model.device.type == "cpu", evaluator is not None
     rates = {} if projection is None else {r"\bprojection\.": training.projection_learning_rate}
     with own_process(training.seed):
@@ -107,7 +126,11 @@ def run_pair_training(
             args=SentenceTransformerTrainingArguments(
                 str(checkpoint_folder(output)),
                 **training.arguments(on_cpu=on_cpu),
-                batch_sampler=PairBatchSampler,
+                batch_sampler=partial(
+                    PairBatchSampler, max_tokens=training.max_tokens, measure=partial(_lengths, model)
+                ),
+                gradient_accumulation_steps=1 if texts is None else 2,
+                multi_dataset_batch_sampler="round_robin",
                 learning_rate_mapping=rates,
                 lr_scheduler_type="cosine",
                 max_grad_norm=training.max_grad_norm,
@@ -116,14 +139,24 @@ def run_pair_training(
                 eval_steps=training.evaluate_every if evaluates else None,
                 report_to=training.report_to,
             ),
-            train_dataset=pairs,
+            train_dataset=pairs if texts is None else DatasetDict({"pairs": pairs, "texts": texts}),
             loss=loss,
             evaluator=evaluator,
+            callbacks=[*callbacks, *([] if training.stop_after is None else [StopAfter(training.stop_after)])],
         )
         if projection is not None:
             trainer.add_callback(ProjectionCare(projection, last))
         trainer.train(resume_from_checkpoint=last)
     model.eval()
+    if start:
+        model.load_state_dict(
+            {
+                name: torch.lerp(value, start[name].to(value.device), start_share)
+                if value.is_floating_point()
+                else value
+                for name, value in model.state_dict().items()
+            }
+        )
     if dtype == "float16":
         with torch.no_grad():
             for parameter in model.parameters():
@@ -133,10 +166,32 @@ def run_pair_training(
     return log_of(trainer)
 
 
+def _lengths(model: SentenceTransformer, texts: Sequence[str]) -> NDArray[np.int64]:
+    """How many tokens of each text the model reads."""
+    lengths = [len(ids) for ids in model.tokenizer(list(texts), verbose=False)["input_ids"]]
+    return np.minimum(lengths, model.max_seq_length or max(lengths))
+
+
 def _is_first_process() -> bool:
     """Whether models are written here: transformers writes them in the first process alone."""
     distributed = torch.distributed
     return not (distributed.is_available() and distributed.is_initialized()) or distributed.get_rank() == 0
+
+
+class StopAfter(TrainerCallback):
+    """Ends a run after a step, with a checkpoint.
+
+    Args:
+        step: The step.
+    """
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Ends it."""
+        if state.global_step >= self.step:
+            control.should_save = control.should_training_stop = True
 
 
 class ProjectionCare(TrainerCallback):

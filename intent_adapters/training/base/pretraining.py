@@ -54,6 +54,7 @@ class MaskedTraining(RunSettings):
     warmup_steps: int = 500
     save_every: int = 1000
     log_every: int = 100
+    adam_beta2: float = 0.98
     block_length: int = 128
     max_seq_length: int = 128
     mask_share: float = 0.15
@@ -115,7 +116,6 @@ def pretrain(
                 str(checkpoint_folder(output)),
                 **training.arguments(on_cpu=device == "cpu" or not torch.cuda.is_available()),
                 lr_scheduler_type="linear",
-                adam_beta2=0.98,
                 save_total_limit=1,
                 report_to="none",
                 disable_tqdm=True,

@@ -25,6 +25,7 @@ class RunSettings:
         learning_rate: The peak rate; it rises over `warmup_steps` and then falls to 0.
         warmup_steps: Steps until the peak.
         weight_decay: Weight decay of AdamW; biases and norms have none.
+        adam_beta2: Second beta of AdamW.
         bf16: Compute in bfloat16 where that is safe. None: on a GPU that has it.
         seed: Seed of all that is random.
         save_every: Steps between checkpoints.
@@ -37,6 +38,7 @@ class RunSettings:
     learning_rate: float
     warmup_steps: int
     weight_decay: float = 0.01
+    adam_beta2: float = 0.999
     bf16: bool | None = None
     seed: int = 0
     save_every: int
@@ -48,6 +50,7 @@ class RunSettings:
             check_range(name, getattr(self, name), 1)
         check_range("warmup_steps", self.warmup_steps, 0, self.steps - 1)
         check_number("learning_rate", self.learning_rate, 0, above=True)
+        check_number("adam_beta2", self.adam_beta2, 0, 1, below=True)
 
     def arguments(self, *, on_cpu: bool) -> dict[str, Any]:
         """The settings under the names that `TrainingArguments` has for them."""
@@ -58,6 +61,7 @@ class RunSettings:
             "learning_rate": self.learning_rate,
             "warmup_steps": self.warmup_steps,
             "weight_decay": self.weight_decay,
+            "adam_beta2": self.adam_beta2,
             "bf16": on_gpu and torch.cuda.is_bf16_supported() if self.bf16 is None else self.bf16,
             "seed": self.seed,
             "use_cpu": on_cpu,

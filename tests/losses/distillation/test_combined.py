@@ -72,8 +72,9 @@ def test_labels_take_the_place_of_the_teachers_embeddings(models):
 def test_single_texts_without_the_contrastive_part(models):
     parts = make(models, contrastive_weight=0.0, matching_weight=1.0)(features(models[0])[:1])
     assert set(parts) == {"relation", "matching"}
+    assert set(make(models)(features(models[0])[:1])) == {"relation"}  # beside batches of pairs
     with pytest.raises(DataError, match="needs pairs"):
-        make(models)(features(models[0])[:1])
+        make(models, relation_weight=0.0)(features(models[0])[:1])
 
 
 def test_no_teacher_is_run_when_labels_are_enough(models):

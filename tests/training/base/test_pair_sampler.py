@@ -101,7 +101,36 @@ def test_refuses_data_without_negatives():
         PairBatchSampler(grouped(groups=1), 2)
     with pytest.raises(DataError, match="less than a batch of 4"):
         PairBatchSampler(grouped(groups=3), 4, drop_last=True)
-    with pytest.raises(DataError, match="two text columns"):
-        PairBatchSampler(Dataset.from_dict({"text": ["a", "b"], "label": [0, 1]}), 2)
+    with pytest.raises(DataError, match="no column of texts"):
+        PairBatchSampler(Dataset.from_dict({"label": [0, 1]}), 2)
     with pytest.raises(ConfigError, match="length_jitter"):
         PairBatchSampler(grouped(), 2, length_jitter=-1)
+
+
+def test_single_texts_come_once_an_epoch():
+    texts = Dataset.from_dict({"text": [f"text {number}" for number in range(11)], "label": list(range(11))})
+    batches = list(PairBatchSampler(texts, 4))
+    assert sorted(row for batch in batches for row in batch) == list(range(11))
+
+
+def test_batches_of_equal_numbers_of_tokens():
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(3, 90, 600)
+    pairs = Dataset.from_dict(
+        {"anchor": ["x" * n + f" {i}" for i, n in enumerate(lengths)], "positive": [f"p {i}" for i in range(600)]}
+    )
+
+    def measure(texts):
+        return np.array([len(text) for text in texts])
+
+    sampler = PairBatchSampler(pairs, 2, max_tokens=2000, measure=measure)
+    longest = measure(pairs["anchor"][:])
+    for epoch in range(3):
+        sampler.set_epoch(epoch)
+        batches = list(sampler)
+        assert len(batches) == len(sampler)
+        padded = [2 * len(batch) * longest[batch].max() for batch in batches]
+        assert max(padded) <= 2000
+        assert np.median(padded) > 1800
+        assert all(len(set(batch)) == len(batch) for batch in batches)
+        assert len({row for batch in batches for row in batch}) > 550

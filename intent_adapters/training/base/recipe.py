@@ -1,0 +1,454 @@
+"""A base from a recipe: the data, the teachers and all settings of stages 1 and 2 in one TOML file."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import logging
+import re
+import string
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+from datasets import Dataset
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+from torch import nn
+
+from intent_adapters.artifacts.encoder import encoder_of
+from intent_adapters.data.pairs import PairSource, read_pairs
+from intent_adapters.data.texts import read_texts
+from intent_adapters.errors import ConfigError, shorten
+from intent_adapters.inputs import check_number
+from intent_adapters.loading import load_base
+from intent_adapters.training.base.distillation import STAGE_2, distill
+from intent_adapters.training.base.encoder import train_encoder
+from intent_adapters.training.base.pair_training import PairTraining
+from intent_adapters.training.base.sts import sts_evaluator
+from intent_adapters.training.base.student import student_from_layers
+from intent_adapters.training.base.targets import (
+    Targets,
+    Teacher,
+    averaged,
+    joined,
+    reduced,
+    teacher_embeddings,
+    turned_onto,
+    unit_rows,
+)
+from intent_adapters.training.base.vocabulary import trim_vocabulary
+
+Table = TypeVar("Table")
+
+log = logging.getLogger(__name__)
+
+# What recipes call the encoder that they begin with, and what stage 1 makes of it.
+START, STAGE_1 = "start", "stage-1"
+SCRIPTS = {"hangul": re.compile("[\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]"), "latin": re.compile("[A-Za-z]")}
+PLAIN = str.maketrans("", "", string.punctuation)
+
+
+@dataclasses.dataclass(frozen=True)
+class DataTable:
+    """`[data]`: what is trained on. Files are named from the folder of the recipe, or from another that is given.
+
+    Attributes:
+        pairs: Files of pairs, as `read_pairs` reads them.
+        kinds: The kinds of pairs that share their meaning; without any, all of them.
+        single_kinds: Kinds of pairs that do not, such as turns that follow each other: their texts count as single.
+        leave_out: Sources to leave out of the pairs.
+        texts: Files of single texts, as `read_texts` reads them.
+        averaged_kinds: Kinds of pairs, such as translations, whose first texts get the mean of both texts' targets.
+        plain_share: Of the single texts in Latin letters, which share comes once more in small letters and without
+            punctuation, as people type.
+    """
+
+    pairs: list[str]
+    kinds: list[str] = dataclasses.field(default_factory=list)
+    single_kinds: list[str] = dataclasses.field(default_factory=list)
+    leave_out: list[str] = dataclasses.field(default_factory=list)
+    texts: list[str] = dataclasses.field(default_factory=list)
+    averaged_kinds: list[str] = dataclasses.field(default_factory=list)
+    plain_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_number("plain_share", self.plain_share, 0, 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class StartTable:
+    """`[start]`: the encoder that the recipe begins with, "start" where teachers are named.
+
+    Attributes:
+        base: Hub id or folder.
+        trim: Whether only those pieces of its vocabulary stay that the texts use.
+        layers: Which of its layers the student has, from 0; without any, all.
+        dropout: How much dropout the student is trained with. Left out: as much as it came with.
+    """
+
+    base: str
+    trim: bool = False
+    layers: list[int] = dataclasses.field(default_factory=list)
+    dropout: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.dropout is not None:
+            check_number("dropout", self.dropout, 0, 1, below=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage1Table:
+    """`[stage_1]`: trains it on the pairs, to "stage-1", of which the student is then made.
+
+    Attributes:
+        temperature: Of the loss.
+        training: `[stage_1.training]`: the settings of `PairTraining`.
+    """
+
+    temperature: float = 0.02
+    training: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class TeacherTable:
+    """`[[targets.teachers]]`: a teacher, with the settings of `Teacher`.
+
+    Attributes:
+        model: "start", "stage-1", a Hub id or a folder.
+    """
+
+    model: str
+    prompt: str = ""
+    weight: float = 1.0
+    centered: bool = False
+    whitening: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class TargetsTable:
+    """`[[targets]]`: how the targets of some texts are made; each text takes the first that fits.
+
+    Attributes:
+        teachers: The teachers.
+        script: "hangul" or "latin": of texts with such a letter. Left out: of all texts.
+        combine: "join" the embeddings side by side, or take their "mean", if they are of one width.
+        width: How many directions to keep, those with most of the energy. Left out: all.
+        turn: "start" or "stage-1": turn them, without a change of any cosine, to where that encoder has these texts.
+            With several targets, and without W, that is what puts them into one space.
+    """
+
+    teachers: list[TeacherTable]
+    script: str | None = None
+    combine: Literal["join", "mean"] = "join"
+    width: int | None = None
+    turn: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class DistillationTable:
+    """`[distillation]`: the settings of `distill`.
+
+    Attributes:
+        teacher: Whose attention the MiniLMv2 part compares: "start", "stage-1", or left out, without that part.
+        relation_weight: One weight, or the first and the last.
+        training: `[distillation.training]`: the settings of `PairTraining`; what is left out is as in `STAGE_2`.
+    """
+
+    teacher: str | None = None
+    contrastive_weight: float = 1.0
+    relation_weight: float | list[float] = 1.0
+    matching_weight: float = 0.0
+    temperature: float = 0.05
+    projection: bool = True
+    num_relation_heads: int = 12
+    start_share: float = 0.0
+    dtype: Literal["auto", "float16", "float32"] = "auto"
+    training: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        weight = self.relation_weight
+        if isinstance(weight, list) and len(weight) != 2:
+            raise ConfigError(f"`relation_weight` is one weight, or the first and the last, but not {weight}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """A whole recipe.
+
+    Attributes:
+        data: What is trained on.
+        start: What it begins with.
+        distillation: Stage 2.
+        stage_1: Stage 1, if there is one.
+        targets: How the targets are made; without any they are the embeddings of the teacher of the MiniLMv2 part.
+    """
+
+    data: DataTable
+    start: StartTable
+    distillation: DistillationTable
+    stage_1: Stage1Table | None = None
+    targets: list[TargetsTable] = dataclasses.field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        known = {START, STAGE_1} if self.stage_1 else {START}
+        if self.distillation.teacher is None:
+            if not self.targets:
+                raise ConfigError("a recipe needs `[[targets]]`, or a `teacher` in `[distillation]`")
+        elif self.distillation.teacher not in known:
+            raise ConfigError(f"`teacher` in `[distillation]` is one of {sorted(known)}: both read the same tokens")
+        for number, targets in enumerate(self.targets):
+            if not targets.teachers:
+                raise ConfigError("`[[targets]]` has no `[[targets.teachers]]`")
+            if targets.script is not None and targets.script not in SCRIPTS:
+                raise ConfigError(f"`script` is one of {sorted(SCRIPTS)}, not {targets.script!r}")
+            if (targets.script is None) != (number == len(self.targets) - 1):
+                raise ConfigError("all `[[targets]]` but the last name a `script`, so that each text has its targets")
+            if not self.stage_1 and STAGE_1 in (targets.turn, *(teacher.model for teacher in targets.teachers)):
+                raise ConfigError(f"`[[targets]]` name {STAGE_1!r}, but there is no `[stage_1]`")
+            if targets.turn not in (None, *known):
+                raise ConfigError(f"`turn` is one of {sorted(known)}, not {targets.turn!r}")
+
+
+def read_recipe(path: str | Path) -> Recipe:
+    """Reads a recipe.
+
+    Args:
+        path: A TOML file.
+
+    Raises:
+        ConfigError: It is no TOML file, or a setting is unknown, missing or makes no sense.
+    """
+    path = Path(path)
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{str(path)!r} cannot be read as TOML: {error}") from error
+    try:
+        recipe: Recipe = _read(Recipe, tables, "")
+        if recipe.stage_1:
+            PairTraining(**recipe.stage_1.training)
+        dataclasses.replace(STAGE_2, **recipe.distillation.training)
+    except (ConfigError, TypeError) as error:
+        raise ConfigError(f"{str(path)!r}: {error}") from error
+    return recipe
+
+
+def make_base(
+    recipe: Recipe,
+    output: str | Path,
+    *,
+    data: str | Path = ".",
+    sts: str | Path | None = None,
+    stop_after: int | None = None,
+    resume: bool = False,
+) -> list[dict[str, float]]:
+    """Makes a base as a recipe says, and saves it.
+
+    Args:
+        recipe: The recipe.
+        output: The folder for the base. What is computed on the way goes to `OUTPUT-work` and `OUTPUT-checkpoints`
+            beside it, and stays there.
+        data: The folder from which the recipe names its files.
+        sts: A file as for `sts_evaluator`, to see how the training goes.
+        stop_after: Steps of the distillation after which to stop for now, with the rates of the full run.
+        resume: Go on where an earlier run was: targets that are stored are not computed again in any case.
+
+    Returns:
+        What the distillation logged: losses by step, and scores.
+
+    Raises:
+        ConfigError: A setting is out of range, or does not fit the models; or there are checkpoints and `resume` is
+            False.
+        BaseError: A model cannot be loaded or saved, or `output` holds other things.
+        DataError: A file cannot be read or trained on.
+    """
+    output, data = Path(output).absolute(), Path(data)
+    work = output.with_name(f"{output.name}-work")
+    pairs, singles = _read_data(recipe.data, data)
+    texts = list(dict.fromkeys([*pairs["anchor"][:], *pairs["positive"][:], *singles]))
+    models = {START: load_base(_place(recipe.start.base, data))}
+    if recipe.start.trim:
+        models[START] = trim_vocabulary(models[START], texts)
+    if recipe.stage_1:
+        models[STAGE_1] = _stage_1(recipe.stage_1, models[START], pairs, work / STAGE_1, resume=resume)
+    large = models.get(STAGE_1, models[START])
+    student = student_from_layers(large, recipe.start.layers or encoder_of(large).config.num_hidden_layers)
+    if recipe.start.dropout is not None:
+        for module in student.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = recipe.start.dropout
+    targets = None
+    if recipe.targets:
+        vectors = _targets(recipe.targets, texts, models, data, work)
+        if recipe.data.averaged_kinds:
+            averaged_pairs = _read_pairs(recipe.data, recipe.data.averaged_kinds, data)
+            _average(vectors, texts, averaged_pairs["anchor"][:], averaged_pairs["positive"][:])
+        targets = Targets(texts, vectors)
+    table = recipe.distillation
+    weight: float | tuple[float, float] = 0.0
+    if table.teacher:
+        given = table.relation_weight
+        weight = (given[0], given[1]) if isinstance(given, list) else given
+    return distill(
+        models[table.teacher] if table.teacher else None,
+        student,
+        pairs,
+        output,
+        texts=Dataset.from_dict({"text": texts}) if singles else None,
+        targets=targets,
+        contrastive_weight=table.contrastive_weight,
+        relation_weight=weight,
+        matching_weight=table.matching_weight,
+        temperature=table.temperature,
+        projection=table.projection,
+        num_relation_heads=table.num_relation_heads,
+        start_share=table.start_share,
+        dtype=table.dtype,
+        training=dataclasses.replace(STAGE_2, **table.training, stop_after=stop_after),
+        evaluator=None if sts is None else sts_evaluator(sts),
+        resume=resume,
+    )
+
+
+def _read_data(table: DataTable, folder: Path) -> tuple[Dataset, list[str]]:
+    """The pairs, and the single texts, none twice."""
+    pairs = _read_pairs(table, table.kinds, folder)
+    singles: list[str] = []
+    if table.single_kinds:
+        loose = _read_pairs(table, table.single_kinds, folder)
+        singles += [*loose["anchor"][:], *loose["positive"][:]]
+    for name in table.texts:
+        singles += read_texts(folder / name, leave_out_unusable=True)
+    if table.plain_share:
+        latin = [text for text in singles if SCRIPTS["latin"].search(text) and not SCRIPTS["hangul"].search(text)]
+        drawn = np.random.default_rng(0).permutation(len(latin))[: round(table.plain_share * len(latin))]
+        singles += [plain for row in np.sort(drawn) if (plain := latin[row].lower().translate(PLAIN).strip())]
+    return pairs, list(dict.fromkeys(singles))
+
+
+def _read_pairs(table: DataTable, kinds: Sequence[str], folder: Path) -> Dataset:
+    files = [folder / name for name in table.pairs]
+    return read_pairs([PairSource(file, kinds=kinds or None, leave_out=table.leave_out) for file in files])
+
+
+def _average(
+    vectors: NDArray[np.float16], texts: Sequence[str], anchors: Sequence[str], positives: Sequence[str]
+) -> None:
+    """Gives anchors the mean of their own target and their positive's."""
+    row = {text: number for number, text in enumerate(texts)}
+    ours, theirs = ([row[text] for text in side] for side in (anchors, positives))
+    vectors[ours] = unit_rows(vectors[ours].astype(np.float32) + vectors[theirs])
+
+
+def _stage_1(
+    table: Stage1Table, start: SentenceTransformer, pairs: Dataset, output: Path, *, resume: bool
+) -> SentenceTransformer:
+    """The encoder after stage 1; one that an earlier run has finished is taken as it is."""
+    finished = output.is_dir() and resume
+    if not finished:
+        train_encoder(
+            copy.deepcopy(start),
+            pairs,
+            output,
+            temperature=table.temperature,
+            training=PairTraining(**table.training),
+            resume=resume,
+        )
+    return load_base(output)
+
+
+def _targets(
+    tables: Sequence[TargetsTable],
+    texts: Sequence[str],
+    models: Mapping[str, SentenceTransformer],
+    data: Path,
+    work: Path,
+) -> NDArray[np.float16]:
+    """The target of each text."""
+    left = list(range(len(texts)))
+    parts: list[tuple[list[int], NDArray[np.float32]]] = []
+    for table in tables:
+        rows = [row for row in left if table.script is None or SCRIPTS[table.script].search(texts[row])]
+        left = sorted({*left} - {*rows})
+        if rows:
+            parts.append((rows, _targets_of(table, [texts[row] for row in rows], models, data, work)))
+    widths = {found.shape[1] for _, found in parts}
+    if len(widths) > 1:
+        raise ConfigError(f"the `[[targets]]` are of different widths, {sorted(widths)}: give each the same `width`")
+    vectors = np.zeros((len(texts), widths.pop()), dtype=np.float16)
+    for rows, found in parts:
+        vectors[rows] = found
+    return vectors
+
+
+def _targets_of(
+    table: TargetsTable,
+    texts: Sequence[str],
+    models: Mapping[str, SentenceTransformer],
+    data: Path,
+    work: Path,
+) -> NDArray[np.float32]:
+    teachers = []
+    for entry in table.teachers:
+        settings = {field.name: getattr(entry, field.name) for field in dataclasses.fields(entry)}
+        settings["model"] = models.get(entry.model) or load_base(_place(entry.model, data))
+        teachers.append(Teacher(**settings))
+    embeddings = [teacher_embeddings(teacher, texts, work / "embeddings") for teacher in teachers]
+    found = joined(teachers, embeddings) if table.combine == "join" else averaged(teachers, embeddings)
+    if table.width is not None:
+        found, energy = reduced(found, table.width)
+        log.info("the %d directions that are kept have %.1f %% of the energy", table.width, 100 * energy)
+    if table.turn is not None:
+        found = turned_onto(found, teacher_embeddings(Teacher(model=models[table.turn]), texts, work / "embeddings"))
+    return found
+
+
+def _place(name: str, data: Path) -> str:
+    """Where a model is: a folder named from that of the data, or the Hub."""
+    return str(data / name) if (data / name).is_dir() else name
+
+
+def _read(kind: type[Table], table: object, place: str) -> Table:
+    """A table of TOML as the dataclass that says what may be in it.
+
+    Raises:
+        ConfigError: A setting is unknown, missing, or of another type.
+    """
+    where = f"[{place}]" if place else "the recipe"
+    if not isinstance(table, dict):
+        raise ConfigError(f"{where} must be a table, but it is {shorten(table)}")
+    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    unknown = [name for name in table if name not in fields]
+    if unknown:
+        raise ConfigError(f"{where} has no setting {unknown[0]!r}; it has {', '.join(fields)}")
+    hints = get_type_hints(kind)
+    given = {name: _value(hints[name], value, f"{place}.{name}".strip(".")) for name, value in table.items()}
+    nothing = dataclasses.MISSING
+    for name, field in fields.items():
+        if name not in given and field.default is nothing and field.default_factory is nothing:
+            raise ConfigError(f"{where} needs the setting {name!r}")
+    return kind(**given)
+
+
+def _value(hint: Any, value: object, place: str) -> Any:
+    """A value of TOML as a type hint wants it."""
+    kinds = get_args(hint) if get_origin(hint) in (UnionType, Union) else (hint,)
+    for kind in kinds:
+        if dataclasses.is_dataclass(kind):
+            return _read(kind, value, place)  # type: ignore[arg-type]
+        if get_origin(kind) is list and isinstance(value, list):
+            return [_value(get_args(kind)[0], entry, place) for entry in value]
+        if get_origin(kind) is Literal and value in get_args(kind):
+            return value
+        if get_origin(kind) is dict and isinstance(value, dict):
+            return value
+        if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+        if kind in (int, str, bool) and type(value) is kind:
+            return value
+    wanted = " or ".join(str(getattr(kind, "__name__", kind)) for kind in kinds if kind is not type(None))
+    raise ConfigError(f"{place} is {shorten(value)}, but it must be {wanted}")
