@@ -18,11 +18,11 @@ from typing import Any, Self
 import ray
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayError
 
+from intent_adapters.artifacts.folders import write_whole
 from intent_adapters.choices import Placement
 from intent_adapters.cluster.replica import Place, Replica
 from intent_adapters.errors import ConfigError, IntentAdaptersError
 from intent_adapters.inputs import check_range
-from intent_adapters.serving.changes import write_whole
 from intent_adapters.serving.settings import Settings, is_loopback
 
 log = logging.getLogger(__name__)
