@@ -96,6 +96,12 @@ class Prediction:
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The prediction that `to_dict` wrote, or that the server sent.
 
+        Args:
+            values: As `to_dict` gives them; others are passed over.
+
+        Returns:
+            The prediction.
+
         Raises:
             LookupError: A value is missing.
         """

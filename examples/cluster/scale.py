@@ -290,10 +290,10 @@ def page(measured: Measured, source: dict[str, dict[str, object]], requests: int
     def lines() -> Iterator[str]:
         yield BEGIN
         yield "### What the figures start from"
-        inputs = Table("Inputs", ("", "value", "from"), left=1)
+        inputs = Table("Inputs", ("", "from", "value"), left=2)
         for entry in source.values():
             value = f"{entry['value']:,} {entry['unit']}".strip()
-            inputs.rows.append((str(entry["what"]), value, str(entry["from"])))
+            inputs.rows.append((str(entry["what"]), str(entry["from"]), value))
         yield inputs.markdown()
         yield "### Memory, cores and disk reads"
         yield memory_table(measured, Load(), requests).markdown()

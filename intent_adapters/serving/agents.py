@@ -93,6 +93,9 @@ class Agents:
         """
         failed: dict[str, RequestError] = {}
         for name in names:
+            if composed(name) not in self._seen:  # the model's error would list all that there are
+                failed[name] = unknown_agent(name)
+                continue
             try:
                 if not self._model.is_resident(name):
                     await self._read(name)

@@ -116,14 +116,14 @@ def test_a_connection_that_was_closed_meanwhile_is_made_anew(replicas, client):
 def test_too_much_for_one_replica_goes_to_the_next(replicas, client):
     [agent] = agents_of(replicas[0], replicas, 1)
     for replica in replicas:
-        replica.seconds = 0.3
+        replica.seconds = 0.5
     threads = [threading.Thread(target=client.predict, args=(f"{number}", agent)) for number in range(30)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     counts = [len(replica.asked) for replica in replicas]
-    assert sum(counts) == 30 and max(counts) < 25 and counts[0] == max(counts)
+    assert sum(counts) == 30 and counts[0] == max(counts) < 30
 
 
 def test_what_cannot_be_asked_is_an_error_of_its_row_and_is_not_sent(replicas, client):

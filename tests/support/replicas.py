@@ -13,6 +13,11 @@ from typing import Any
 from intent_adapters.cluster.ranking import ranked
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+
 class FakeReplica:
     """Answers `POST /v1/predict`: each row's label says which replica it was, and its version which text.
 
@@ -32,8 +37,7 @@ class FakeReplica:
         self.headers: list[dict[str, str]] = []
         self.seconds = 0.0
         self.hangs_up = False
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self.address = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
