@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 from intent_adapters.errors import IntentAdaptersError
 
@@ -55,20 +55,6 @@ def replaced_folder(target: Path, *, without: Collection[str] = ()) -> Iterator[
 
 
 @contextmanager
-def replaced_file(target: Path) -> Iterator[BinaryIO]:
-    """Yield a new file; on success it takes the place of `target`, on an error it is removed."""
-    staging = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-    try:
-        with staging.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        staging.replace(target)
-    finally:
-        staging.unlink(missing_ok=True)
-
-
-@contextmanager
 def sole_writer(folder: Path) -> Iterator[None]:
     """Let others that write from what they found in a folder, in threads or processes, wait until the block is done.
 
@@ -90,6 +76,19 @@ def sole_writer(folder: Path) -> Iterator[None]:
         with suppress(OSError):
             fcntl.flock(parent, fcntl.LOCK_UN)  # for forked processes too, which hold what is only closed here
         os.close(parent)
+
+
+def write_whole(file: Path, content: str | bytes) -> None:
+    """Write a file in one step."""
+    staging = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
+    try:
+        with staging.open("wb") as stream:
+            stream.write(content.encode() if isinstance(content, str) else content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        staging.replace(file)
+    finally:
+        staging.unlink(missing_ok=True)
 
 
 def read_whole(folder: Path, read: Callable[[], Read]) -> Read:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.contents import CARD_NAME, MAX_CARD_BYTES
-from intent_adapters.artifacts.folders import replaced_file, sole_writer
+from intent_adapters.artifacts.folders import sole_writer, write_whole
 from intent_adapters.artifacts.versions import find_version, rollback
 from intent_adapters.errors import AgentError, ConfigError, IntentAdaptersError, RequestError, shorten
 from intent_adapters.hub.cards.saving import save_with_card
@@ -191,8 +191,7 @@ class Changes:
             names = read_pins(self._agents.folder)
             if (name in names) == pinned:
                 return
-            with replaced_file(file) as new:
-                new.write(json.dumps(sorted(names ^ {name}), ensure_ascii=False).encode())
+            write_whole(file, json.dumps(sorted(names ^ {name}), ensure_ascii=False))
 
 
 def checked_name(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 
 from intent_adapters.artifacts.fingerprint import fingerprint
-from intent_adapters.artifacts.folders import replaced_file
+from intent_adapters.artifacts.folders import write_whole
 from intent_adapters.errors import ConfigError, DataError, shorten
 from intent_adapters.inputs import check_number, check_range
 from intent_adapters.losses.distillation.teacher import Features
@@ -136,8 +137,9 @@ def teacher_embeddings(
                 normalize_embeddings=True,
                 show_progress_bar=False,
             )
-            with replaced_file(file) as new:
-                np.save(new, embeddings.astype(np.float16))
+            content = io.BytesIO()
+            np.save(content, embeddings.astype(np.float16))
+            write_whole(file, content.getvalue())
         chunks.append(np.load(file))
     return np.concatenate(chunks)
 
