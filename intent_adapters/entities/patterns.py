@@ -14,6 +14,7 @@ from intent_adapters.extras import need
 
 SECONDS = 0.2
 """In which all patterns together look through one text."""
+MAX_CHARACTERS = 10_000
 
 
 class PatternTable:
@@ -60,7 +61,9 @@ class PatternTable:
 
 def _compiled(name: str, pattern: str) -> Any:
     regex = need("regex")
+    if len(pattern) > MAX_CHARACTERS:
+        raise ConfigError(f"A pattern of {name!r} has {len(pattern):,} characters, over {MAX_CHARACTERS:,}.")
     try:
         return regex.compile(pattern)
-    except regex.error as error:
+    except (regex.error, RecursionError, OverflowError) as error:
         raise ConfigError(f"The pattern {shorten(pattern)} of {name!r} is no regular expression: {error}.") from error

@@ -108,6 +108,10 @@ def test_what_cannot_be_used_is_refused():
     pytest.importorskip("regex")
     with pytest.raises(ConfigError, match=r"'\(' of 'a' is no regular expression"):
         EntityFinder(EntityDefinitions({"a": Definition(patterns=("(",))}))
+    nested, long = "(" * 3000 + "a" + ")" * 3000, "a" * 10_001
+    for pattern, what in ((nested, "no regular expression"), (long, "10,001 characters")):
+        with pytest.raises(ConfigError, match=what):
+            EntityFinder(EntityDefinitions({"a": Definition(patterns=(pattern,))}))
     with pytest.raises(ConfigError, match="colour"):
         EntityFinder(EntityDefinitions({"a": Definition(system=("colour",))}))
     for text in ("", " ", None, 3):
