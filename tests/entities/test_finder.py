@@ -97,9 +97,9 @@ def test_patterns_match_composed_text_and_take_their_value_from_synonyms():
 
 def test_a_pattern_that_takes_too_long_is_given_up_and_said():
     pytest.importorskip("regex")
-    finder = EntityFinder(EntityDefinitions({"bad": Definition(patterns=("(a+a+)+b",)), "city": CITIES}))
+    finder = EntityFinder(EntityDefinitions({"bad": Definition(patterns=("(a+a+)+b",) * 100), "city": CITIES}))
     start = time.monotonic()
-    with pytest.warns(DataWarning, match="'bad' took over"):
+    with pytest.warns(DataWarning, match="of 'bad' and those behind it were given up"):
         assert [entity.value for entity in finder.find("서울 " + "a" * 5000)] == ["Seoul"]
     assert time.monotonic() - start < 2
 
@@ -108,6 +108,10 @@ def test_what_cannot_be_used_is_refused():
     pytest.importorskip("regex")
     with pytest.raises(ConfigError, match=r"'\(' of 'a' is no regular expression"):
         EntityFinder(EntityDefinitions({"a": Definition(patterns=("(",))}))
+    nested, long = "(" * 3000 + "a" + ")" * 3000, "a" * 10_001
+    for pattern, what in ((nested, "no regular expression"), (long, "10,001 characters")):
+        with pytest.raises(ConfigError, match=what):
+            EntityFinder(EntityDefinitions({"a": Definition(patterns=(pattern,))}))
     with pytest.raises(ConfigError, match="colour"):
         EntityFinder(EntityDefinitions({"a": Definition(system=("colour",))}))
     for text in ("", " ", None, 3):

@@ -98,7 +98,11 @@ NUMBERS = {
     "twenty-five of them": [("twenty-five", "25")],
     "a hundred and two": [("a hundred and two", "102")],
     "two thousand three hundred": [("two thousand three hundred", "2300")],
-    "two and three, this one": [("two", "2"), ("three", "3")],
+    "two and three, this one, no one": [("two", "2"), ("three", "3")],
+    "the two of us, one of those": [("two", "2"), ("one", "1")],
+    "ten one": [("ten", "10"), ("one", "1")],
+    "eleven, nineteen, ninety nine": [("eleven", "11"), ("nineteen", "19"), ("ninety nine", "99")],
+    "열하나 아흔아홉 스무 살": [("열하나", "11"), ("아흔아홉", "99"), ("스무", "20")],
     "1" * 40: [],
 }
 AMOUNTS = {

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from intent_adapters.entities.system.numerals import value_of
 from intent_adapters.entities.words import ends_word, starts_word
 
-_DAYS = {
+_KOREAN_DAYS = {
     "그저께": -2,
     "엊그제": -2,
     "그제": -2,
@@ -19,6 +19,8 @@ _DAYS = {
     "내일": 1,
     "모레": 2,
     "글피": 3,
+}
+_ENGLISH_DAYS = {
     "day before yesterday": -2,
     "yesterday": -1,
     "today": 0,
@@ -26,6 +28,7 @@ _DAYS = {
     "day after tomorrow": 2,
     "tomorrow": 1,
 }
+_DAYS = {**_KOREAN_DAYS, **_ENGLISH_DAYS}
 _KOREAN_WEEKDAYS = "월화수목금토일"
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -48,7 +51,8 @@ def find_dates(text: str, today: date) -> Iterator[tuple[int, int, str]]:
     A day or a month without a year, or a weekday alone, is the next one, this one included. Weeks start on Monday, and
     "next Friday" is that of the next week. `12/3` is the third of December.
     """
-    for pattern, meant in _GRAMMAR:
+    rules = (rule for letters, grammar in _GRAMMARS if letters.search(text) for rule in grammar)
+    for pattern, meant in rules:
         for found in pattern.finditer(text):
             try:
                 day = meant(found, today)
@@ -56,6 +60,10 @@ def find_dates(text: str, today: date) -> Iterator[tuple[int, int, str]]:
                 continue
             if starts_word(text, found.start()) and ends_word(text, found.end()):
                 yield *found.span(), day if isinstance(day, str) else day.isoformat()
+
+
+def _named_day(found: re.Match[str], today: date) -> date:
+    return today + timedelta(_DAYS[found[0]])
 
 
 def _by_number(found: re.Match[str], today: date) -> date:
@@ -142,34 +150,42 @@ _WEEK = f"(?P<week>{'|'.join(_KOREAN_WEEKS)})"
 _ENGLISH_WEEK = r"\b(?P<week>last|this|next)"
 _OF_WEEK = f"(?: ?\\([{_KOREAN_WEEKDAYS}](?:요일)?\\)| [{_KOREAN_WEEKDAYS}]요일)?"
 _DAY_OF_WEEK = r"(?:\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?[.,]* )?"
-_GRAMMAR: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date], date | str]], ...] = tuple(
-    (re.compile(pattern), meant)
-    for pattern, meant in (
-        ("|".join(_DAYS), lambda found, today: today + timedelta(_DAYS[found[0]])),
-        (r"(?:(?P<year>[0-9]{4})년 ?)?(?P<month>[0-9]{1,2})월 ?(?P<day>[0-9]{1,2})일" + _OF_WEEK, _by_number),
-        (rf"(?:(?P<year>[0-9]{{4}})년 ?)?(?P<month>{_SINO_DAY})월 ?(?P<day>{_SINO_DAY})일", _by_number),
-        (r"(?<![0-9월박/.-])(?<!월 )(?<!박 )(?P<day>[0-9]{1,2})일(?! ?(?:동안|치|뒤|후|전|째|내))", _day_of_month),
-        (r"(?<![0-9])(?P<year>[0-9]{4})([-./]) ?(?P<month>[0-9]{1,2})\2 ?(?P<day>[0-9]{1,2})(?![0-9])", _by_number),
-        (r"(?<![0-9/])(?P<month>[0-9]{1,2})/(?P<day>[0-9]{1,2})(?:/(?P<year>[0-9]{4}))?(?![0-9/])", _by_number),
-        (rf"{_DAY_OF_WEEK}\b{_MONTH} (?:the )?(?P<day>[0-9]{{1,2}})(?:st|nd|rd|th)?\b{_YEAR}", _by_name),
-        (rf"{_DAY_OF_WEEK}\b(?P<day>[0-9]{{1,2}})(?:st|nd|rd|th)? (?:of )?{_MONTH}\b{_YEAR}", _by_name),
-        (r"(?<=\bthe )(?P<day>[0-9]{1,2})(?:st|nd|rd|th)\b(?! of)", _day_of_month),
-        (rf"(?:{_WEEK} ?주 ?)?(?P<weekday>[{_KOREAN_WEEKDAYS}])요일", _weekday),
-        (rf"(?:{_ENGLISH_WEEK} )?\b(?P<weekday>{'|'.join(_WEEKDAYS)})\b", _weekday),
-        (rf"(?P<span>{'|'.join(_SPANS)}) ?(?P<way>뒤|후|전)", _distance),
-        (rf"{_NUMBER} ?(?P<unit>주일|일|주) ?(?P<way>뒤|후|전)", _distance),
-        (rf"\bin {_NUMBER} (?P<unit>day|week)s?\b", _distance),
-        (rf"\b{_NUMBER} (?P<unit>day|week)s? (?P<way>ago|from now|later)\b", _distance),
-        (rf"{_WEEK} ?주(?! ?[{_KOREAN_WEEKDAYS}]요일)", _week),
-        (rf"{_ENGLISH_WEEK} week\b", _week),
-        (rf"(?:{_WEEK} ?주? ?)?주말", _weekend),
-        (rf"(?:{_ENGLISH_WEEK}|\bthe) weekend\b", _weekend),
-        (rf"{_WEEK} ?달", _month),
-        (rf"{_ENGLISH_WEEK} month\b", _month),
-        (rf"{_WEEK} ?달 ?(?P<day>[0-9]{{1,2}})일", _day_of_that_month),
-        (r"(?<![0-9])(?:(?P<year>[0-9]{4})년 ?)?(?P<month>[0-9]{1,2})월(?! ?[0-9]{1,2}일)", _named_month),
-        (r"(?<![0-9])[0-9]{4}년(?! ?[0-9]{1,2}월)", lambda found, today: found[0][:4]),
-        ("|".join(sorted(_YEARS, key=len, reverse=True)), lambda found, today: str(today.year + _YEARS[found[0]])),
-        (rf"{_ENGLISH_WEEK} year\b", _year),
-    )
-)
+_Rule = tuple[str, Callable[[re.Match[str], date], date | str]]
+_KOREAN: list[_Rule] = [
+    ("|".join(_KOREAN_DAYS), _named_day),
+    (r"(?:(?P<year>[0-9]{4})년 ?)?(?P<month>[0-9]{1,2})월 ?(?P<day>[0-9]{1,2})일" + _OF_WEEK, _by_number),
+    (rf"(?:(?P<year>[0-9]{{4}})년 ?)?(?P<month>{_SINO_DAY})월 ?(?P<day>{_SINO_DAY})일", _by_number),
+    (r"(?<![0-9월박/.-])(?<!월 )(?<!박 )(?P<day>[0-9]{1,2})일(?! ?(?:동안|치|뒤|후|전|째|내))", _day_of_month),
+    (rf"(?:{_WEEK} ?주 ?)?(?P<weekday>[{_KOREAN_WEEKDAYS}])요일", _weekday),
+    (rf"(?P<span>{'|'.join(_SPANS)}) ?(?P<way>뒤|후|전)", _distance),
+    (rf"{_NUMBER} ?(?P<unit>주일|일|주) ?(?P<way>뒤|후|전)", _distance),
+    (rf"{_WEEK} ?주(?! ?[{_KOREAN_WEEKDAYS}]요일)", _week),
+    (rf"(?:{_WEEK} ?주? ?)?주말", _weekend),
+    (rf"{_WEEK} ?달", _month),
+    (rf"{_WEEK} ?달 ?(?P<day>[0-9]{{1,2}})일", _day_of_that_month),
+    (r"(?<![0-9])(?:(?P<year>[0-9]{4})년 ?)?(?P<month>[0-9]{1,2})월(?! ?[0-9]{1,2}일)", _named_month),
+    (r"(?<![0-9])[0-9]{4}년(?! ?[0-9]{1,2}월)", lambda found, today: found[0][:4]),
+    ("|".join(sorted(_YEARS, key=len, reverse=True)), lambda found, today: str(today.year + _YEARS[found[0]])),
+]
+_ENGLISH: list[_Rule] = [
+    ("|".join(_ENGLISH_DAYS), _named_day),
+    (rf"{_DAY_OF_WEEK}\b{_MONTH} (?:the )?(?P<day>[0-9]{{1,2}})(?:st|nd|rd|th)?\b{_YEAR}", _by_name),
+    (rf"{_DAY_OF_WEEK}\b(?P<day>[0-9]{{1,2}})(?:st|nd|rd|th)? (?:of )?{_MONTH}\b{_YEAR}", _by_name),
+    (r"(?<=\bthe )(?P<day>[0-9]{1,2})(?:st|nd|rd|th)\b(?! of)", _day_of_month),
+    (rf"(?:{_ENGLISH_WEEK} )?\b(?P<weekday>{'|'.join(_WEEKDAYS)})\b", _weekday),
+    (rf"\bin {_NUMBER} (?P<unit>day|week)s?\b", _distance),
+    (rf"\b{_NUMBER} (?P<unit>day|week)s? (?P<way>ago|from now|later)\b", _distance),
+    (rf"{_ENGLISH_WEEK} week\b", _week),
+    (rf"(?:{_ENGLISH_WEEK}|\bthe) weekend\b", _weekend),
+    (rf"{_ENGLISH_WEEK} month\b", _month),
+    (rf"{_ENGLISH_WEEK} year\b", _year),
+]
+_IN_DIGITS: list[_Rule] = [
+    (r"(?<![0-9])(?P<year>[0-9]{4})([-./]) ?(?P<month>[0-9]{1,2})\2 ?(?P<day>[0-9]{1,2})(?![0-9])", _by_number),
+    (r"(?<![0-9/])(?P<month>[0-9]{1,2})/(?P<day>[0-9]{1,2})(?:/(?P<year>[0-9]{4}))?(?![0-9/])", _by_number),
+]
+# Most texts are in one language, and need not be searched for the dates of the other.
+_GRAMMARS = [
+    (re.compile(letters), [(re.compile(pattern), meant) for pattern, meant in rules])
+    for letters, rules in (("[가-힣]", _KOREAN), ("[a-z]", _ENGLISH), ("[0-9]", _IN_DIGITS))
+]

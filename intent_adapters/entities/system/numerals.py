@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import re
 
+
+def _by_place(words: str, unit: int = 1, first: int = 1) -> dict[str, int]:
+    return {word: unit * place for place, word in enumerate(words.split(), start=first)}
+
+
 _START = "(?<![0-9a-z_])(?<![0-9][.,:/-])"
 # Longer ones name things rather than count them.
 _PLAIN = r"(?:[0-9]{1,3}(?:,[0-9]{3}){1,4}+|[0-9]{1,15}+)(?:\.[0-9]{1,15}+)?"
@@ -13,54 +18,29 @@ _UNIT = "(?:[십백천]?[만억조]|[십백천])"
 MIXED = rf"{_START}{_PLAIN} ?{_UNIT}(?: ?{_PLAIN} ?{_UNIT}|{_PLAIN})*+"
 # Sino-Korean, with a unit: 삼백이십, 만
 SINO = "(?<![가-힣])[일이삼사오육륙칠팔구십백천만억조]*[십백천만억조][일이삼사오육륙칠팔구]?"
-_TENS = {"열": 10, "스물": 20, "서른": 30, "마흔": 40, "쉰": 50, "예순": 60, "일흔": 70, "여든": 80, "아흔": 90}
-_ONES = {
-    "하나": 1,
-    "둘": 2,
-    "셋": 3,
-    "넷": 4,
-    "다섯": 5,
-    "여섯": 6,
-    "일곱": 7,
-    "여덟": 8,
-    "아홉": 9,
-    "한": 1,
-    "두": 2,
-    "세": 3,
-    "네": 4,
-}
+_TENS = _by_place("열 스물 서른 마흔 쉰 예순 일흔 여든 아흔", unit=10)
+_SHORT = dict(zip("한두세네", range(1, 5), strict=True))
+_ONES = {**_by_place("하나 둘 셋 넷 다섯 여섯 일곱 여덟 아홉"), **_SHORT}
 NATIVE = f"(?<![가-힣])(?:스무|(?:{'|'.join(_TENS)})(?:{'|'.join(_ONES)})?|{'|'.join(_ONES)})"
 # How a number ends that only stands before what it counts.
-BEFORE_COUNTERS = ("한", "두", "세", "네", "스무")
+BEFORE_COUNTERS = (*_SHORT, "스무")
 COUNTERS = "명|분|개|번(?!째)|살|잔|장|대|권|마리|박|인|곳|가지|시간|병|켤레|사람|달|주|회|층|호"
 
-_ENGLISH_ONES = {
-    word: number
-    for number, word in enumerate(
-        (
-            *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven"),
-            *("twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
-        )
-    )
-}
-_ENGLISH_TENS = {
-    word: 10 * number
-    for number, word in enumerate(
-        ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"), start=2
-    )
-}
+_TEENS = "eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+_ENGLISH_ONES = {"zero": 0, **_by_place(f"one two three four five six seven eight nine ten {_TEENS}")}
+_ENGLISH_TENS = _by_place("twenty thirty forty fifty sixty seventy eighty ninety", unit=10, first=2)
 _ENGLISH_UNITS = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
 _ONE = "|".join(sorted(_ENGLISH_ONES, key=len, reverse=True))
 _BELOW_100 = rf"(?:(?:{'|'.join(_ENGLISH_TENS)})(?:[- ](?:{_ONE}))?|{_ONE})"
 _BELOW_1000 = rf"(?:(?:{_BELOW_100}|a) hundred(?:(?: and)? {_BELOW_100})?|{_BELOW_100})"
-# Not as in "this one".
-_NO_NUMBER_AFTER = "".join(f"(?<!\\b{word} )" for word in ("this", "that", "the", "which", "other", "any", "no"))
+# Of "this one", one is no number.
+_NOT_AFTER = "".join(f"(?<!\\b{word} )" for word in ("this", "that", "the", "which", "other", "any", "no"))
 ENGLISH = (
-    rf"\b{_NO_NUMBER_AFTER}(?:{_BELOW_1000}|a(?= thousand| million| billion))"
+    rf"\b(?:{_NOT_AFTER}|(?!one\b))(?:{_BELOW_1000}|a(?= thousand| million| billion))"
     rf"(?: (?:thousand|million|billion)(?:(?: and)? {_BELOW_1000})?)*\b"
 )
 
-_KOREAN_DIGITS = {"일": 1, "이": 2, "삼": 3, "사": 4, "오": 5, "육": 6, "륙": 6, "칠": 7, "팔": 8, "구": 9}
+_KOREAN_DIGITS = {**_by_place("일 이 삼 사 오 육 칠 팔 구"), "륙": 6}
 _SMALL = {"십": 10, "백": 100, "천": 1000}
 _LARGE = {"만": 10**4, "억": 10**8, "조": 10**12}
 

@@ -9,23 +9,10 @@ from datetime import datetime, timedelta
 from intent_adapters.entities.system.numerals import DIGITS, ENGLISH, NATIVE, value_of
 from intent_adapters.entities.words import ends_word, starts_word
 
-_HOURS = {
-    "한": 1,
-    "두": 2,
-    "세": 3,
-    "네": 4,
-    "다섯": 5,
-    "여섯": 6,
-    "일곱": 7,
-    "여덟": 8,
-    "아홉": 9,
-    "열한": 11,
-    "열두": 12,
-    "열": 10,
-}
+_HOURS = "열한|열두|열|한|두|세|네|다섯|여섯|일곱|여덟|아홉"
 _KOREAN = re.compile(
     r"(?:(?P<part>오전|오후|아침|점심|저녁|밤|새벽|낮) ?)?"
-    rf"(?:(?P<digits>[0-9]{{1,2}})|(?P<word>열한|열두|{'|'.join(_HOURS)})) ?시"
+    rf"(?:(?P<digits>[0-9]{{1,2}})|(?P<word>{_HOURS})) ?시"
     r"(?: ?(?:(?P<minutes>[0-9]{1,2}) ?분|(?P<half>반)))?"
 )
 _CLOCK = re.compile(
@@ -55,7 +42,7 @@ def find_times(text: str, now: datetime) -> Iterator[tuple[int, int, str]]:
             yield *found.span(), _written(then.hour, then.minute)
     for found in _KOREAN.finditer(text):
         start, end = found.span()
-        hour = int(found["digits"] or _HOURS[found["word"]])
+        hour = int(value_of(found["digits"] or found["word"]))
         minutes = 30 if found["half"] else int(found["minutes"] or 0)
         starts = found["part"] or starts_word(text, start)
         if hour <= 24 and minutes < 60 and starts and ends_word(text, end):
