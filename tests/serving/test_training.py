@@ -299,8 +299,7 @@ def test_what_cannot_be_trained_is_refused_at_once(teach: Teach, changes: dict, 
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:.*former version")
-def test_a_process_that_is_kept_ready_trains_as_any_other(teach: Teach, working, torch_base: Path, tmp_path: Path):
+def test_a_process_that_is_kept_ready_trains_as_any_other(teach: Teach, working):
     client = teach(train_warm=True)
     working(client)
     jobs = [submit(client), submit(client, agent="it")]

@@ -351,6 +351,8 @@ def test_axe_finds_no_serious_fault(open_page: Open, address: str, scheme: str, 
     for number in range(page.get_by_role("tab").count()):
         page.get_by_role("tab").nth(number).click()
         check(f"tab {number}")
+    page.locator("#welcome").evaluate("element => { element.hidden = false }")
+    check("the first page")
     page.locator("#new").click()
     check("the box for a new agent")
 
