@@ -305,6 +305,17 @@ def _read_config(folder: Path) -> AdapterConfig:
     return config
 
 
+def entities_of(folder: Path) -> EntityDefinitions | None:
+    """What the adapter in a folder finds in utterances: one that takes its place does, too, unless it has its own.
+
+    None where it finds nothing, or where there is no adapter that can be read.
+    """
+    try:
+        return Adapter.read(folder).entities
+    except AdapterError:
+        return None
+
+
 def _read_entities(folder: Path) -> EntityDefinitions | None:
     path = folder / ENTITIES_NAME
     if not path.exists():

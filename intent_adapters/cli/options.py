@@ -199,3 +199,12 @@ RuntimeEnv = Annotated[
 EachMethod = Annotated[Literal["adapter", "probe"], typer.Option("--method", help="As for train.")]
 EachEffort = Annotated[Effort, typer.Option("--effort", help="How long to train each agent, as for train.")]
 EachSeed = Annotated[int, typer.Option("--seed", min=0, help="Of each training.")]
+
+Entities = Annotated[
+    bool,
+    typer.Option(
+        "--entities",
+        help="Have agents find the entities that their data defines: lookup tables, synonyms, patterns, kinds such as "
+        "dates. What a former version found stays.",
+    ),
+]

@@ -119,14 +119,7 @@ def command(
             "A file as --out-of-scope.",
         ),
     ] = None,
-    entities: Annotated[
-        bool,
-        typer.Option(
-            "--entities",
-            help="Have the agent find the entities that DATA defines: lookup tables, synonyms, patterns, kinds such "
-            "as dates.",
-        ),
-    ] = False,
+    entities: options.Entities = False,
     versions: Annotated[
         int,
         typer.Option("--versions", min=0, help="How many former versions the folder of the adapter keeps, at most."),
@@ -156,6 +149,7 @@ def command(
         check_adapter_target(output)
     except AdapterError as error:
         raise typer.BadParameter(str(error), param_hint="--output") from error
+    from intent_adapters.artifacts.adapter import entities_of
     from intent_adapters.data import label_counts, read_descriptions, read_texts
     from intent_adapters.data.reading import read_annotated, read_rows
     from intent_adapters.data.validation import dataset_of
@@ -198,8 +192,8 @@ def command(
         unlabelled=log,
         progress=err.is_terminal,
     )
-    if definitions:
-        result.model.set_entities(agent, definitions)
+    if found := definitions or entities_of(output):  # those of the former version stay
+        result.model.set_entities(agent, found)
     result.save(output, versions=versions)
     facts: dict[str, Any] = {
         "agent": agent,

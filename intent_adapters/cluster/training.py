@@ -16,13 +16,14 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.artifacts.adapter import Adapter, entities_of
 from intent_adapters.artifacts.contents import check_adapter_target
 from intent_adapters.artifacts.folders import remove_leftovers, write_whole
 from intent_adapters.choices import ExecutorName
 from intent_adapters.cluster.executors import EXECUTORS, Executor, Workers
 from intent_adapters.cluster.report import REPORT_NAME, AgentReport, Status, TrainingReport
 from intent_adapters.data.agents import AgentData, find_agents
+from intent_adapters.data.definitions import EntityDefinitions
 from intent_adapters.data.digest import digest_of
 from intent_adapters.data.reading import Source
 from intent_adapters.errors import (
@@ -69,6 +70,7 @@ def train_agents(
     address: str | None = None,
     runtime_env: Mapping[str, Any] | None = None,
     seed: int = 0,
+    entities: bool = False,
     on_agent: OnAgent | None = None,
     **settings: Any,
 ) -> TrainingReport:
@@ -94,6 +96,8 @@ def train_agents(
             None: the one that it belongs to, if any. It plays no part where this process has begun Ray already.
         runtime_env: What Ray's workers need to run this package; see Ray's documentation.
         seed: Of each training.
+        entities: Have agents find the entities that their data defines; see `IntentModel.set_entities`. Those that an
+            adapter in `output` finds, its successor finds, too.
         on_agent: Called when an agent is over: with its report, how many are over, how many there are, and in about
             how many seconds all will be; None where nothing has been trained yet.
         **settings: As for `train_agent`: `method`, but not `"full"`, `label_names`, `descriptions`, `catch_all`,
@@ -124,7 +128,7 @@ def train_agents(
         raise AgentError(f"Agents are named by strings, not by {shorten(strange[0])}.")
     place = Path(output)
     place.mkdir(parents=True, exist_ok=True)
-    run = _Run(base, given, place, {**settings, "seed": seed}, on_agent)
+    run = _Run(base, given, place, {**settings, "seed": seed}, entities, on_agent)
     try:
         run.prepare()
         run.train(EXECUTORS[executor], Workers(run.model, run.base, workers, address, runtime_env))
@@ -156,6 +160,7 @@ class _Run:
         given: Mapping[str, Source | AgentData],
         output: Path,
         settings: Mapping[str, Any],
+        entities: bool,
         on_agent: OnAgent | None,
     ) -> None:
         # Workers may be in another folder.
@@ -164,10 +169,12 @@ class _Run:
         self._given = given
         self._output = output
         self._settings = settings
+        self._entities = entities
         self._on_agent = on_agent
         self._started = time.monotonic()
         self._jobs: list[Job] = []
         self._digests: dict[str, str] = {}
+        self._definitions: dict[str, EntityDefinitions] = {}
         self._warnings: dict[str, list[str]] = {name: [] for name in given}
         self._over: dict[str, AgentReport] = {}
         # A Mac takes the letters of names apart.
@@ -185,8 +192,11 @@ class _Run:
                             f"Another agent is called like {name!r}, but for capitals: on some systems the two would "
                             "share a folder. Rename one."
                         )
-                    job = self._job(name, data if isinstance(data, AgentData) else AgentData(data))
-                    self._digests[name] = _digest(job)
+                    own = data if isinstance(data, AgentData) else AgentData(data)
+                    job = self._job(name, own)
+                    if self._entities and (defined := own.definitions()):
+                        self._definitions[name] = defined
+                    self._digests[name] = _digest(job, self._definitions.get(name))
             except ITS_OWN as error:
                 self._end(AgentReport(name, "failed", error=str(error)))
                 continue
@@ -232,10 +242,10 @@ class _Run:
 
     def _write(self, name: str, done: Trained) -> AgentReport:
         provenance = dataclasses.replace(done.adapter.config.provenance, job_digest=self._digests[name])
-        adapter = done.adapter.with_config(provenance=provenance)
+        adapter, place = done.adapter.with_config(provenance=provenance), self._place(name)
         try:
             with self._heard(name):
-                save_with_card(adapter, self._place(name))
+                save_with_card(adapter.with_entities(self._definitions.get(name) or entities_of(place)), place)
         except AdapterError as error:  # something has been put there since
             return AgentReport(name, "failed", error=str(error))
         return self._success(name, "trained", adapter, round(done.seconds, 2))
@@ -279,7 +289,7 @@ class _Run:
         return TrainingReport(self.base, self.model.fingerprint, executor, seconds, agents)
 
 
-def _digest(job: Job) -> str:
+def _digest(job: Job, definitions: EntityDefinitions | None) -> str:
     """Of all that decides what comes of a job; the order of the utterances does not count."""
     given = {name: value for name, value in job.settings.items() if value is not None}
     try:
@@ -288,7 +298,9 @@ def _digest(job: Job) -> str:
         raise ConfigError(
             f"the settings of {job.agent!r} must be plain values, which JSON can hold: {error}"
         ) from error
-    facts = [digest_of((row["text"], row["label"]) for row in job.rows), settings, job.fingerprint]
+    facts: list[object] = [digest_of((row["text"], row["label"]) for row in job.rows), settings, job.fingerprint]
+    if definitions:
+        facts.append(definitions.to_dict())
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 

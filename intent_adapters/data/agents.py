@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from intent_adapters.data.columns import SPLIT_NAMES, rows_by_split
+from intent_adapters.data.definition_files import is_definition_file
+from intent_adapters.data.definitions import EntityDefinitions
 from intent_adapters.data.folder import split_in
 from intent_adapters.data.hub import is_saved_dataset, load_hub, load_saved
 from intent_adapters.data.objects import table_of_object
 from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.readers import READABLE, format_of, is_data_file, read_file, stem_of
-from intent_adapters.data.reading import Source, read_rows
+from intent_adapters.data.reading import Source, read_annotated, read_rows
 from intent_adapters.data.table import Record, Row, Table
 from intent_adapters.data.texts import Texts, read_texts, texts_of
 from intent_adapters.data.validation import is_empty
@@ -55,6 +57,10 @@ class AgentData:
     def training_rows(self) -> list[Row]:
         """What it is trained on, checked; a DataError says what is wrong with it."""
         return read_rows(self.rows, split=self.split, **self.columns)
+
+    def definitions(self) -> EntityDefinitions:
+        """What its data says of entities; a DataError says what is wrong with it."""
+        return read_annotated(self.rows, split=self.split, **self.columns)[1]
 
     def test_rows(self) -> list[Row]:
         """What it is not trained on, checked as for an evaluation; empty if there is nothing."""
@@ -121,7 +127,7 @@ def _places(folder: Path) -> dict[str, Path]:
     """The file or folder of each agent, by its name."""
     problems, found = Problems(), dict[str, Path]()
     for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.stem.casefold() in _NOTES:
+        if path.name.startswith(".") or path.stem.casefold() in _NOTES or is_definition_file(path):
             continue
         if not path.is_dir() and format_of(path) not in READABLE:
             if is_data_file(path):

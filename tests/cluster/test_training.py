@@ -63,6 +63,21 @@ def test_what_is_done_is_left_as_it_is_and_what_has_changed_is_trained_again(bas
     assert states(train(base, data, output, seed=1)) == dict.fromkeys(AGENTS, "trained")
 
 
+def test_agents_find_the_entities_that_their_data_defines_and_go_on_to(base: Path, data: Path, output: Path):
+    definitions = data / "clinic.entities.json"
+    definitions.write_text('{"entities": {"when": {"system": ["time"]}}}', encoding="utf-8")
+    train(base, data, output)
+    assert Adapter.read(output / "clinic").entities is None
+    report = train(base, data, output, entities=True)
+    assert states(report) == {"clinic": "trained", "it help": "unchanged", "병원": "unchanged"}
+    found = Adapter.read(output / "clinic").entities
+    assert found
+    assert states(train(base, data, output, entities=True)) == dict.fromkeys(AGENTS, "unchanged")
+    definitions.unlink()
+    assert states(train(base, data, output, seed=1))["clinic"] == "trained"
+    assert Adapter.read(output / "clinic").entities == found
+
+
 def test_a_damaged_adapter_is_trained_again(base: Path, data: Path, output: Path):
     train(base, data, output)
     weights = output / "clinic" / "adapter_model.safetensors"

@@ -16,7 +16,7 @@ from intent_adapters import IntentModel, train_agents
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.version_folders import numbers
 from intent_adapters.cluster import comparison, upgrade, upgrade_agents
-from intent_adapters.data import AgentData
+from intent_adapters.data import AgentData, Definition, EntityDefinitions
 from intent_adapters.errors import AdapterError, ConfigError, DataError
 from tests.cluster.conftest import ROWS, SETTINGS, TESTED, contents, states, write_rows
 
@@ -56,6 +56,8 @@ def test_all_agents_have_the_new_base_and_keep_the_old_version(
     agents: Path, base: Path, next_base: Path, data: Path, tmp_path: Path
 ):
     write_rows(data / "not there.jsonl", ROWS)
+    definitions = EntityDefinitions({"when": Definition(system=("time",))})
+    Adapter.read(agents / "clinic").with_entities(definitions).write(agents / "clinic")
     report = upgrade_agents(agents, next_base, data, **MEASURED)
     assert (report.switched, report.reasons, report.left_out) == (True, (), ("not there",))
     assert {one.agent: one.measured_on for one in report.comparisons} == {
@@ -68,6 +70,7 @@ def test_all_agents_have_the_new_base_and_keep_the_old_version(
         assert numbers(agents / name) == [1, 2]
         assert Adapter.read(agents / name / "versions" / "1").config.provenance.base_fingerprint == fingerprint(base)
     assert Adapter.read(agents / "it help").config.catch_all == ["취소"]  # as the old one had it
+    assert Adapter.read(agents / "clinic").entities == definitions
     assert (agents / ".intent-adapters" / "pinned.json").read_text(encoding="utf-8") == '["clinic"]'
     assert sorted(path.name for path in tmp_path.iterdir()) == ["agents", "data"]
     said = json.loads((agents / "report.json").read_text(encoding="utf-8"))
