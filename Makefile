@@ -24,7 +24,7 @@ CEILINGS := peft onnxruntime uvicorn
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --all-extras --upgrade \
   --no-annotate --custom-compile-command 'make lock'
 
-.PHONY: demo test test-light test-oldest test-newest test-slow lint format docs lock wheel clean
+.PHONY: demo test test-light test-oldest test-newest test-slow test-browser lint format docs lock wheel clean
 
 # pip first: it too comes from the lock, and so does what pip builds with.
 $(STAMP): pyproject.toml $(CONSTRAINTS)
@@ -56,6 +56,10 @@ test-newest:  ## the plain suite on today's releases
 
 test-slow: $(STAMP)  ## minutes of CPU more
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m slow
+
+test-browser: $(STAMP)  ## the playground in Chromium, which must be installed
+	$(EDITABLE) '.[browser]'
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m browser
 
 lint: $(STAMP)  ## style, imports, types
 	$(BIN)/ruff check .

@@ -15,13 +15,14 @@ from intent_adapters.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from intent_adapters.bottleneck import BottleneckConfig
+    from intent_adapters.cluster import train_agents
     from intent_adapters.model import IntentModel
     from intent_adapters.prediction import Prediction
     from intent_adapters.training import train_agent
 
 __version__ = "0.1.0"
 
-__all__ = ["BottleneckConfig", "IntentAdaptersError", "IntentModel", "Prediction", "train_agent"]
+__all__ = ["BottleneckConfig", "IntentAdaptersError", "IntentModel", "Prediction", "train_agent", "train_agents"]
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
@@ -30,6 +31,7 @@ __getattr__, __dir__ = lazy_exports(
         "IntentModel": "intent_adapters.model",
         "Prediction": "intent_adapters.prediction",
         "train_agent": "intent_adapters.training",
+        "train_agents": "intent_adapters.cluster",
     },
 )
 

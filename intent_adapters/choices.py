@@ -25,8 +25,17 @@ Method = Literal["adapter", "full", "probe"]
 Effort = Literal["fast", "default", "best"]
 """How long an agent is trained."""
 
+ExecutorName = Literal["local", "process", "ray"]
+"""Where many agents are trained: in this process, in others of this machine, or on Ray."""
+
 SystemName = Literal["probe", "adapter-ce", "adapter", "full"]
 """What `compare` sets side by side."""
+
+Placement = Literal["spread", "pack"]
+"""Where a cluster puts the replicas of a server: on all nodes evenly, or on few of them."""
+
+DataFormat = Literal["jsonl", "csv", "rasa", "clu"]
+"""In which `convert` writes utterances with their entities."""
 
 FindingKind = Literal[
     "wrong label",

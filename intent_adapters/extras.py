@@ -14,7 +14,9 @@ EXTRA_OF = {
     **dict.fromkeys(("accelerate", "datasets", "pyarrow", "scipy", "sklearn"), "train"),
     "matplotlib": "plots",
     "onnx": "export",
+    **dict.fromkeys(("phonenumbers", "regex"), "entities"),
     "openpyxl": "xlsx",
+    "ray": "ray",
     **dict.fromkeys(
         ("filelock", "httptools", "orjson", "prometheus_client", "pydantic", "starlette", "uvicorn"), "serve"
     ),

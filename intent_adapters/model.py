@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # what answers in ONNX Runtime needs none of it
     import torch
     from sentence_transformers import SentenceTransformer
 
+    from intent_adapters.data.definitions import EntityDefinitions
     from intent_adapters.hub.cards import CardFacts
     from intent_adapters.hub.publishing import Published, PublishOptions
     from intent_adapters.runtime.onnx.export import Exported
@@ -591,6 +592,20 @@ class IntentModel:
             ConfigError: The threshold is out of range.
         """
         self.add_agent(agent, self.adapter(agent).with_threshold(threshold), replace=True)
+
+    def set_entities(self, agent: str, entities: EntityDefinitions | None) -> None:
+        """Have an agent find entities in utterances from now on; `save_adapter` keeps it.
+
+        Args:
+            agent: Its name.
+            entities: What they are, as `read_annotated` and `read_definitions` read them; None: it finds none.
+
+        Raises:
+            AgentError: There is no such agent.
+            AdapterError: Its files are gone or damaged by now, or a pattern is no regular expression.
+            MissingExtraError: Patterns or phone numbers are defined, and `intent-adapters[entities]` is not installed.
+        """
+        self.add_agent(agent, self.adapter(agent).with_entities(entities), replace=True)
 
     def save_adapter(self, agent: str, folder: str | Path, *, versions: int = KEPT) -> None:
         """Write an agent as an ordinary PEFT adapter folder, atomically.

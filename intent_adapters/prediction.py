@@ -1,9 +1,48 @@
-"""What `IntentModel.predict` returns."""
+"""What `IntentModel.predict` returns, and what is found in an utterance."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedEntity:
+    """An entity that was found in an utterance.
+
+    Attributes:
+        start: The offset of its first character in the utterance as it was given.
+        end: The offset behind its last character.
+        text: What stands between them.
+        entity: Which entity it is, such as `city`.
+        value: What it stands for, such as `Seoul` for "SEL" or `2026-12-03` for "on Thursday".
+        role: What it is in this utterance, such as `from`; None where nothing says so.
+        score: Between 0 and 1; 1 where a rule found it.
+        source: What found it: "values", "pattern", or the kind of a system entity, such as "date".
+    """
+
+    start: int
+    end: int
+    text: str
+    entity: str
+    value: str
+    role: str | None
+    score: float
+    source: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The entity as JSON-ready values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The entity that `to_dict` wrote.
+
+        Raises:
+            LookupError: A value is missing.
+        """
+        return cls(**{entry.name: values[entry.name] for entry in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +64,7 @@ class Prediction:
         threshold: What `scope_score` was compared with; `None`: with nothing.
         version: Which version of the agent answered: `Adapter.version`. Answers that say the same are equal, whatever
             their threshold and version.
+        entities: What was found in the utterance, in its order; None for an agent that does not look for any.
     """
 
     agent: str
@@ -35,9 +75,11 @@ class Prediction:
     scope_score: float
     threshold: float | None = field(default=None, compare=False)
     version: str = field(default="", compare=False)
+    entities: tuple[PredictedEntity, ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The prediction as JSON-ready values."""
+        """The prediction as JSON-ready values; with `entities` only if the agent looks for some."""
+        found = {} if self.entities is None else {"entities": [entity.to_dict() for entity in self.entities]}
         return {
             "agent": self.agent,
             "label": self.label,
@@ -47,4 +89,27 @@ class Prediction:
             "scope_score": self.scope_score,
             "threshold": self.threshold,
             "version": self.version,
+            **found,
         }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The prediction that `to_dict` wrote, or that the server sent.
+
+        Args:
+            values: As `to_dict` gives them; others are passed over.
+
+        Returns:
+            The prediction.
+
+        Raises:
+            LookupError: A value is missing.
+        """
+        top_k = tuple((entry["label"], entry["score"]) for entry in values["top_k"])
+        names = ("agent", "label", "score", "in_scope", "scope_score", "threshold", "version")
+        entities = values.get("entities")
+        return cls(
+            top_k=top_k,
+            entities=None if entities is None else tuple(map(PredictedEntity.from_dict, entities)),
+            **{name: values[name] for name in names},
+        )

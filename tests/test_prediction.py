@@ -7,9 +7,10 @@ import json
 
 import pytest
 
-from intent_adapters.prediction import Prediction
+from intent_adapters.prediction import PredictedEntity, Prediction
 
 PREDICTION = Prediction("clinic", "cancel", 0.75, (("cancel", 0.75), ("book", 0.25)), True, 0.4, 0.3, "0a1b2c")
+ENTITY = PredictedEntity(0, 6, "monday", "when", "2026-12-07", None, 1.0, "date")
 
 
 def test_to_dict_is_json_with_every_field():
@@ -24,7 +25,20 @@ def test_to_dict_is_json_with_every_field():
         "threshold": 0.3,
         "version": "0a1b2c",
     }
-    assert values.keys() == {field.name for field in dataclasses.fields(Prediction)}
+    with_entities = dataclasses.replace(PREDICTION, entities=(ENTITY,)).to_dict()
+    assert with_entities == {**values, "entities": [dataclasses.asdict(ENTITY)]}
+    assert with_entities.keys() == {field.name for field in dataclasses.fields(Prediction)}
+
+
+@pytest.mark.parametrize("entities", [None, (), (ENTITY,)])
+def test_from_dict_takes_back_what_to_dict_gave_and_more(entities):
+    given = dataclasses.replace(PREDICTION, entities=entities)
+    values = json.loads(json.dumps(given.to_dict()))
+    again = Prediction.from_dict({**values, "of a newer server": 1})
+    assert again == given and again.to_dict() == given.to_dict()
+    values.pop("score")
+    with pytest.raises(LookupError):
+        Prediction.from_dict(values)
 
 
 def test_a_prediction_cannot_be_changed():

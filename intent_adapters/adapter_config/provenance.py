@@ -21,6 +21,8 @@ class Provenance:
         rows: How many labelled utterances it was trained on.
         data_digest: SHA-256 of these utterances and their intents, as 64 hexadecimal digits: see
             `intent_adapters.data.data_digest`.
+        job_digest: SHA-256 of all that decided its training, data and base among it, as 64 hexadecimal digits, if
+            `train_agents` trained it: so that it does not do so again.
         versions: Versions of Python and of the libraries that it was trained with, by name.
         date: When it was trained: `YYYY-MM-DDThh:mm:ssZ`, in UTC.
         accuracy: Share of right answers, 0 to 1, to utterances that were not trained on.
@@ -35,6 +37,7 @@ class Provenance:
     training: dict[str, float | int | str | bool | None] = field(default_factory=dict)
     rows: int | None = None
     data_digest: str | None = None
+    job_digest: str | None = None
     versions: dict[str, str] = field(default_factory=dict)
     date: str | None = None
     accuracy: float | None = None
@@ -47,6 +50,7 @@ class Provenance:
         if self.rows is not None:
             check_range("rows", self.rows, 1)
         check_form("data_digest", self.data_digest, r"[0-9a-f]{64}", "64 hexadecimal digits")
+        check_form("job_digest", self.job_digest, r"[0-9a-f]{64}", "64 hexadecimal digits")
         check_form("date", self.date, r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "YYYY-MM-DDThh:mm:ssZ")
         if self.accuracy is not None or self.accuracy_source is not None:
             check_choice("accuracy_source", self.accuracy_source, get_args(AccuracySource))

@@ -20,18 +20,22 @@ from intent_adapters.adapter_config.sites import SiteShape
 from intent_adapters.adapter_config.tensors import PREFIX, expected_shapes
 from intent_adapters.artifacts.contents import (
     CONFIG_NAME,
+    ENTITIES_NAME,
     MAX_CONFIG_BYTES,
+    MAX_ENTITIES_BYTES,
     SAFETENSORS_WEIGHTS_NAME,
     check_adapter_target,
 )
 from intent_adapters.artifacts.folders import read_whole, replaced_folder, sole_writer
 from intent_adapters.artifacts.version_folders import BASE_FOLDER, KEPT, has_own_base, keep_former
 from intent_adapters.artifacts.weights_file import WeightsFile, check_file, read_weights
-from intent_adapters.errors import AdapterError, ConfigError, IntentAdaptersWarning
+from intent_adapters.errors import AdapterError, ConfigError, DataError, IntentAdaptersWarning
 from intent_adapters.inputs import check_range
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from intent_adapters.data.definitions import EntityDefinitions
 
 DIGEST_KEY = "intent_adapters_sha256"
 
@@ -43,14 +47,19 @@ class Adapter:
         config: Sites, sizes, labels, prompt, threshold.
         tensors: The weights by name, as PEFT saves them, less the `base_model.model.` prefix: tensors of PyTorch on
             the CPU or arrays, in float32. They are not copied.
+        entities: What the agent finds in utterances beside their intents; None: nothing.
 
     Attributes:
         config: As given.
         arrays: The weights by name.
+        entities: As given.
     """
 
-    def __init__(self, config: AdapterConfig, tensors: Mapping[str, ArrayLike]) -> None:
+    def __init__(
+        self, config: AdapterConfig, tensors: Mapping[str, ArrayLike], entities: EntityDefinitions | None = None
+    ) -> None:
         self.config = config
+        self.entities = entities
         self._read_digest: str | None = None
         self.arrays: Mapping[str, NDArray[Any]] = {name: np.asarray(tensor) for name, tensor in tensors.items()}
 
@@ -80,11 +89,12 @@ class Adapter:
         return Adapter(
             self.config,
             {name: half if np.isfinite(half).all() else self.arrays[name] for name, half in halves.items()},
+            self.entities,
         )
 
     def with_config(self, **settings: Any) -> Adapter:
         """The same weights with some settings of the config changed."""
-        return Adapter(replace(self.config, **settings), self.arrays)
+        return Adapter(replace(self.config, **settings), self.arrays, self.entities)
 
     def with_threshold(self, threshold: float | None) -> Adapter:
         """The same agent with another threshold.
@@ -93,6 +103,10 @@ class Adapter:
             ConfigError: It is out of range.
         """
         return self.with_config(calibration=replace(self.config.calibration, threshold=threshold))
+
+    def with_entities(self, entities: EntityDefinitions | None) -> Adapter:
+        """The same agent with other entities to find, or none."""
+        return Adapter(self.config, self.arrays, entities or None)
 
     def check_fits(self, sites: Mapping[str, SiteShape], embedding_dim: int) -> None:
         """Compare names and shapes of all tensors with what the config asks for.
@@ -133,7 +147,9 @@ class Adapter:
             AdapterError: A file is missing, damaged, oversized, of another kind, or does not belong to the other one.
         """
         folder = Path(folder)
-        config, weights = read_whole(folder, lambda: (_read_config(folder), read_weights(folder)))
+        config, weights, entities = read_whole(
+            folder, lambda: (_read_config(folder), read_weights(folder), _read_entities(folder))
+        )
         digest = weights.metadata.get(DIGEST_KEY)
         # Written by plain PEFT an adapter has no digest; everything else about it is checked all the same.
         if digest is not None and digest != _digest(config, weights):
@@ -145,7 +161,7 @@ class Adapter:
             arrays = weights.arrays()
         except ValueError as error:
             raise AdapterError(f"The adapter in {str(folder)!r} makes no sense: {error}. Get it again.") from error
-        adapter = cls(config, {name.removeprefix(PREFIX): array for name, array in arrays.items()})
+        adapter = cls(config, {name.removeprefix(PREFIX): array for name, array in arrays.items()}, entities)
         adapter._read_digest = digest
         return adapter
 
@@ -197,6 +213,8 @@ class Adapter:
         config = self.config
         settings = [asdict(config.calibration), config.catch_all, config.head, config.sites]
         meaning = [self._read_digest or self.digest, *settings]
+        if self.entities:
+            meaning.append(self.entities.to_dict())
         return hashlib.sha256(json.dumps(meaning).encode()).hexdigest()[:12]
 
     def _replace(self, folder: Path, versions: int, beside: Callable[[Path], object] | None) -> list[int]:
@@ -205,11 +223,14 @@ class Adapter:
         digest = _digest(self.config, _as_file(stored))
         keeps = (folder / CONFIG_NAME).exists() and not self._is_version_in(folder)
         gone: list[int] = []
-        with replaced_folder(folder, without=[BASE_FOLDER] if keeps and has_own_base(folder) else ()) as staging:
+        without = [ENTITIES_NAME, *([BASE_FOLDER] if keeps and has_own_base(folder) else [])]
+        with replaced_folder(folder, without=without) as staging:
             # One entry alone: safetensors writes several in random order, and the same adapter would be other bytes.
             save_file(stored, staging / SAFETENSORS_WEIGHTS_NAME, {DIGEST_KEY: digest})
             text = json.dumps(asdict(self.config), indent=2, sort_keys=True)  # as PEFT writes it
             (staging / CONFIG_NAME).write_text(text, encoding="utf-8")
+            if self.entities:
+                self.entities.write(staging / ENTITIES_NAME)
             if keeps:
                 gone = keep_former(folder, staging, versions)
             if beside:
@@ -231,7 +252,8 @@ class Adapter:
                 config = replace(config, provenance=Provenance(config.provenance.base_fingerprint))
             return {**vars(config), "peft_version": None}
 
-        return former.digest == self.digest and decisive(former.config) == decisive(self.config)
+        same_answers = former.digest == self.digest and former.entities == self.entities
+        return same_answers and decisive(former.config) == decisive(self.config)
 
     def _stored(self) -> dict[str, NDArray[Any]]:
         return {PREFIX + name: _smallest(array) for name, array in self.arrays.items()}
@@ -281,3 +303,27 @@ def _read_config(folder: Path) -> AdapterConfig:
             "all agents share. Load it with PEFT, or train it without them."
         )
     return config
+
+
+def entities_of(folder: Path) -> EntityDefinitions | None:
+    """What the adapter in a folder finds in utterances: one that takes its place does, too, unless it has its own.
+
+    None where it finds nothing, or where there is no adapter that can be read.
+    """
+    try:
+        return Adapter.read(folder).entities
+    except AdapterError:
+        return None
+
+
+def _read_entities(folder: Path) -> EntityDefinitions | None:
+    path = folder / ENTITIES_NAME
+    if not path.exists():
+        return None
+    from intent_adapters.data.definition_files import read_definitions
+
+    check_file(path, MAX_ENTITIES_BYTES)
+    try:
+        return read_definitions(path) or None
+    except DataError as error:
+        raise AdapterError(f"What the agent finds in utterances cannot be read. {error}") from error

@@ -14,7 +14,9 @@ from intent_adapters.errors import AdapterError, BaseError, IntentAdaptersError
 CONFIG_NAME = "adapter_config.json"
 SAFETENSORS_WEIGHTS_NAME = "adapter_model.safetensors"
 CARD_NAME = "README.md"
+ENTITIES_NAME = "entities.json"
 MAX_CARD_BYTES = 4 * 2**20
+MAX_ENTITIES_BYTES = 32 * 2**20
 MAX_CONFIG_BYTES = 32 * 2**20
 MAX_ADAPTER_BYTES = 2**30
 MAX_TOKENIZER_BYTES = 128 * 2**20
@@ -94,7 +96,11 @@ def _any(pattern: str, names: Iterable[str]) -> str | None:
 ADAPTER = Files(
     "adapter",
     AdapterError,
-    small={re.escape(CONFIG_NAME): MAX_CONFIG_BYTES, re.escape(CARD_NAME): MAX_CARD_BYTES},
+    small={
+        re.escape(CONFIG_NAME): MAX_CONFIG_BYTES,
+        re.escape(CARD_NAME): MAX_CARD_BYTES,
+        re.escape(ENTITIES_NAME): MAX_ENTITIES_BYTES,
+    },
     weights={re.escape(SAFETENSORS_WEIGHTS_NAME): MAX_ADAPTER_BYTES},
     required=(re.escape(CONFIG_NAME), CONFIG_NAME),
     main=re.escape(SAFETENSORS_WEIGHTS_NAME),

@@ -9,6 +9,7 @@ import ctypes
 import errno
 import glob
 import os
+import re
 import shutil
 import sys
 import time
@@ -25,6 +26,7 @@ Read = TypeVar("Read")
 # A writer that replaces a folder as fast as it can is then outlasted.
 READS = 50
 SECONDS_BETWEEN_READS = 0.01
+OLD_SECONDS = 3600
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -52,6 +54,21 @@ def replaced_folder(target: Path, *, without: Collection[str] = ()) -> Iterator[
         _swap_in(staging, target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def remove_leftovers(folder: Path, names: Collection[str]) -> None:
+    """Remove what writers of these folders and files left that were killed more than an hour ago, and write no more.
+
+    Args:
+        folder: Where the folders and files are.
+        names: Theirs.
+    """
+    for path in folder.iterdir():
+        left = re.fullmatch(r"\.(.+)\.[0-9a-f]{32}", path.name)
+        if left and left[1] in names:
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > OLD_SECONDS:
+                    path.unlink() if path.is_file() else shutil.rmtree(path)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from intent_adapters.artifacts.contents import CARD_NAME, CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
+from intent_adapters.artifacts.contents import CARD_NAME, CONFIG_NAME, ENTITIES_NAME, SAFETENSORS_WEIGHTS_NAME
 from intent_adapters.artifacts.folders import link_or_copy
 
 KEPT = 10
@@ -75,7 +75,7 @@ def copy_version(source: Path, target: Path, place: Path) -> None:
         place: Where `target` will be in the end: the adapter names a base of its own by its path.
     """
     target.mkdir(parents=True, exist_ok=True)
-    for name in (CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME):
+    for name in (CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME, ENTITIES_NAME):
         if (source / name).is_file():
             link_or_copy(source / name, target / name)
     if (source / CARD_NAME).is_file():
@@ -93,6 +93,12 @@ def has_own_base(folder: Path) -> bool:
     if not isinstance(named, str) or not inside.is_dir():
         return False
     return inside.samefile(named) if Path(named).is_dir() else Path(named).name == BASE_FOLDER
+
+
+def base_fingerprint_of(folder: Path) -> object:
+    """The fingerprint of the base that an adapter names; None if it does not."""
+    provenance = _read_config(folder).get("provenance")
+    return provenance.get("base_fingerprint") if isinstance(provenance, dict) else None
 
 
 def _read_order(path: Path) -> list[int]:

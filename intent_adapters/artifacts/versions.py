@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from intent_adapters.artifacts.adapter import Adapter
-from intent_adapters.artifacts.contents import CARD_NAME, CONFIG_NAME
+from intent_adapters.artifacts.contents import CARD_NAME, CONFIG_NAME, ENTITIES_NAME
 from intent_adapters.artifacts.folders import read_whole, replaced_folder, sole_writer
 from intent_adapters.artifacts.version_folders import (
     BASE_FOLDER,
@@ -135,7 +135,8 @@ def rollback(folder: str | Path, number: int | None = None) -> Version:
             )
         Adapter.read(source)
         number = int(source.name)
-        with replaced_folder(folder, without=[CARD_NAME, *([BASE_FOLDER] if has_own_base(folder) else [])]) as new:
+        without = [CARD_NAME, ENTITIES_NAME, *([BASE_FOLDER] if has_own_base(folder) else [])]
+        with replaced_folder(folder, without=without) as new:
             copy_version(source, new, folder)
             write_versions(folder, new, [*(kept for kept in former if kept != number), number])
     return _read(folder, number, True)

@@ -17,6 +17,7 @@ from intent_adapters.cli import (
     chat,
     check,
     compare,
+    convert,
     diff,
     distill,
     evaluate,
@@ -31,9 +32,12 @@ from intent_adapters.cli import (
     review,
     rollback,
     serve,
+    serve_cluster,
     set_threshold,
     train,
+    train_all,
     train_encoder,
+    upgrade,
     versions,
 )
 from intent_adapters.cli.console import ErrorGroup
@@ -69,6 +73,7 @@ _COMMANDS: dict[str, dict[str, ModuleType]] = {
     },
     "Day by day": {
         "check": check,
+        "convert": convert,
         "evaluate": evaluate,
         "review": review,
         "set-threshold": set_threshold,
@@ -77,6 +82,7 @@ _COMMANDS: dict[str, dict[str, ModuleType]] = {
         "rollback": rollback,
         "compare": compare,
     },
+    "Many agents": {"train-all": train_all, "upgrade": upgrade, "serve-cluster": serve_cluster},
     "The Hub": {"card": card, "push": push, "pull": pull, "list": list_agents},
     "Bases": {
         "make-base": make_base,

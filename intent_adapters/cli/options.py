@@ -8,14 +8,15 @@ from typing import Annotated, Literal
 import typer
 
 from intent_adapters.choices import Backend as BackendName
+from intent_adapters.choices import Effort, ExecutorName
 from intent_adapters.cli.loading import check_folders
 
 Data = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="csv, tsv, jsonl, json, xlsx, parquet or Rasa nlu.yml; a folder of them; or the name of a data set on "
-        "the Hub.",
+        help="csv, tsv, jsonl, json, xlsx, parquet or Rasa nlu.yml; a folder of them; an export of CLU, LUIS, "
+        "Dialogflow ES, wit.ai or Botpress; or the name of a data set on the Hub.",
     ),
 ]
 Base = Annotated[
@@ -151,3 +152,59 @@ Every = Annotated[int, typer.Option("--every", min=1, help="Steps between checkp
 Report = Annotated[Literal["none", "tensorboard", "trackio"], typer.Option("--report-to", help="Where logs go.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint of a run that was cut off.")]
 PairSeed = Annotated[int, typer.Option("--seed", min=0, help="Seed of batches and dropout.")]
+
+# Of the commands that train many agents.
+_AGENTS_DATA = (
+    "A folder with a file, or a folder of files, for each agent; or a file, or the name of a data set on the Hub, in "
+    "which a column says whose a row is."
+)
+AgentsData = Annotated[str, typer.Argument(metavar="DATA", help=_AGENTS_DATA)]
+AgentsDataOption = Annotated[str, typer.Option("--data", "-d", metavar="DATA", help=_AGENTS_DATA)]
+AgentColumn = Annotated[
+    str | None,
+    typer.Option("--agent-column", help="Column of the agents' names.", show_default="found by its name"),
+]
+TrainSplit = Annotated[
+    str | None,
+    typer.Option("--split", help="Part of each agent's data to train on.", show_default="train, where there is one"),
+]
+HeldOutSplit = Annotated[
+    str | None,
+    typer.Option("--test-split", help="Part that is not trained on.", show_default="test, where there is one"),
+]
+Executor = Annotated[
+    ExecutorName,
+    typer.Option(
+        "--executor",
+        help="local: one after the other, in this process; process: in several of this machine; ray: as tasks of Ray, "
+        "with intent-adapters[ray].",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="How many agents at the same time.", show_default="one per processor"),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        help="Of a Ray cluster: auto is the one that this machine belongs to, local this machine alone.",
+        show_default="auto, if it belongs to one",
+    ),
+]
+RuntimeEnv = Annotated[
+    Path | None,
+    typer.Option("--runtime-env", metavar="FILE", help="What Ray's workers need: a JSON object."),
+]
+EachMethod = Annotated[Literal["adapter", "probe"], typer.Option("--method", help="As for train.")]
+EachEffort = Annotated[Effort, typer.Option("--effort", help="How long to train each agent, as for train.")]
+EachSeed = Annotated[int, typer.Option("--seed", min=0, help="Of each training.")]
+
+Entities = Annotated[
+    bool,
+    typer.Option(
+        "--entities",
+        help="Have agents find the entities that their data defines: lookup tables, synonyms, patterns, kinds such as "
+        "dates. What a former version found stays.",
+    ),
+]

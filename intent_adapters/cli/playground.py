@@ -89,9 +89,9 @@ def _with_graph(base: Path, agents: Path, name: str) -> Path:
     from hashlib import sha256
     from typing import get_args
 
+    from intent_adapters.artifacts.agents_folder import OWN_FOLDER
     from intent_adapters.choices import Precision
     from intent_adapters.runtime.onnx.run.description import graph_file
-    from intent_adapters.serving.agents import OWN_FOLDER
 
     def has_graph(folder: Path) -> bool:
         return any((folder / graph_file(precision)).is_file() for precision in get_args(Precision))

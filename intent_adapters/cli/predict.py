@@ -105,9 +105,12 @@ def _print_table(answers: list[tuple[str, Prediction]], limits: dict[str, float 
     for text, answer in answers:
         others = "\n".join(f"{label} {percent(score)}" for label, score in answer.top_k[1:])
         scope = f"{answer.scope_score:.3f}"
-        rows.append((text, answer.agent, _said(answer), percent(answer.score), scope, others))
+        found = "\n".join(f"{entity.entity}: {entity.value}" for entity in answer.entities or ())
+        rows.append((text, answer.agent, _said(answer), percent(answer.score), scope, others, found))
     numbers = ("probability", "scope score")
-    print_table(("text", "agent", "intent", *numbers, "next"), rows, numbers=numbers)
+    columns = ("text", "agent", "intent", *numbers, "next", "entities")
+    shown = len(columns) if any(answer.entities is not None for _, answer in answers) else len(columns) - 1
+    print_table(columns[:shown], [row[:shown] for row in rows], numbers=numbers)
     for agent, limit in limits.items():
         rejects = f"rejects below scope score {limit:.3g}" if limit else "never rejects: it has no threshold"
         print_text(f"{agent} {rejects}")

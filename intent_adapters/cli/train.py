@@ -15,7 +15,7 @@ from intent_adapters.cli import options
 from intent_adapters.cli.console import err, examples, percent, print_facts, print_json, print_text, renamed, working
 from intent_adapters.cli.evaluate import print_mistakes, print_scores
 from intent_adapters.cli.loading import open_model
-from intent_adapters.errors import AdapterError
+from intent_adapters.errors import AdapterError, DataError
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -119,6 +119,7 @@ def command(
             "A file as --out-of-scope.",
         ),
     ] = None,
+    entities: options.Entities = False,
     versions: Annotated[
         int,
         typer.Option("--versions", min=0, help="How many former versions the folder of the adapter keeps, at most."),
@@ -148,12 +149,16 @@ def command(
         check_adapter_target(output)
     except AdapterError as error:
         raise typer.BadParameter(str(error), param_hint="--output") from error
+    from intent_adapters.artifacts.adapter import entities_of
     from intent_adapters.data import label_counts, read_descriptions, read_texts
-    from intent_adapters.data.reading import read_rows
+    from intent_adapters.data.reading import read_annotated, read_rows
     from intent_adapters.data.validation import dataset_of
 
     columns: dict[str, Any] = {"text_column": text_column, "label_column": label_column, "encoding": encoding}
-    placed = read_rows(data, split=split, add=add or (), **columns)
+    reading: dict[str, Any] = {"split": split, "add": add or (), **columns}
+    placed, definitions = read_annotated(data, **reading) if entities else (read_rows(data, **reading), None)
+    if entities and not definitions:
+        raise DataError(f"{data}: no entities are defined; write entities.json beside it, or leave --entities out")
     rows = dataset_of(placed)
     with renamed(split="test_split"):
         tested = read_rows(test, split=test_split, purpose="evaluation", **columns) if test else []
@@ -187,6 +192,8 @@ def command(
         unlabelled=log,
         progress=err.is_terminal,
     )
+    if found := definitions or entities_of(output):  # those of the former version stay
+        result.model.set_entities(agent, found)
     result.save(output, versions=versions)
     facts: dict[str, Any] = {
         "agent": agent,

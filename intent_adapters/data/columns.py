@@ -19,6 +19,7 @@ VAGUE_TEXT_NAMES = (
     *("내용", "문의", "문의내용", "질의", "메시지", "예문", "본문"),
 )
 VAGUE_LABEL_NAMES = ("topic", "tag", "labels", "intents", "분류", "카테고리", "유형", "주제", "토픽", "인텐트")
+ENTITIES = "entities"
 # Data sets that number their classes often carry the names in a column beside the numbers.
 SPELT_LABEL_NAMES = ("label_text", "label_name", "intent_name", "intent_text", "category_name", "class_name")
 # Some files hold all splits, and a column that says which one a row belongs to.
@@ -63,7 +64,7 @@ def find_text_column(origin: str, columns: list[str], text_column: str | None = 
 def pick_examples(
     table: Table, problems: Problems, text_column: str | None = None, label_column: str | None = None
 ) -> list[Example]:
-    """Reduces a table to text and label; a row without one of the columns gets None there.
+    """Reduces a table to text, label and entities; a row without one of the columns gets None there.
 
     Rows of several splits are a DataError. A line inside a quoted field that has the label of a row where rows have it
     is a problem.
@@ -81,7 +82,16 @@ def pick_examples(
                 "delete or close the quotation mark before it; in a text of several lines, write a space after a comma"
             )
             problems.add(line.place, what, cure)
-    return [Example(row.place, row.values.get(text), row.values.get(label)) for row in table.records]
+    entities = entity_column(table.columns)
+    return [
+        Example(row.place, row.values.get(text), row.values.get(label), row.values.get(entities))
+        for row in table.records
+    ]
+
+
+def entity_column(columns: Sequence[str]) -> str:
+    """The column of the entities; there may be none."""
+    return next((name for name, folded in zip(columns, _folded(columns), strict=True) if folded == ENTITIES), ENTITIES)
 
 
 def split_columns(columns: Sequence[str]) -> list[str]:

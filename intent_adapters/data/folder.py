@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from intent_adapters.data.columns import SPLIT_NAMES
+from intent_adapters.data.definition_files import is_definition_file
 from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.readers import READABLE, WORKBOOK, format_of, is_data_file, read_file, stem_of
+from intent_adapters.data.readers.exports import read_export_folder
 from intent_adapters.data.readers.rasa import has_nlu_section
 from intent_adapters.data.readers.text_file import read_lines
 from intent_adapters.data.table import Record, Table
@@ -31,8 +33,13 @@ def read_folder(folder: Path, split: str | None, problems: Problems, encoding: s
     With a split: the file of that name (`test.jsonl`), or else the subfolder of that name, or else the files with that
     word in their names (`clinic_test.csv`). Without: all files, unless the names of some say that they are splits. A
     folder of .txt files only holds one intent a file, named after the file, one utterance a line. Data files that are
-    not read are left out, and said.
+    not read are left out, and said. Files of entity definitions are not looked at.
+
+    An export of Dialogflow ES, wit.ai or Botpress is read whole.
     """
+    export = None if split is not None else read_export_folder(folder, problems)
+    if export is not None:
+        return [export]
     folder = _data_of_project(folder, problems, encoding)
     entries = _entries(folder)
     subfolders = [path for path in entries if path.is_dir() and _holds_data(path)]
@@ -42,14 +49,7 @@ def read_folder(folder: Path, split: str | None, problems: Problems, encoding: s
     texts = [path for path in entries if path.is_file() and path.suffix.lower() == ".txt" and not _is_note(path)]
     _refuse_splits(folder, files, texts, subfolders)
     used = files or texts
-    for path in entries:
-        # Among text files that are intents, a license.txt may be one of them.
-        is_note = bool(files) and _is_note(path)
-        if path.is_file() and path not in used and format_of(path) not in _YAML and is_data_file(path) and not is_note:
-            problems.leave_out("other files", str(path))
-    for path in subfolders:
-        if used:
-            problems.leave_out("subfolders", str(path))
+    _leave_out_others(entries, used, subfolders, bool(files), problems)
     if files:
         return _read_files(files, problems, encoding)
     if texts:
@@ -60,6 +60,30 @@ def read_folder(folder: Path, split: str | None, problems: Problems, encoding: s
     elif subfolders:
         cure = f"read one of its subfolders: {', '.join(path.name for path in subfolders)}"
     raise data_error(str(folder), what, cure)
+
+
+def split_in(folder: Path, names: Sequence[str]) -> str | None:
+    """The first of some names of splits that a data file of a folder, or a subfolder with data, bears."""
+    bearers = [
+        path.name if path.is_dir() else stem_of(path)
+        for path in _entries(folder)
+        if (_holds_data(path) if path.is_dir() else format_of(path) in READABLE)
+    ]
+    words = {word for bearer in bearers for word in _words(bearer)}
+    return next((name for name in names if name in words), None)
+
+
+def _leave_out_others(
+    entries: list[Path], used: Collection[Path], subfolders: list[Path], beside_files: bool, problems: Problems
+) -> None:
+    for path in entries:
+        # Among text files that are intents, a license.txt may be one of them.
+        is_note = beside_files and _is_note(path)
+        if path.is_file() and path not in used and format_of(path) not in _YAML and is_data_file(path) and not is_note:
+            problems.leave_out("other files", str(path))
+    for path in subfolders:
+        if used:
+            problems.leave_out("subfolders", str(path))
 
 
 def _data_of_project(folder: Path, problems: Problems, encoding: str | None) -> Path:
@@ -77,9 +101,10 @@ def _data_of_project(folder: Path, problems: Problems, encoding: str | None) -> 
 
 def _entries(folder: Path) -> list[Path]:
     try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
         raise data_error(str(folder), f"the folder cannot be read ({error.strerror})", "check permissions") from error
+    return [path for path in paths if not is_definition_file(path)]
 
 
 def _data_files(folder: Path, entries: list[Path], problems: Problems, encoding: str | None) -> dict[Path, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from intent_adapters.data.columns import find_columns, split_columns
+from intent_adapters.data.columns import entity_column, find_columns, split_columns
 from intent_adapters.data.problems import data_error
 from intent_adapters.data.table import Record, Table, class_name
 from intent_adapters.errors import shorten
@@ -16,18 +16,24 @@ if TYPE_CHECKING:
 
 
 def table_of_object(
-    rows: object, origin: str = "rows", text_column: str | None = None, label_column: str | None = None
+    rows: object,
+    origin: str = "rows",
+    text_column: str | None = None,
+    label_column: str | None = None,
+    also: Sequence[str] = (),
 ) -> Table:
     """The rows of a `datasets.Dataset` or of a list of dicts; ClassLabel numbers become their names.
 
-    Of a dataset only the columns of the text, the label and the split are read: others may hold sound or images.
+    Of a dataset only the columns of the text, the label, the entities and the split, and those of `also` that it has,
+    are read: others may hold sound or images.
     """
     need("datasets")
     from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
 
     if isinstance(rows, Dataset):
-        columns = find_columns(origin, rows.column_names, text_column, label_column)
-        return _table_of_dataset(rows.select_columns([*columns, *split_columns(rows.column_names)]), origin)
+        named = {*find_columns(origin, rows.column_names, text_column, label_column), *also}
+        named |= {entity_column(rows.column_names), *split_columns(rows.column_names)}
+        return _table_of_dataset(rows.select_columns([name for name in rows.column_names if name in named]), origin)
     if isinstance(rows, (IterableDataset, IterableDatasetDict)):
         raise data_error(origin, "the dataset is streamed", "load it without streaming=True: training needs all rows")
     if isinstance(rows, DatasetDict):

@@ -38,6 +38,16 @@ class Problems:
         if len(self._shown) < MAX_SHOWN:
             self._shown.append(str(data_error(place, what, cure)))
 
+    def take(self, others: Problems) -> None:
+        """Notes what others collected too."""
+        self.count += others.count
+        self._shown = (self._shown + others._shown)[:MAX_SHOWN]
+        for kind, (count, places) in others._left_out.items():
+            for place in places:
+                self.leave_out(kind, place)
+            known, shown = self._left_out[kind]
+            self._left_out[kind] = (known + count - len(places), shown)
+
     def leave_out(self, kind: str, place: str) -> None:
         """Notes that one of a kind of things, in the plural, such as "blank rows", is not used, as it should be."""
         count, places = self._left_out.get(kind, (0, []))

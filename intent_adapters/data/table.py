@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from intent_adapters.data.problems import data_error
+from intent_adapters.data.annotations import EntityAnnotation
+from intent_adapters.data.definitions import DefinitionPart
+from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.errors import shorten
 
 
@@ -19,20 +21,22 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One row after the two columns were found; the values are still unchecked."""
+    """One row after its columns were found; the values are still unchecked."""
 
     place: str
     text: object
     label: object
+    entities: object = None
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row that was checked: its place, and text and label as training takes them."""
+    """One row that was checked: its place, and text and label as training takes them; entities only if asked for."""
 
     place: str
     text: str
     label: str
+    entities: tuple[EntityAnnotation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ class Table:
         quoted: Lines inside quoted fields that have as many fields as a row: they are rows if a quotation mark is
             wrong.
         part: Which part of the source this is, where it has parts, such as sheets.
+        definitions: What it says of entities apart from the rows.
+        definition_problems: What is wrong with that, for who wants it.
     """
 
     origin: str
@@ -53,6 +59,13 @@ class Table:
     records: list[Record] = field(default_factory=list)
     quoted: list[Record] = field(default_factory=list)
     part: str | None = None
+    definitions: list[DefinitionPart] = field(default_factory=list)
+    definition_problems: Problems = field(default_factory=Problems)
+
+    def leave_out_definitions(self, problems: Problems) -> None:
+        """Says that only the rows are used."""
+        for part in self.definitions:
+            problems.leave_out(part.kind, part.place)
 
     @classmethod
     def of_columns(cls, origin: str, columns: Mapping[str, Sequence[object]], place: Callable[[int], str]) -> Table:

@@ -65,6 +65,7 @@ def read_placed_texts(
         values = list(read_lines(path, encoding))
     else:
         table = read_file(path, problems, encoding)
+        table.leave_out_definitions(problems)
         try:
             column = find_text_column(table.origin, table.columns, text_column)
         except DataError:

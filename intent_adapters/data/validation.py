@@ -8,8 +8,10 @@ import re
 import unicodedata
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, get_args
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from intent_adapters.data.annotations import entities_of_text
 from intent_adapters.data.columns import pick_examples
 from intent_adapters.data.labels import look_alikes, visible
 from intent_adapters.data.objects import table_of_object
@@ -71,15 +73,21 @@ def validate_rows(
     return dataset_of(check_examples(table.origin, examples, problems, purpose))
 
 
-def check_examples(origin: str, examples: list[Example], problems: Problems, purpose: Purpose) -> list[Row]:
-    """Checks examples that know their places; problems found while reading are raised together with those here."""
+def check_examples(
+    origin: str, examples: list[Example], problems: Problems, purpose: Purpose, *, entities: bool = False
+) -> list[Row]:
+    """Checks examples that know their places; problems found while reading are raised together with those here.
+
+    Without `entities`, what is marked in the texts is not looked at.
+    """
     check_choice("purpose", purpose, get_args(Purpose))
     checked: list[Row] = []
     for example in examples:
         text = check_text(example.place, example.text, problems)
         label = check_label(example.place, example.label, problems)
         if text is not None and label is not None:
-            checked.append(Row(example.place, text, label))
+            marked, written = (example.entities if entities else None), str(_plain(example.text))
+            checked.append(Row(example.place, text, label, entities_of_text(marked, example.place, written, problems)))
     if purpose == "training":
         checked = _without_repetitions(checked, problems)
     problems.report()
@@ -89,13 +97,18 @@ def check_examples(origin: str, examples: list[Example], problems: Problems, pur
     return checked
 
 
-def dataset_of(rows: Sequence[Row]) -> Dataset:
-    """Rows without their places, as training takes them."""
+def dataset_of(rows: Sequence[Row], *, entities: bool = False) -> Dataset:
+    """Rows without their places, as training takes them; with a column of their entities if asked for."""
     need("datasets")
     from datasets import Dataset, Features, Value
 
-    columns = {"text": [row.text for row in rows], "label": [row.label for row in rows]}
-    return Dataset.from_dict(columns, features=Features({"text": Value("string"), "label": Value("string")}))
+    columns: dict[str, list[Any]] = {"text": [row.text for row in rows], "label": [row.label for row in rows]}
+    features: dict[str, Any] = {"text": Value("string"), "label": Value("string")}
+    if entities:
+        columns["entities"] = [[asdict(entity) for entity in row.entities] for row in rows]
+        offsets = {"start": Value("int32"), "end": Value("int32")}
+        features["entities"] = [{**offsets, **dict.fromkeys(("entity", "value", "role", "group"), Value("string"))}]
+    return Dataset.from_dict(columns, features=Features(features))
 
 
 def is_empty(value: object) -> bool:
@@ -186,7 +199,8 @@ def _without_repetitions(rows: list[Row], problems: Problems) -> list[Row]:
         if earlier is row:
             kept.append(row)
         elif earlier.label == row.label:
-            problems.leave_out("rows that repeat another", f"{row.place} as {earlier.place}")
+            other = " with other entities" * (earlier.entities != row.entities)
+            problems.leave_out(f"rows that repeat another{other}", f"{row.place} as {earlier.place}")
         else:
             what = (
                 f"the text {shorten(row.text)} has the label {shorten(row.label)} here "

@@ -104,7 +104,7 @@ def publish_adapter(
     config = dataclasses.replace(adapter.config, base_model_name_or_path=name, revision=revision)
 
     def write(folder: Path, existing: str | None) -> ModelCard:
-        Adapter(config, adapter.arrays).write(folder)
+        Adapter(config, adapter.arrays, adapter.entities).write(folder)
         if handler:
             write_handler(folder)
         return adapter_card(folder, repo_id=repo_id, facts=facts, existing=existing)
@@ -187,7 +187,8 @@ def _commit(
     """Everything in one commit: whoever loads the repository sees the old state or the new one."""
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     there = [file.rfilename for file in info.siblings or ()]
-    stale = sorted(set(files.choose(there, files.weights)) - set(names))
+    ours = files.weights if what == "base" else {**files.small, **files.weights}
+    stale = sorted(set(files.choose(there, ours)) - set(names))
     create_pr, revision, tag = options.get("create_pr", False), options.get("revision"), options.get("tag")
 
     def commit() -> Published:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -86,6 +87,9 @@ def answer(
                 AgentRows(names[rows[own[0]]], resident.head, own) for resident, own in places.items() if resident
             ]
             for place, prediction in predictions(by_agent, embeddings, top_k, [thresholds[row] for row in rows]):
+                resident = residents[place]
+                if resident and resident.finder:
+                    prediction = replace(prediction, entities=resident.finder.find(texts[rows[place]]))
                 answers[rows[place]] = prediction
     answers |= failures or {}
     return [answers[row] for row in range(len(texts))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,14 @@ from intent_adapters.errors import AdapterError, ConfigError
 from intent_adapters.runtime.bottlenecks import Bottlenecks, Layout, numbers_of
 from intent_adapters.runtime.head import AgentHead
 
+if TYPE_CHECKING:
+    from intent_adapters.entities import EntityFinder
+
 # Config, head and bookkeeping as Python objects, less the labels and tensors (measured with many tiny adapters).
 OBJECT_BYTES = 12_000
+# A value or synonym in the tables of definitions and finder, less its letters; a compiled pattern. Measured with many.
+WORD_BYTES = 200
+PATTERN_BYTES = 8_000
 
 
 class Resident:
@@ -31,6 +37,7 @@ class Resident:
         config: The adapter's config.
         labels: The intents, in the order of the head's rows.
         head: Makes predictions from sentence embeddings.
+        finder: Finds entities in utterances; None where the agent does not look for any.
     """
 
     def __init__(self, adapter: Adapter, bottlenecks: Bottlenecks | None) -> None:
@@ -39,6 +46,7 @@ class Resident:
         self.labels = adapter.labels
         self.bottlenecks = bottlenecks
         self.head = AgentHead(adapter)
+        self.finder = _finder(adapter)
 
     def release(self) -> None:
         """Give its memory back, whoever may still hold this object. Once nothing reads it any more."""
@@ -55,7 +63,28 @@ def resident_bytes(adapter: Adapter, dtype: str) -> int:
     numbers = {name: array.size for name, array in adapter.arrays.items()}
     head = sum(count for name, count in numbers.items() if name.startswith(HEAD_SLOT))
     bottlenecks = (sum(numbers.values()) - head) * np.dtype(dtype).itemsize
-    return bottlenecks + head * 4 + sum(map(sys.getsizeof, adapter.labels)) + OBJECT_BYTES
+    return bottlenecks + head * 4 + sum(map(sys.getsizeof, adapter.labels)) + _entity_bytes(adapter) + OBJECT_BYTES
+
+
+def _entity_bytes(adapter: Adapter) -> int:
+    if not adapter.entities:
+        return 0
+    definitions = adapter.entities.entities.values()
+    tables = [adapter.entities.synonyms, *(definition.values for definition in definitions)]
+    words = [word for table in tables for value, others in table.items() for word in (value, *others)]
+    patterns = sum(len(definition.patterns) for definition in definitions)
+    return sum(WORD_BYTES + 2 * sys.getsizeof(word) for word in words) + PATTERN_BYTES * patterns
+
+
+def _finder(adapter: Adapter) -> EntityFinder | None:
+    if not adapter.entities:
+        return None
+    from intent_adapters.entities import EntityFinder
+
+    try:
+        return EntityFinder(adapter.entities)
+    except ConfigError as error:
+        raise AdapterError(f"What the agent finds in utterances makes no sense: {error}") from error
 
 
 class ResidentFactory:

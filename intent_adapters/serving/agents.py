@@ -11,13 +11,22 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
-from intent_adapters.artifacts.contents import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
-from intent_adapters.errors import AgentError, ConfigError, IntentAdaptersError, RequestError, shorten
+from intent_adapters.artifacts.agents_folder import OWN_FOLDER, is_upgraded_from, version_on
+from intent_adapters.artifacts.folders import read_whole
+from intent_adapters.errors import (
+    AgentError,
+    BaseMismatchError,
+    ConfigError,
+    IntentAdaptersError,
+    RequestError,
+    shorten,
+)
 from intent_adapters.model import IntentModel
 from intent_adapters.runtime.agent import AgentInfo, composed
+from intent_adapters.serving.folders import AdapterFolder, AdapterFolders
 from intent_adapters.serving.shared import WIDTH
 
 log = logging.getLogger(__name__)
@@ -26,20 +35,7 @@ log = logging.getLogger(__name__)
 READERS = 4
 # Looking at the folder may take this share of the time, at most.
 WATCHING_SHARE = 0.02
-# What the server itself keeps in the folder of agents.
-OWN_FOLDER = ".intent-adapters"
 PINS_NAME = "pinned.json"
-
-# What tells a file from one that takes its place: inode, time, size.
-_Stamp = tuple[int, int, int] | None
-
-
-class _Found(NamedTuple):
-    """An adapter folder as it was found."""
-
-    folder: str
-    config: _Stamp
-    weights: _Stamp
 
 
 class Agents:
@@ -62,10 +58,11 @@ class Agents:
         # Absolute, since `agents/clinic` could be a repository on the Hub, too, once that folder is gone.
         self.folder = folder.absolute()
         self._told = told
-        self._seen: dict[str, _Found] = {}
+        self._folders = AdapterFolders(self.folder)
+        self._seen: dict[str, AdapterFolder] = {}
         self._missing: set[str] = set()
-        self._doubles: set[str] = set()
         self._pinned: set[str] = set()
+        self._upgraded = False
         self.problems: dict[str, str] = {}
         self.generation = ""
         self._looking = threading.Lock()
@@ -96,6 +93,9 @@ class Agents:
         """
         failed: dict[str, RequestError] = {}
         for name in names:
+            if composed(name) not in self._seen:  # the model's error would list all that there are
+                failed[name] = unknown_agent(name)
+                continue
             try:
                 if not self._model.is_resident(name):
                     await self._read(name)
@@ -106,8 +106,15 @@ class Agents:
         return failed
 
     async def _read(self, name: str) -> AgentInfo:
+        read = partial(asyncio.get_running_loop().run_in_executor, self._readers, self._model.agent_info, name)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._readers, self._model.agent_info, name)
+            try:
+                return await read()
+            except BaseMismatchError:
+                if is_upgraded_from(self.folder, self._model.fingerprint) == self._upgraded:
+                    raise
+                await self.look()  # all agents were upgraded a moment ago
+                return await read()
         except (IntentAdaptersError, OSError) as error:
             raise self.problem(name, error) from error
 
@@ -179,16 +186,19 @@ class Agents:
             self._refresh()
 
     def _refresh(self) -> None:
-        found, pinned = self._find(), read_pins(self.folder)
+        found, pinned = self._folders.look(), read_pins(self.folder)
         if (found, pinned) == (self._seen, self._pinned):
             self._missing.clear()
             return
-        for name in found:
-            if found[name] != self._seen.get(name):
-                self._take_over(name, found[name])
+        # Then this goes on with the versions that stand on its own base.
+        self._upgraded = is_upgraded_from(self.folder, self._model.fingerprint)
+        changed = not self.generation
+        for name in [name for name, adapter in found.items() if adapter != self._seen.get(name)]:
+            changed |= self._take_over(name, found[name])
         gone = self._seen.keys() - found.keys()
         # Where folders cannot be exchanged in one step, one that is replaced is away for a moment.
         for name in gone & self._missing:
+            changed = True
             del self._seen[name]
             self._pinned.discard(name)
             try:
@@ -199,13 +209,14 @@ class Agents:
         self._missing = gone - self._missing
         for name in self.problems.keys() - found.keys() - self._seen.keys():
             self.problems.pop(name, None)
-        self._pin(pinned)
-        state = repr((sorted(self._seen.items()), sorted(self._pinned)))
-        self.generation = hashlib.sha256(state.encode()).hexdigest()[:WIDTH]
-        self._told(self.generation)
+        if changed | self._pin(pinned):
+            state = repr((sorted(self._seen.items()), sorted(self._pinned)))
+            self.generation = hashlib.sha256(state.encode()).hexdigest()[:WIDTH]
+            self._told(self.generation)
 
-    def _pin(self, wanted: set[str]) -> None:
-        """Keep those agents in memory that are to stay there, and let others go."""
+    def _pin(self, wanted: set[str]) -> bool:
+        """Keep those agents in memory that are to stay there, and let others go; whether that changed anything."""
+        before = set(self._pinned)
         for name in sorted(wanted & self._seen.keys() - self._pinned):
             try:
                 self._model.pin_adapter(name)
@@ -216,39 +227,28 @@ class Agents:
         for name in self._pinned - wanted:
             self._model.unpin_adapter(name)
             self._pinned.discard(name)
+        return self._pinned != before
 
-    def _take_over(self, name: str, found: _Found) -> None:
+    def _take_over(self, name: str, found: AdapterFolder) -> bool:
+        """Have an agent answer as its folder is now; whether that can be done."""
         is_new = name not in self._seen
+        folder = Path(found.folder)
         try:
+            if self._upgraded:
+                folder = read_whole(folder, lambda: version_on(folder, self._model.fingerprint))
             if not is_new and self._model.is_resident(name):
-                self._model.load_adapter(found.folder, name=name, replace=True)
+                self._model.load_adapter(folder, name=name, replace=True)
             else:
-                self._model.register_adapter(found.folder, name=name, replace=not is_new)
+                self._model.register_adapter(folder, name=name, replace=not is_new)
         except (IntentAdaptersError, OSError) as error:
             # What was there before goes on answering, and the next look tries again: a disk may have failed.
             self._report("agent not taken over", name, error)
-        else:
-            self._seen[name] = found
-            self.problems.pop(name, None)
-            if self._begun:
-                log.info("agent added" if is_new else "agent replaced", extra={"fields": {"agent": name}})
-
-    def _find(self) -> dict[str, _Found]:
-        """The adapter folders, by the names of their agents."""
-        found: dict[str, _Found] = {}
-        for entry in sorted(os.listdir(self.folder)):
-            folder = os.path.join(self.folder, entry)
-            config = None if entry.startswith(".") else _stamp(os.path.join(folder, CONFIG_NAME))
-            if config is None:
-                continue
-            name = composed(entry)
-            if name not in found:
-                found[name] = _Found(folder, config, _stamp(os.path.join(folder, SAFETENSORS_WEIGHTS_NAME)))
-            elif folder not in self._doubles:
-                # They differ only in how their letters are composed.
-                self._doubles.add(folder)
-                log.error("two folders of one name", extra={"fields": {"agent": name, "left out": folder}})
-        return found
+            return False
+        self._seen[name] = found
+        self.problems.pop(name, None)
+        if self._begun:
+            log.info("agent added" if is_new else "agent replaced", extra={"fields": {"agent": name}})
+        return True
 
 
 def place_of(folder: Path, name: str) -> Path:
@@ -263,14 +263,6 @@ def read_pins(folder: Path) -> set[str]:
     except (OSError, ValueError):
         return set()
     return {composed(name) for name in names if isinstance(name, str)} if isinstance(names, list) else set()
-
-
-def _stamp(path: str) -> _Stamp:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def unknown_agent(name: str) -> RequestError:

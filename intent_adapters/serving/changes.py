@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.artifacts.agents_folder import OWN_FOLDER
 from intent_adapters.artifacts.contents import CARD_NAME, MAX_CARD_BYTES
 from intent_adapters.artifacts.folders import sole_writer, write_whole
 from intent_adapters.artifacts.versions import find_version, rollback
@@ -23,7 +24,7 @@ from intent_adapters.hub.fetching import adapter_folder
 from intent_adapters.hub.naming import is_repo_id
 from intent_adapters.model import IntentModel
 from intent_adapters.runtime.agent import agent_name, composed
-from intent_adapters.serving.agents import OWN_FOLDER, PINS_NAME, Agents, place_of, read_pins, unknown_agent
+from intent_adapters.serving.agents import PINS_NAME, Agents, place_of, read_pins, unknown_agent
 from intent_adapters.serving.kept_examples import KeptExamples
 from intent_adapters.serving.settings import Settings
 

@@ -18,8 +18,8 @@ from typing import Any
 
 from intent_adapters.artifacts.folders import sole_writer
 from intent_adapters.errors import RequestError
+from intent_adapters.training_process.process import REQUEST_NAME, RESULTS
 
-REQUEST_NAME = "request.json"
 EVENTS_NAME = "events.jsonl"
 JOB_ID = re.compile("[0-9a-f]{24}", re.ASCII)
 FINAL = {"ready": "ready", "failed": "failed", "cancelled": "cancelled"}
@@ -89,7 +89,7 @@ class Jobs:
             file.write(_line(event, **fields).encode())
         if event in FINAL:
             (self.folder / job / REQUEST_NAME).unlink(missing_ok=True)
-            shutil.rmtree(self.folder / job / "results", ignore_errors=True)
+            shutil.rmtree(self.folder / job / RESULTS, ignore_errors=True)
 
     def events(self, job: str) -> list[Event]:
         """All that happened to a job.

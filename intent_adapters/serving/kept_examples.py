@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from intent_adapters.artifacts.agents_folder import OWN_FOLDER
 from intent_adapters.artifacts.folders import sole_writer, write_whole
-from intent_adapters.serving.agents import OWN_FOLDER, place_of
+from intent_adapters.serving.agents import place_of
 
 FOLDER = "examples"
 FILE_NAME = "examples.jsonl"

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 import orjson
 
-LOGGERS = ("intent_adapters.serving", "uvicorn", "py.warnings")
+LOGGERS = ("intent_adapters.serving", "intent_adapters.cluster", "uvicorn", "py.warnings")
 
 
 class JsonLines(logging.Formatter):

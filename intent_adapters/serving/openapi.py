@@ -117,7 +117,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         answer = _content("The answer.", answers[0] if len(answers) == 1 else {"anyOf": answers})
     else:
         # The parts of a stream have schemas of their own.
-        schema = {"type": "string"} if operation.media_type == "text/plain" else {}
+        schema = {} if operation.media_type == "text/event-stream" else {"type": "string"}
         answer = {"description": "The answer.", "content": {operation.media_type: {"schema": schema}}}
     responses = {str(operation.status): answer}
     responses |= {str(status): _content(problems[status], _ref(operation.error)) for status in sorted(problems)}

@@ -82,6 +82,19 @@ class LabelScore(BaseModel):
     score: float
 
 
+class EntityAnswer(BaseModel):
+    """What was found in a text beside its intent."""
+
+    start: int = Field(description="The offset of its first character in the text.")
+    end: int = Field(description="The offset behind its last character.")
+    text: str = Field(description="What stands between them.")
+    entity: str = Field(description="Which entity it is.")
+    value: str = Field(description="What it stands for.")
+    role: str | None = Field(description="What it is in this text.")
+    score: float = Field(description="Between 0 and 1; 1 where a rule found it.")
+    source: str = Field(description="What found it: values, pattern, or a kind such as date.")
+
+
 class PredictionAnswer(BaseModel):
     """The answer of an agent to a text."""
 
@@ -93,6 +106,9 @@ class PredictionAnswer(BaseModel):
     scope_score: float = Field(description="How much the text is at home with the agent, between 0 and 1.")
     threshold: float | None = Field(description="What the scope score was compared with.")
     version: str = Field(description="Which version of the agent answered.")
+    entities: list[EntityAnswer] | None = Field(
+        None, description="In the order of the text; left out for an agent that looks for none."
+    )
 
 
 class Problem(BaseModel):

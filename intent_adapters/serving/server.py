@@ -117,7 +117,10 @@ class Server(uvicorn.Server):
 
 
 def run_process(
-    settings: Settings, sockets: list[socket.socket], shared: Shared, on_start: Callable[[], object] = lambda: None
+    settings: Settings,
+    sockets: list[socket.socket],
+    shared: Shared,
+    on_start: Callable[[Server], object] = lambda _: None,
 ) -> None:
     """Serve until a signal ends it.
 
@@ -125,7 +128,7 @@ def run_process(
         settings: What the server is told.
         sockets: They listen already.
         shared: What the processes of the server have in common.
-        on_start: Called when requests are taken.
+        on_start: Called with the server when requests are taken.
 
     Raises:
         BaseError: The base cannot be loaded.
@@ -159,9 +162,10 @@ def run_process(
 
     def started() -> None:
         log.info("ready", extra={"fields": {"agents": len(service.agents.names)}})
-        on_start()
+        on_start(server)
 
-    Server(config, service, settings.drain_seconds, started).run(sockets)
+    server = Server(config, service, settings.drain_seconds, started)
+    server.run(sockets)
     log.info("stopped")
 
 

@@ -6,28 +6,26 @@ made is read and checked here, and written in one step.
 
 from __future__ import annotations
 
-import json
 import logging
-import queue
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.artifacts.adapter import Adapter, entities_of
+from intent_adapters.artifacts.agents_folder import OWN_FOLDER
 from intent_adapters.artifacts.contents import CONFIG_NAME
 from intent_adapters.errors import IntentAdaptersError
 from intent_adapters.extras import is_installed, missing
 from intent_adapters.hub.cards.saving import save_with_card
-from intent_adapters.serving.agents import OWN_FOLDER, place_of
+from intent_adapters.serving.agents import place_of
 from intent_adapters.serving.jobs import Jobs, is_over
 from intent_adapters.serving.settings import Settings
+from intent_adapters.training_process.process import RESULTS, TrainingProcess
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +34,6 @@ NEEDED = ("datasets", "sklearn", "torch", "peft", "sentence_transformers")
 POLL_SECONDS = 0.2
 # How long the process waits for another job before its memory is given back.
 IDLE_SECONDS = 60.0
-PROCESS = "intent_adapters.serving.training_process"
 
 
 def jobs_of(settings: Settings) -> Jobs:
@@ -103,7 +100,7 @@ class Trainer:
         self._agents = settings.agents.absolute()
         self._base = base
         self._jobs = jobs_of(settings)
-        self._process: _Process | None = None
+        self._process: TrainingProcess | None = None
         self.stopping = threading.Event()
 
     def run(self) -> None:
@@ -133,7 +130,7 @@ class Trainer:
         idle_since = time.monotonic()
         while not self.stopping.is_set():
             if self._settings.train_warm and self._process is None:
-                self._running().order({})  # what it needs for any job it loads now
+                self._running().prepare()
             waiting = [job for job, events in self._jobs.all().items() if not is_over(events)]
             cancelled = [job for job in waiting if self._jobs.is_cancelled(job)]
             for job in cancelled:
@@ -167,7 +164,7 @@ class Trainer:
     def _train(self, job: str, agent: str) -> None:
         target = place_of(self._agents, agent)
         process = self._running()
-        process.order({"folder": str(self._jobs.folder / job), "probe_first": not (target / CONFIG_NAME).exists()})
+        process.order(self._jobs.folder / job, probe_first=not (target / CONFIG_NAME).exists())
         until = time.monotonic() + self._settings.train_seconds
         while True:
             said = process.hear(POLL_SECONDS)
@@ -176,11 +173,9 @@ class Trainer:
             if self.stopping.is_set():
                 self._end_process()
                 raise _Failure("server_stopped", "The server ended while the agent was trained.")
-            if said is None and (code := process.exit_code) is not None:
+            if said is None and (death := process.death):
                 self._process = None
-                why = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-                message = f"The training process {why}: there may be too little memory."
-                raise _Failure("training_process_died", message)
+                raise _Failure("training_process_died", death)
             if time.monotonic() > until:
                 self._end_process()
                 seconds = f"{self._settings.train_seconds:g}"
@@ -188,19 +183,29 @@ class Trainer:
             if said is not None and self._take(job, said, target) == "ready":
                 return
 
-    def _running(self) -> _Process:
+    def _running(self) -> TrainingProcess:
         """The process that trains; another one if it has ended."""
-        if self._process is None or self._process.exit_code is not None:
-            self._process = _Process(self._base, self._loaded)
+        if self._process is None or self._process.death:
+            self._process = TrainingProcess(self._base, behind=True, loaded=self._loaded)
         return self._process
 
     def _take(self, job: str, said: dict[str, Any], target: Path) -> str:
         """Note what the process says, and publish what it made; gives which event it was."""
         event: str = said.pop("event")
         if event == "failed":
-            raise _Failure(said["code"], said["message"])
+            code, message = said["code"], said["message"]
+            if code == "other_base":
+                cure = "Set it to the one that `base` was exported from."
+                raise _Failure(
+                    "training_base", f"`train_base` is not the base that the server answers with. {message} {cure}"
+                )
+            if code != "unusable_data":
+                # Its message may have paths of the server in it.
+                log.error("training failed", extra={"fields": {"job": job, "traceback": said["traceback"]}})
+                message = "The training failed; the server's log says why."
+            raise _Failure(code, message)
         if event in ("probe_ready", "ready"):
-            adapter = Adapter.read(self._jobs.folder / job / "results" / event)
+            adapter = Adapter.read(self._jobs.folder / job / RESULTS / event).with_entities(entities_of(target))
             save_with_card(adapter, target)
             said["version"] = adapter.version
         self._jobs.note(job, event, **said)
@@ -210,61 +215,3 @@ class Trainer:
         if self._process is not None:
             self._process.end()
             self._process = None
-
-
-class _Process:
-    """The process that trains."""
-
-    def __init__(self, base: str, loaded: threading.Event) -> None:
-        self._loaded = loaded
-        # Elsewhere the process sees to that itself.
-        flags = getattr(subprocess, "IDLE_PRIORITY_CLASS", 0)
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", PROCESS, base],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            encoding="utf-8",
-            creationflags=flags,
-        )
-        self._said: queue.Queue[dict[str, Any]] = queue.Queue()
-        self._listening = threading.Thread(target=self._listen, daemon=True)
-        self._listening.start()
-
-    def _listen(self) -> None:
-        assert self._process.stdout
-        for line in self._process.stdout:
-            said = json.loads(line)
-            if said["event"] == "loaded":
-                self._loaded.set()
-            else:
-                self._said.put(said)
-        self._loaded.set()  # or nothing will be
-
-    def order(self, command: dict[str, Any]) -> None:
-        """Have it do a job."""
-        assert self._process.stdin
-        with suppress(OSError):  # it died: its exit code says so
-            self._process.stdin.write(json.dumps(command) + "\n")
-            self._process.stdin.flush()
-
-    def hear(self, seconds: float) -> dict[str, Any] | None:
-        """What it says within some seconds."""
-        try:
-            return self._said.get(timeout=seconds)
-        except queue.Empty:
-            return None
-
-    @property
-    def exit_code(self) -> int | None:
-        """With which it ended, once all that it said was heard; `None` while it runs."""
-        return self._process.poll() if self._said.empty() and not self._listening.is_alive() else None
-
-    def end(self) -> None:
-        """Kill it: it writes nothing that could be left in halves."""
-        self._process.kill()
-        self._process.wait()
-        self._listening.join()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe:
-                with suppress(OSError):
-                    pipe.close()

@@ -158,7 +158,7 @@ def _work(settings: Settings, listener: socket.socket, shared: Shared, place: in
     shared.place = place
     threading.Thread(target=_outlive_no_parent, daemon=True).start()
     try:
-        run_process(settings, [listener], shared, lambda: says_ready.send(True))
+        run_process(settings, [listener], shared, lambda _: says_ready.send(True))
     except IntentAdaptersError as error:
         log.error("worker cannot start", extra={"fields": {"problem": str(error)}})
         raise SystemExit(1) from error

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from intent_adapters.artifacts import folders
-from intent_adapters.artifacts.folders import is_there, read_whole, replaced_folder
+from intent_adapters.artifacts.folders import is_there, read_whole, remove_leftovers, replaced_folder
 from intent_adapters.errors import IntentAdaptersError
 
 
@@ -202,3 +203,16 @@ def test_a_folder_that_another_writer_makes_meanwhile_is_replaced(tmp_path, monk
     replace(target, "ours")
     assert contents(target) == ["ours", "ours"]
     assert siblings(target) == []
+
+
+def test_what_a_killed_writer_left_goes_once_it_is_old(tmp_path):
+    names = [f".agent.{'0' * 32}", f".young.{'a' * 32}", f".other.{'a' * 32}", ".mine", f".agent.{'0' * 31}g", "agent"]
+    for name in names:
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, "x")
+    (tmp_path / f".report.json.{'f' * 32}").write_text("x")
+    for path in tmp_path.iterdir():
+        if "young" not in path.name:
+            os.utime(path, (0, 0))
+    remove_leftovers(tmp_path, ["agent", "young", "report.json"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[1:])

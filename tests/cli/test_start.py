@@ -40,6 +40,8 @@ def run_process(folder: Path, *arguments: str) -> tuple[int, str, str, set[str]]
         ("train rows.csv", 2, "--base"),
         ("export base folder --precision int3", 2, "int3"),
         ("train nowhere.csv --base org/base --output agent", 1, "nowhere.csv"),
+        ("train-all nowhere.csv --base org/base --output agents", 1, "nowhere.csv"),
+        ("upgrade nowhere --base org/base --data data", 2, "nowhere"),
         ("evaluate ./nowhere --adapter org/agent", 1, "./nowhere"),
         ("train-encoder nowhere.jsonl --base org/base --output out", 1, "nowhere.jsonl"),
         ("predict hello --adapter ./nowhere", 1, "./nowhere"),

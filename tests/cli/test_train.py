@@ -41,6 +41,24 @@ def test_train_then_predict(agents: Agents, data: Path, tmp_path: Path):
     assert prediction["label"] in ("cancel", "price")
 
 
+def test_an_agent_finds_the_entities_that_its_data_defines(agents: Agents, data: Path, tmp_path: Path):
+    arguments = ("train", data, "-b", agents.base, "-o", tmp_path / "clinic", "--epochs", 1, "--no-calibrate")
+    refused = run(*arguments, "--entities")
+    assert refused.exit_code == 1
+    assert "no entities are defined" in refused.stderr
+    data.with_name("clinic.entities.json").write_text('{"entities": {"when": {"system": ["time"]}}}')
+    assert run(*arguments, "--entities").exit_code == 0
+    asked = ("predict", "취소 15:30", "how much", "-a", tmp_path / "clinic")
+    assert "when: 15:30" in run(*asked).stdout
+    first, second = map(json.loads, run(*asked, "--json").stdout.splitlines())
+    assert [entity["text"] for entity in first["entities"]] == ["15:30"]
+    assert second["entities"] == []
+    again = run(*arguments)
+    assert again.exit_code == 0
+    assert "left out: files of entity definitions" in again.stderr
+    assert "when: 15:30" in run(*asked).stdout  # as the former version
+
+
 def test_the_same_seed_gives_the_same_adapter(agents: Agents, data: Path, tmp_path: Path):
     weights = []
     for name, seed in [("a", 1), ("b", 1), ("c", 2)]:

@@ -140,16 +140,6 @@ BAD_FILES: dict[str, tuple[str, bytes, list[str]]] = {
         b'{\n"text": "hi",\n"label": "a"\n}\n{\n"text": "ho",\n"label": "b"\n}\n',
         [":1: this is one JSON object over several lines", "in one line"],
     ),
-    "an export of LUIS": (
-        "app.json",
-        b'{"luis_schema_version": "3.2.0", "name": "x", "utterances": [{"text": "hi", "intent": "a"}]}',
-        [":1: this is a LUIS app: one JSON object with the keys", "as one object"],
-    ),
-    "Rasa data in JSON": (
-        "nlu.json",
-        b'{\n  "rasa_nlu_data": {"common_examples": []}\n}',
-        [":1: this is Rasa training data in JSON", "as one object"],
-    ),
     "broken JSON line": ("a.jsonl", LINES + b'{"text": "hi"', [":3: broken JSON", '{"text": "hi"', "as one object"]),
     "JSON line without object": ("a.jsonl", LINES + b'"hi"\n', [":3: not an object but 'hi'", "as one object"]),
     "broken JSON array": (

@@ -20,6 +20,7 @@ PAGES = [
 ]
 # The commands on these pages made the figures there, in hours and with data of others: they are checked, not run.
 RESULTS = ROOT / "docs" / "results"
+TRANSLATED = ROOT / "docs" / "ko"
 # How many intents the reader's example agents have, and the csv files, with how many utterances each: small, so that
 # all pages take a minute and not an hour.
 INTENTS = 3
@@ -31,6 +32,8 @@ def runnable(page: Path, slow: bool, tab: str | None = None) -> list[Block]:
 
     A reader follows one tab: with `tab`, the blocks of the others are left out.
     """
+    if page.is_relative_to(TRANSLATED) and not slow:  # the page in English has the same
+        return []
     kinds = ("run", "slow") if slow else ("run",)
     blocks = [block for block in blocks_of(page) if block.kind in kinds and not page.is_relative_to(RESULTS)]
     return [block for block in blocks if block.tab in (None, tab)] if tab else blocks

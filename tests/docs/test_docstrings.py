@@ -18,7 +18,7 @@ SECTION = re.compile(
 )
 ENTRY = re.compile(r"^ {4}\*{0,2}(\w+)(?: \(.*?\))?:", re.MULTILINE)
 # What users import from. Commands are documented by their --help, the rooms of the runtime are for ourselves.
-ROOMS = ("", ".bottleneck", ".data", ".evaluation", ".evaluation.plots", ".hub", ".losses", ".training")
+ROOMS = ("", ".bottleneck", ".cluster", ".data", ".evaluation", ".evaluation.plots", ".hub", ".losses", ".training")
 
 
 def public_rooms() -> Iterator[Any]:

@@ -8,6 +8,7 @@ from huggingface_hub import HfApi
 
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.bottleneck import Provenance
+from intent_adapters.data import Definition, EntityDefinitions
 from intent_adapters.errors import AdapterError, BaseMismatchError, ConfigError, HubError
 from intent_adapters.hub import CardFacts, adapter_folder, problems, publish_adapter
 from tests.hub.support import Base, base
@@ -46,6 +47,16 @@ def test_an_agent_is_three_files_in_one_commit(based, base: Base):
     assert len(based.log.find("*/commit/*", "POST")) == 1
     assert HfApi().list_repo_commits("org/clinic")[0].title == "First clinic"
     assert "license: mit" in card_of(based, "org/clinic")
+
+
+def test_what_an_agent_finds_is_a_fourth_file_that_goes_when_it_finds_nothing_any_more(based, base: Base):
+    cities = EntityDefinitions({"city": Definition({"Seoul": ("서울",)})})
+    publish_adapter(base.adapter().with_entities(cities), "org/clinic", base="org/base")
+    assert "entities.json" in based.files("org/clinic", "main")
+    assert Adapter.read(adapter_folder("org/clinic")).entities == cities
+    base.publish_agent()
+    assert "entities.json" not in based.files("org/clinic", "main")
+    assert Adapter.read(adapter_folder("org/clinic")).entities is None
 
 
 def test_an_agent_names_its_base_by_id_and_commit_and_no_path_of_this_machine(based, base: Base):

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from intent_adapters import IntentModel
+from intent_adapters.adapter_config import Provenance
 from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.cluster.switching import switch
 from intent_adapters.errors import ConfigError, RequestError
 from intent_adapters.loading import load_onnx_base
 from intent_adapters.serving.agents import Agents
@@ -205,3 +207,49 @@ def test_it_looks_by_itself(watched: Agents, agents: Path, others: list[Adapter]
 
     asyncio.run(main())
     assert "new" in watched.names
+
+
+@pytest.fixture
+def upgraded(base: Path, agents: Path, tmp_path: Path) -> dict[str, str]:
+    """The folder after all agents but one were upgraded to another base; their versions before."""
+    other = load_onnx_base(base).description.fingerprint[::-1]
+    own = load_onnx_base(base).description.fingerprint
+    before = {}
+    for name in NAMES:
+        adapter = Adapter.read(agents / name)
+        stated = adapter.with_config(provenance=Provenance(own))
+        stated.write(agents / name)
+        before[name] = stated.version
+        adapter.with_config(provenance=Provenance(other), scaling=2.0).write(tmp_path / "new" / name)
+    before.pop("it")
+    switch(agents, tmp_path / "new", before)
+    return before
+
+
+def test_a_server_of_the_old_base_goes_on_with_the_old_versions(
+    model: IntentModel, agents: Path, upgraded: dict[str, str]
+):
+    started_again = Agents(model, agents)
+    assert {name: version(started_again, name) for name in upgraded} == upgraded
+    assert not started_again.problems
+
+
+def test_so_does_one_that_is_running(watched: Agents, agents: Path, tmp_path: Path, request: pytest.FixtureRequest):
+    asyncio.run(watched.info("it"))  # is in memory, the others are not
+    before = request.getfixturevalue("upgraded")
+    # Even before it looks at the folder again.
+    assert {name: version(watched, name) for name in before} == before
+    watched.refresh()
+    assert {name: version(watched, name) for name in before} == before
+
+
+def test_one_of_another_base_is_a_problem_as_ever(
+    model: IntentModel, agents: Path, upgraded: dict[str, str], tmp_path: Path
+):
+    started = Agents(model, agents)
+    adapter = Adapter.read(agents / "clinic")
+    shutil.rmtree(agents / "clinic")
+    adapter.write(agents / "clinic")  # without its versions
+    started.refresh()
+    with pytest.raises(RequestError, match="cannot be loaded"):
+        version(started, "clinic")

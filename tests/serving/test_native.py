@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from intent_adapters import IntentModel
+from intent_adapters.data import Definition, EntityDefinitions
 from tests.serving.conftest import NAMES, Serve
 
 TEXTS = ["예약 취소", "cancel my card", "how much?"]
@@ -34,6 +35,19 @@ def test_one_text(client: TestClient, model: IntentModel, agent: str):
     assert answer.headers["content-type"] == "application/json"
     assert same([answer.json()], [model.predict(TEXTS[0], agent)])
     assert answer.json().keys() == model.predict("a", agent).to_dict().keys()
+
+
+def test_an_agent_that_defines_entities_finds_them_and_others_have_no_such_key(serve: Serve, adapters, agents: Path):
+    cities = EntityDefinitions({"city": Definition({"Seoul": ("서울",)})})
+    adapters[1][0].with_entities(cities).write(agents / "travel")
+    body = {"rows": [{"text": "😀 서울에서", "agent": agent} for agent in ("travel", "it")], "top_k": 1}
+    client = serve()
+    travel, other = client.post("/v1/predict", json=body).json()["predictions"]
+    schema = client.get("/openapi.json").json()["components"]["schemas"]["EntityAnswer"]
+    [city] = travel["entities"]
+    assert city.keys() == schema["properties"].keys()
+    assert (city["start"], city["end"], city["text"], city["value"]) == (2, 4, "서울", "Seoul")
+    assert "entities" not in other
 
 
 def test_many_texts_and_how_they_are_to_be_answered(client: TestClient, model: IntentModel):

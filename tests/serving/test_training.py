@@ -19,6 +19,7 @@ from intent_adapters.extras import is_installed
 from intent_adapters.serving import trainer
 from intent_adapters.serving.jobs import Jobs
 from intent_adapters.serving.settings import Settings
+from intent_adapters.training_process import process
 from tests.serving.conftest import Serve
 
 ADMIN, USER, TEACHER = "the-token-of-the-admin", "a-token-for-all-agents", "a-token-that-may-train"
@@ -168,7 +169,7 @@ def idle_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         "    print(json.dumps({'event': 'progress', 'doing': 'training', 'step': 1, 'steps': 9}), flush=True)\n",
         encoding="utf-8",
     )
-    monkeypatch.setattr(trainer, "PROCESS", "idle_process")
+    monkeypatch.setattr(process, "PROGRAM", "idle_process")
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
     return tmp_path / "pid"
 
@@ -246,17 +247,6 @@ def test_the_end_of_the_server_ends_a_training_and_those_that_wait_go_on_with_th
     with trainer.training(client.app.service.settings):
         assert until(client, waiting, "failed")["error"]["code"] == "server_stopped"
         started(client, third)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
-def test_the_process_that_trains_ends_with_its_input():
-    import subprocess
-
-    command = [sys.executable, "-m", "intent_adapters.serving.training_process", "nowhere"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin
-        process.stdin.close()
-        assert process.wait(30) == 0
 
 
 def test_so_many_wait_and_no_more(teach: Teach):

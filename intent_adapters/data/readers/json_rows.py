@@ -1,4 +1,4 @@
-"""JSON lines, and JSON files that hold one array of objects."""
+"""JSON lines, JSON files that hold one array of objects, and exports that are one object."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from intent_adapters.data.problems import Problems, data_error
+from intent_adapters.data.readers.exports import read_document
 from intent_adapters.data.readers.text_file import read_text
 from intent_adapters.data.table import Record, Table
 from intent_adapters.errors import shorten
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _CURE = 'write each row as one object, such as {"text": "hello", "label": "greet"}'
-# A key that gives away whose export a file is.
-_EXPORTS = {"luis_schema_version": "a LUIS app", "rasa_nlu_data": "Rasa training data in JSON"}
 
 
 def read_json(path: Path, problems: Problems, encoding: str | None = None) -> Table:
-    """Reads one object a line, or one array of objects if the file starts with `[`."""
+    """Reads one object a line, one array of objects if the file starts with `[`, or another product's export."""
     text = read_text(path, encoding)
     decoder = _Decoder()
     if text.lstrip().startswith("["):
         values = _array(path, text, decoder, problems)
     else:
-        _refuse_document(path, text)
+        table = _document(path, text, decoder, problems)
+        if table is not None:
+            return table
         values = _lines(path, text, decoder, problems)
     records = []
     for place, value in values:
-        for key in decoder.repeated:
-            problems.add(place, f"the key {shorten(key)} occurs twice in one object", "keep one of the two")
+        _note_repeated(place, decoder, problems)
         if isinstance(value, dict):
             records.append(Record(place, value))
         else:
@@ -57,21 +57,29 @@ class _Decoder(json.JSONDecoder):
         return found
 
 
-def _refuse_document(path: Path, text: str) -> None:
-    """Refuses one object over several lines, or one that is known to be another tool's export."""
+def _document(path: Path, text: str, decoder: _Decoder, problems: Problems) -> Table | None:
+    """The rows of an export, if the file is one; any other object over several lines is an error."""
     start = _skip(text, 0)
     try:
-        value, end = json.JSONDecoder().raw_decode(text, start)
+        value, end = decoder.raw_decode(text, start)
     except (ValueError, RecursionError):
-        return  # the lines will tell
+        return None  # the lines will tell
     if not isinstance(value, dict):
-        return
-    export = next((name for key, name in _EXPORTS.items() if key in value), None)
-    if export is None and "\n" not in text[start:end]:
-        return
-    kind = f"{export}: one JSON object" if export else "one JSON object over several lines"
-    keys = ", ".join(shorten(key) for key in list(value)[:10])
-    raise data_error(f"{path}:1", f"this is {kind} with the keys {keys}, and not rows", f"{_CURE}, in one line")
+        return None
+    table = read_document(str(path), value, problems)
+    if table is not None:
+        _note_repeated(f"{path}:1", decoder, problems)
+        if text[end:].strip():
+            problems.add(f"{path}:1", "more follows behind the closing } of the export", "keep one export a file")
+    elif "\n" in text[start:end]:
+        what = f"this is one JSON object over several lines with the keys {', '.join(map(shorten, list(value)[:10]))}"
+        raise data_error(f"{path}:1", f"{what}, and not rows", f"{_CURE}, in one line")
+    return table
+
+
+def _note_repeated(place: str, decoder: _Decoder, problems: Problems) -> None:
+    for key in decoder.repeated:
+        problems.add(place, f"the key {shorten(key)} occurs twice in one object", "keep one of the two")
 
 
 def _lines(path: Path, text: str, decoder: _Decoder, problems: Problems) -> Iterator[tuple[str, object]]:

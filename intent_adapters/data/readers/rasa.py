@@ -1,4 +1,4 @@
-"""The intents of a Rasa training file (`nlu.yml`, versions 2 and 3)."""
+"""The intents and entities of a Rasa training file (`nlu.yml`, versions 2 and 3)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml  # type: ignore[import-untyped, unused-ignore]
 
+from intent_adapters.data.definitions import DefinitionPart
 from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.readers.text_file import read_text
 from intent_adapters.data.readers.yaml_nodes import Loader, compose
@@ -19,6 +20,7 @@ _CURE = "see Rasa's format: `nlu:`, below it `- intent: greet` and `examples: |`
 
 # What an entry of `nlu` can be, the sections that may stand beside `nlu`, and the keys of an entry and of an example.
 _TABLES = ("synonym", "regex", "lookup")
+_COLUMNS = ["text", "label", "entities"]
 _DIALOGUES = ("stories", "rules", "flows", "responses", "templates")
 _DOMAIN = ("intents", "entities", "slots", "actions", "forms", "e2e_actions", "session_config", "config")
 _SETTINGS = ("language", "pipeline", "policies", "recipe", "assistant_id", "imports")
@@ -28,16 +30,16 @@ _EXAMPLE_KEYS = ("text", "metadata")
 
 # [Seoul](city), [Seoul](city:SEL (capital)); parentheses inside the value in pairs, two deep
 _NAMED = r"(?:[^()]|\((?:[^()]|\([^()]*+\))*+\))*+"
-_ANNOTATION = re.compile(rf"\[([^\[\]]+)\](?:\((?=[^:)]){_NAMED}\)|(?=\{{|\[\s*\{{))")
+_ANNOTATION = re.compile(rf"\[([^\[\]]+)\](?:\((?=[^:)])({_NAMED})\)|(?=\{{|\[\s*\{{))")
 _JSON = json.JSONDecoder()
 
 
 def read_rasa(path: Path, problems: Problems, encoding: str | None = None) -> Table:
-    """Reads the examples of every intent; synonyms, regexes, lookup tables, stories and rules are left out, and said.
+    """Reads the examples of every intent, and synonyms, regexes and lookup tables as definitions of entities.
 
-    Retrieval intents (`faq/ask_price`) keep their full name. Entity annotations are reduced to their text. Examples
-    may be one block of `- ` lines, in which lines that start with `#` are left out, or a list of `text:` entries. A
-    key that occurs twice or that Rasa does not know is a problem, because what belongs to it would be lost.
+    Stories and rules are left out, and said. Retrieval intents (`faq/ask_price`) keep their full name. Examples may be
+    one block of `- ` lines, in which lines that start with `#` are left out, or a list of `text:` entries. A key that
+    occurs twice or that Rasa does not know is a problem, because what belongs to it would be lost.
     """
     root, *others = compose(path, read_text(path, encoding), Loader) or [None]
     section = _get(root, "nlu")
@@ -51,13 +53,13 @@ def read_rasa(path: Path, problems: Problems, encoding: str | None = None) -> Ta
     for key, _ in root.value:
         if isinstance(key, yaml.ScalarNode) and key.value in _SECTIONS:
             problems.leave_out(f"`{key.value}` sections", _place(path, key))
-    records: list[Record] = []
-    if not isinstance(section, yaml.SequenceNode):
+    table = Table(str(path), list(_COLUMNS))
+    if isinstance(section, yaml.SequenceNode):
+        for entry in section.value:
+            _read_entry(path, entry, table, problems)
+    else:
         problems.add(_place(path, section), "`nlu` is not a list", _CURE)
-        return Table(str(path), ["text", "label"], records)
-    for entry in section.value:
-        records.extend(_read_entry(path, entry, problems))
-    return Table(str(path), ["text", "label"], records)
+    return table
 
 
 def has_nlu_section(path: Path, encoding: str | None = None) -> bool:
@@ -81,15 +83,15 @@ def _check_keys(path: Path, node: yaml.MappingNode, known: Collection[str], prob
         lines.setdefault(name, line)
 
 
-def _read_entry(path: Path, entry: yaml.Node, problems: Problems) -> Iterator[Record]:
+def _read_entry(path: Path, entry: yaml.Node, table: Table, problems: Problems) -> None:
     before = problems.count
     if isinstance(entry, yaml.MappingNode):
         _check_keys(path, entry, _ENTRY_KEYS, problems)
     kinds = [kind for kind in ("intent", *_TABLES) if _get(entry, kind) is not None]
     if kinds == ["intent"]:
-        yield from _read_intent(path, entry, problems)
+        table.records.extend(_read_intent(path, entry, problems))
     elif len(kinds) == 1:
-        problems.leave_out(f"{kinds[0]} tables", _place(path, entry))
+        table.definitions.append(_read_table(path, entry, kinds[0], table.definition_problems))
     elif kinds:
         problems.add(_place(path, entry), f"the entry is both `{'` and `'.join(kinds)}`", _CURE)
     elif problems.count == before:  # and not mistyped
@@ -97,27 +99,46 @@ def _read_entry(path: Path, entry: yaml.Node, problems: Problems) -> Iterator[Re
 
 
 def _read_intent(path: Path, entry: yaml.Node, problems: Problems) -> Iterator[Record]:
-    intent, examples = _get(entry, "intent"), _get(entry, "examples")
+    intent = _get(entry, "intent")
     if not isinstance(intent, yaml.ScalarNode):
         problems.add(_place(path, intent or entry), "`intent` is not a name", _CURE)
         return
-    lines: Iterator[tuple[str, str]] = iter(())
-    if isinstance(examples, yaml.SequenceNode):
-        lines = _listed_examples(path, examples, problems)
-    elif isinstance(examples, yaml.ScalarNode):
-        lines = _block_examples(path, examples, problems)
     before, found = problems.count, False
-    for place, example in lines:
+    for place, example in _examples(path, entry, problems):
         found = True
-        text = _without_entities(example)
-        if text is None:
+        parsed = parse_example(example)
+        if parsed is None:
             what = f"the braces behind an entity are no JSON: {shorten(example)}"
             problems.add(place, what, 'write [Seoul]{"entity": "city"}, or [Seoul](city)')
         else:
-            yield Record(place, {"text": text, "label": intent.value})
+            text, entities = parsed
+            yield Record(place, {"text": text, "label": intent.value, "entities": entities})
     if not found and problems.count == before:
         what = f"intent {shorten(intent.value)} has no examples"
         problems.add(_place(path, intent), what, "write `examples: |` below it and lines `- hello`")
+
+
+def _read_table(path: Path, entry: yaml.Node, kind: str, problems: Problems) -> DefinitionPart:
+    name, place = _get(entry, kind), _place(path, entry)
+    if not isinstance(name, yaml.ScalarNode):
+        problems.add(place, f"`{kind}` is not a name", _CURE)
+        return DefinitionPart(place, f"{kind} tables", None)
+    words = [example for _, example in _examples(path, entry, problems)]
+    if not words:
+        problems.add(place, f"{kind} {shorten(name.value)} has no examples", "write `examples: |` and lines `- ...`")
+    if kind == "synonym":
+        return DefinitionPart(place, "synonym tables", None, {name.value: words})
+    if kind == "regex":
+        return DefinitionPart(place, "regex tables", name.value, patterns=words)
+    return DefinitionPart(place, "lookup tables", name.value, dict.fromkeys(words, ()))
+
+
+def _examples(path: Path, entry: yaml.Node, problems: Problems) -> Iterator[tuple[str, str]]:
+    examples = _get(entry, "examples")
+    if isinstance(examples, yaml.SequenceNode):
+        yield from _listed_examples(path, examples, problems)
+    elif isinstance(examples, yaml.ScalarNode):
+        yield from _block_examples(path, examples, problems)
 
 
 def _block_examples(path: Path, node: yaml.ScalarNode, problems: Problems) -> Iterator[tuple[str, str]]:
@@ -138,18 +159,27 @@ def _block_examples(path: Path, node: yaml.ScalarNode, problems: Problems) -> It
             problems.add(place, what, "write one example a line, each after `- `")
 
 
-def _without_entities(example: str) -> str | None:
-    """An example without the markup of its entities; None if what should be JSON is not."""
-    parts, position = [], 0
+def parse_example(example: str) -> tuple[str, list[object]] | None:
+    """The text of an example and what its markup says of entities; None if what should be JSON is not."""
+    text, position = "", 0
+    entities: list[object] = []
     while annotation := _ANNOTATION.search(example, position):
-        parts += [example[position : annotation.start()], annotation[1]]
+        text += example[position : annotation.start()]
         position = annotation.end()
-        if example[position - 1] == "]":
+        said: object
+        if annotation[2] is not None:
+            entity, _, value = annotation[2].partition(":")
+            said = {"entity": entity, "value": value}
+        else:
             try:
-                position = _JSON.raw_decode(example, position)[1]
+                said, position = _JSON.raw_decode(example, position)
             except (ValueError, RecursionError):
                 return None
-    return "".join(parts) + example[position:]
+        span = {"start": len(text), "end": len(text) + len(annotation[1])}
+        for one in said if isinstance(said, list) else [said]:
+            entities.append({**one, **span} if isinstance(one, dict) else one)
+        text += annotation[1]
+    return text + example[position:], entities
 
 
 def _listed_examples(path: Path, node: yaml.SequenceNode, problems: Problems) -> Iterator[tuple[str, str]]:

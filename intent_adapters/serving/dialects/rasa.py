@@ -43,12 +43,23 @@ class Intent(BaseModel):
     confidence: float
 
 
+class Entity(BaseModel):
+    """What was found in the text beside its intent."""
+
+    entity: str
+    start: int
+    end: int
+    value: str
+    confidence_entity: float
+    extractor: str = Field(description="What found it: values, pattern, or a kind such as date.")
+
+
 class ParseAnswer(BaseModel):
     """What the agent understood."""
 
     text: str
     intent: Intent = Field(description=f"The most probable intent; `{FALLBACK}` where the text is out of scope.")
-    entities: list[str] = Field(max_length=0, description="Always empty: agents find intents.")
+    entities: list[Entity] = Field(description="Empty for an agent that looks for none.")
     text_tokens: list[Annotated[list[int], Field(min_length=2, max_length=2)]] = Field(
         description="Where each word begins and ends."
     )
@@ -102,7 +113,17 @@ def _answer(prediction: Prediction, body: ParseBody) -> dict[str, object]:
     answer: dict[str, object] = {
         "text": body.text,
         "intent": ranking[0],
-        "entities": [],
+        "entities": [
+            {
+                "entity": found.entity,
+                "start": found.start,
+                "end": found.end,
+                "value": found.value,
+                "confidence_entity": found.score,
+                "extractor": found.source,
+            }
+            for found in prediction.entities or ()
+        ],
         "text_tokens": [match.span() for match in TOKEN.finditer(body.text)],
         "intent_ranking": ranking,
     }

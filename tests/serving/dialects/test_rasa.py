@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from intent_adapters import IntentModel
 from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.data import Definition, EntityDefinitions
 from tests.serving.conftest import Serve
 
 TOKEN = "for-one-agent-01234"
@@ -33,6 +34,14 @@ def test_a_message_is_parsed(client: TestClient, model: IntentModel):
         [score for _, score in expected.top_k], abs=1e-5
     )
     assert found["intent"] == found["intent_ranking"][0]
+
+
+def test_entities_are_in_the_shape_of_rasa(serve: Serve, adapters, agents: Path):
+    cities = EntityDefinitions({"city": Definition({"Seoul": ("서울",)})})
+    adapters[1][0].with_entities(cities).write(agents / "travel")
+    assert parse(serve(), {"text": "서울에서 봐요"}, "travel").json()["entities"] == [
+        {"entity": "city", "start": 0, "end": 2, "value": "Seoul", "confidence_entity": 1.0, "extractor": "values"}
+    ]
 
 
 @pytest.mark.parametrize("threshold", [0.0, 1.0])

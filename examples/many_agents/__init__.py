@@ -1,0 +1,1 @@
+"""How long many agents take to train, and on what."""

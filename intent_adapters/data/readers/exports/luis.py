@@ -1,0 +1,75 @@
+"""An app of LUIS, as its export in JSON has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from intent_adapters.data.definitions import DefinitionPart
+from intent_adapters.data.problems import Problems
+from intent_adapters.data.readers.exports.values import a_name, characters_of_units, leave_out_keys, objects, strings
+from intent_adapters.data.system_entities import kinds_of_product
+from intent_adapters.data.table import Record, Table
+
+_NOT_READ = {
+    "patterns": "patterns",
+    "patternAnyEntities": "pattern.any entities",
+    "phraselists": "phrase lists",
+    "model_features": "phrase lists",
+    "regex_features": "pattern features",
+}
+
+
+def read_luis(origin: str, document: Mapping[str, Any], problems: Problems) -> Table:
+    """The labelled utterances and the list, regular-expression and prebuilt entities.
+
+    Offsets are taken for UTF-16 code units, as those of CLU are. Parts of an entity are entities of their own.
+    Patterns, phrase lists and prebuilt entities that have no kind here are left out, and said.
+    """
+    table = Table(origin, ["text", "label", "entities"])
+    for place, utterance in objects(document.get("utterances"), f"{origin}: utterances", problems):
+        text = utterance.get("text")
+        entities = list(_entities(utterance.get("entities"), str(text), place, problems))
+        table.records.append(Record(place, {"text": text, "label": utterance.get("intent"), "entities": entities}))
+    leave_out_keys(document, _NOT_READ, origin, problems)
+    table.definitions.extend(_definitions(origin, document, problems))
+    return table
+
+
+def _entities(content: object, text: str, place: str, problems: Problems) -> Iterator[dict[str, object]]:
+    for _, entry in objects(content, place, problems):
+        start, last = entry.get("startPos"), entry.get("endPos")
+        end = last + 1 if isinstance(last, int) else last
+        others = {key: value for key, value in entry.items() if key not in ("startPos", "endPos", "children", "text")}
+        yield {**others, "start": characters_of_units(text, start), "end": characters_of_units(text, end)}
+        yield from _entities(entry.get("children"), text, place, problems)
+
+
+def _definitions(origin: str, document: Mapping[str, Any], problems: Problems) -> Iterator[DefinitionPart]:
+    for kind in ("entities", "hierarchicals", "composites"):
+        for place, entity in objects(document.get(kind), f"{origin}: {kind}", problems):
+            if name := a_name(entity, "name", place, problems):
+                yield DefinitionPart(place, "entity definitions", name)
+    yield from _lists(origin, document, problems)
+    for place, regex in objects(document.get("regex_entities"), f"{origin}: regex_entities", problems):
+        name, pattern = (a_name(regex, key, place, problems) for key in ("name", "regexPattern"))
+        if name and pattern:
+            yield DefinitionPart(place, "entity definitions", name, patterns=[pattern])
+    for place, prebuilt in objects(document.get("prebuiltEntities"), f"{origin}: prebuiltEntities", problems):
+        name = a_name(prebuilt, "name", place, problems)
+        if kinds := kinds_of_product(name):
+            yield DefinitionPart(place, "entity definitions", name, system=kinds)
+        else:
+            problems.leave_out("prebuilt entities without a counterpart", place)
+
+
+def _lists(origin: str, document: Mapping[str, Any], problems: Problems) -> Iterator[DefinitionPart]:
+    for place, closed in objects(document.get("closedLists"), f"{origin}: closedLists", problems):
+        values: dict[str, list[str]] = {}
+        for here, sublist in objects(closed.get("subLists"), place, problems):
+            words = sublist.get("list")
+            words = words.split(",") if isinstance(words, str) else strings(words, here, problems)
+            values[a_name(sublist, "canonicalForm", here, problems)] = words
+        values.pop("", None)
+        if name := a_name(closed, "name", place, problems):
+            yield DefinitionPart(place, "entity definitions", name, values)

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from intent_adapters.data import EntityAnnotation, data_digest, read_annotated, read_intents
+from intent_adapters.errors import DataError, DataWarning
+
+NLU = """
+version: "3.1"
+nlu:
+- intent: book
+  examples: |
+    - from [Seoul]{"entity": "city", "role": "from"} to [Busan](city:PUS (harbour))
+    - [내일](date) [두 시](time:14) 예약이요
+    - [NYC][{"entity": "city"}, {"entity": "code", "value": 3}] please
+    - [ tea ]{"entity": "drink", "group": 1, "value": "T"}
+- intent: bye
+  examples: |
+    - bye
+- synonym: Seoul
+  examples: |
+    - SEL
+    - 서울
+- synonym: cup
+  examples: |
+    - mug
+- lookup: city
+  examples: |
+    - Seoul
+    - SEL
+    - Busan
+- regex: code
+  examples: |
+    - [A-Z]{3}
+"""
+
+
+@pytest.fixture
+def nlu(tmp_path: Path) -> Path:
+    path = tmp_path / "nlu.yml"
+    path.write_text(NLU, encoding="utf-8")
+    return path
+
+
+def test_markup_of_rasa_is_entities(nlu: Path):
+    rows, definitions = read_annotated(nlu)
+    found = [[(row.text[e.start : e.end], e.entity, e.value, e.role, e.group) for e in row.entities] for row in rows]
+    assert found == [
+        [("Seoul", "city", "Seoul", "from", None), ("Busan", "city", "PUS (harbour)", None, None)],
+        [("내일", "date", "내일", None, None), ("두 시", "time", "14", None, None)],
+        [("NYC", "city", "NYC", None, None), ("NYC", "code", "3", None, None)],
+        [("tea", "drink", "T", None, "1")],
+        [],
+    ]
+    # A word of a lookup table that is a synonym of another word there is no value of its own.
+    assert definitions.to_dict() == {
+        "entities": {
+            "city": {"values": {"Seoul": ["SEL", "서울"], "Busan": []}},
+            "code": {"patterns": ["[A-Z]{3}"]},
+        },
+        "synonyms": {"cup": ["mug"]},
+    }
+
+
+def test_a_column_of_entities_if_asked_for_and_else_all_as_before(nlu: Path):
+    with pytest.warns(DataWarning, match="left out: synonym tables"):
+        plain = read_intents(nlu)
+    with pytest.warns(DataWarning, match="left out: synonym tables"):
+        marked = read_intents(nlu, entities=True)
+    assert plain.column_names == ["text", "label"]
+    assert marked.remove_columns("entities")[:] == plain[:]
+    assert data_digest(marked) == data_digest(plain)
+    assert marked[0]["entities"][0] == {
+        "start": 5,
+        "end": 10,
+        "entity": "city",
+        "value": "Seoul",
+        "role": "from",
+        "group": None,
+    }
+    again, _ = read_annotated(marked)
+    assert [row.entities for row in again] == [row.entities for row in read_annotated(nlu)[0]]
+
+
+def row(**entity: object) -> dict[str, object]:
+    return {"text": " to Busan", "label": "a", "entities": [{"start": 4, "end": 9, "entity": "city", **entity}]}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "what"),
+    [
+        (row(end=10), "offsets 4, 10 are not in the text of 9 characters"),
+        (row(start=9), "offsets 9, 9"),
+        (row(start=-1), "offsets -1, 9"),
+        (row(start=True), "offsets True, 9"),
+        (row(start=3, end=4), "is white space"),
+        (row(entity=None), "has no name"),
+        (row(entity=" "), "has no name"),
+        (row(entity=["city"]), "entity is no name of up to 200 characters"),
+        (row(role="r" * 201), "role is no name of up to 200 characters"),
+        (row(value="\ud800"), "half a surrogate pair"),
+        ({**row(), "entities": "[{"}, "is not JSON"),
+        ({**row(), "entities": {"city": "Busan"}}, "is no list"),
+        ({**row(), "entities": ["Busan"]}, "is no object"),
+        ({**row(), "entities": 3}, "is no list"),
+    ],
+)
+def test_what_is_no_entity_is_a_problem_with_its_row(wrong: dict[str, object], what: str):
+    rows = [{"text": "bye", "label": "b"}, wrong]
+    with pytest.raises(DataError, match=r"rows\[1\]: .*" + what):
+        read_annotated(rows)
+    assert read_intents(rows)["text"][:] == ["bye", "to Busan"]  # who does not want entities is not bothered
+
+
+@pytest.mark.parametrize("nothing", [None, float("nan"), "", " ", [], "[]"])
+def test_no_entities(nothing: object):
+    rows, _ = read_annotated([{**row(), "entities": nothing}, {"text": "bye", "label": "b"}])
+    assert rows[0].entities == ()
+
+
+def test_offsets_of_numpy_and_empty_roles():
+    rows, _ = read_annotated([row(start=np.int64(4), role="", group=" "), {"text": "bye", "label": "b"}])
+    assert rows[0].entities == (EntityAnnotation(3, 8, "city", "Busan"),)
+
+
+def test_offsets_count_in_the_text_without_space_around(tmp_path: Path):
+    path = tmp_path / "a.csv"
+    path.write_text(
+        'text,label,entities\n"\u3000to Busan",a,"[{""start"": 3, ""end"": 9, ""entity"": ""city"", ""more"": 1}]"\n'
+        "bye,b,\n",
+        encoding="utf-8",
+    )
+    with pytest.warns(DataWarning, match=r"`more` of entities \(1: .*a\.csv:2\)"):
+        rows, _ = read_annotated(path)
+    (entity,) = rows[0].entities
+    assert (entity.start, entity.end, rows[0].text[entity.start : entity.end]) == (3, 8, "Busan")
+
+
+def test_a_row_that_repeats_another_with_other_entities_is_said():
+    rows = [row(), {"text": "bye", "label": "b"}, {"text": "to Busan", "label": "a"}]
+    with pytest.warns(DataWarning, match="rows that repeat another with other entities"):
+        assert len(read_annotated(rows)[0]) == 2
+
+
+@pytest.mark.parametrize(
+    ("document", "what"),
+    [
+        ([], "no JSON object"),
+        ({"entities": []}, "not an object"),
+        ({"entities": {"a": {"values": ["x"]}}}, r"entities\.a: not an object"),
+        ({"entities": {"a": {"values": {"x": "y"}}}}, "not a list of texts"),
+        ({"entities": {"a": {"value": {}}}}, "'value' is unknown"),
+        ({"entities": {"a": {"system": ["colour"]}}}, "'colour' is no kind"),
+        ({"entities": {"a": {"values": {" ": []}}}}, "is no text"),
+        ({"entities": {"": {}}}, "has 0 characters"),
+        ({"cities": {}}, "'cities' is unknown"),
+    ],
+)
+def test_what_is_no_definition_is_a_problem(tmp_path: Path, document: object, what: str):
+    (tmp_path / "a.jsonl").write_text('{"text": "hi", "label": "a"}\n{"text": "ho", "label": "b"}\n')
+    (tmp_path / "a.entities.json").write_text(json.dumps(document))
+    with pytest.raises(DataError, match=what):
+        read_annotated(tmp_path / "a.jsonl")
+    with pytest.warns(DataWarning, match="left out: files of entity definitions"):
+        assert len(read_intents(tmp_path / "a.jsonl")) == 2
+
+
+def test_definitions_in_a_folder_are_of_all_its_files(tmp_path: Path):
+    for name in ("train", "test"):
+        (tmp_path / f"{name}.jsonl").write_text('{"text": "hi", "label": "a"}\n{"text": "ho", "label": "b"}\n')
+    (tmp_path / "entities.json").write_text('{"entities": {"city": {"values": {"Seoul": []}}}}')
+    rows, definitions = read_annotated(tmp_path, split="test")
+    assert len(rows) == 2
+    assert list(definitions.entities) == ["city"]
