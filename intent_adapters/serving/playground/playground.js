@@ -169,14 +169,14 @@ async function ask(text) {
 }
 
 function marked(text, entities) {
-	const parts = [];
-	let end = 0;
-	for (const entity of [...entities].sort((one, other) => one.start - other.start)) {
-		if (entity.start < end) continue;
-		parts.push(text.slice(end, entity.start), h("mark", { title: entity.entity }, text.slice(entity.start, entity.end), h("small", {}, ` ${entity.entity}`)));
-		end = entity.end;
+	const letters = [...text], between = (start, end) => letters.slice(start, end).join(""), parts = []; // the server counts characters
+	let last = 0;
+	for (const { start, end, entity, value } of entities) {
+		if (start < last) continue;
+		parts.push(between(last, start), h("mark", { title: value }, between(start, end), h("small", {}, ` ${entity}`)));
+		last = end;
 	}
-	return h("p", { className: "said quote", dir: "auto" }, ...parts, text.slice(end));
+	return h("p", { className: "said quote", dir: "auto" }, ...parts, between(last));
 }
 
 function renderAnswer() {

@@ -16,7 +16,7 @@ from intent_adapters.artifacts.adapter import Adapter
 from tests.support.playgrounds import chromium, playground
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
 
@@ -267,6 +267,26 @@ def test_hostile_text_is_shown_as_text(open_page: Open, address: str):
     assert page.locator("main script, main img, main b:not(.track b):not(.strip b)").count() == 0
     assert {*HOSTILE, "<b>x</b>"} <= {*examples(page)}
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_what_is_found_in_a_text_is_marked(open_page: Open, address: str):
+    page = open_page(address)
+    make(page, "found", "text,label\nyes,a\nno,b\nyeah,a\nnope,b\n")
+    page.locator("#progress").get_by_text("answers already").wait_for(timeout=60_000)
+    found = {"start": 2, "end": 6, "text": "<b>서", "entity": "city", "value": "<i>Seoul"}
+
+    def answer(route: Route) -> None:
+        content = route.fetch().json()
+        route.fulfill(json={**content, "entities": [found]})
+
+    page.route("**/predict", answer)
+    page.locator("#question").fill("😀 <b>서 by bus")
+    page.locator("#question").press("Enter")
+    page.locator("#answer mark").wait_for()
+    [mark] = page.locator("#answer mark").all()
+    assert mark.inner_text() == "<b>서 city"
+    assert mark.get_attribute("title") == "<i>Seoul"
+    assert page.locator("#answer .quote").text_content() == "😀 <b>서 city by bus"
 
 
 def test_what_cannot_be_used_is_said(open_page: Open, address: str):
