@@ -128,6 +128,9 @@ class Replicas:
     def wait_until_ready(self, seconds: float) -> None:
         """Return when all replicas answer.
 
+        Args:
+            seconds: How long that may take.
+
         Raises:
             IntentAdaptersError: They do not in so many seconds, or the first one cannot start.
         """

@@ -219,6 +219,9 @@ def read_recipe(path: str | Path) -> Recipe:
     Args:
         path: A TOML file.
 
+    Returns:
+        The recipe, with all its settings checked.
+
     Raises:
         ConfigError: It is no TOML file, or a setting is unknown, missing or makes no sense.
     """

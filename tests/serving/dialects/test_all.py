@@ -143,9 +143,11 @@ def test_limits_are_those_of_the_server(serve: Serve, path: str, body: Body):
 
 @DIALECTS
 def test_too_much_work_is_turned_down(client: TestClient, monkeypatch, path: str, body: Body):
-    monkeypatch.setattr("intent_adapters.serving.admission.Admission.wait_ms", lambda *_: 10_000.0)
+    monkeypatch.setattr("intent_adapters.serving.batching.Batcher.work", 10**9)
+    monkeypatch.setattr("intent_adapters.serving.batching.Batcher.work_before", lambda *_: 10**9)
     answer = client.post(path.format("it"), json=body("a"))
-    assert (answer.status_code, answer.headers["retry-after"]) == (429, "10")
+    assert answer.status_code == 429
+    assert int(answer.headers["retry-after"]) > 1
 
 
 def test_a_token_for_one_agent_sees_no_other_anywhere(serve: Serve, tmp_path: Path):
