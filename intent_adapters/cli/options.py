@@ -177,7 +177,7 @@ Executor = Annotated[
     typer.Option(
         "--executor",
         help="local: one after the other, in this process; process: in several of this machine; ray: as tasks of Ray, "
-        "with intent-adapters[ray].",
+        r"with intent-adapters\[ray].",
     ),
 ]
 Workers = Annotated[

@@ -159,6 +159,9 @@ def command(
     placed, definitions = read_annotated(data, **reading) if entities else (read_rows(data, **reading), None)
     if entities and not definitions:
         raise DataError(f"{data}: no entities are defined; write entities.json beside it, or leave --entities out")
+    marked = {mark.entity for row in placed for mark in row.entities} if definitions else set[str]()
+    if definitions and (names := ", ".join(sorted(marked - definitions.entities.keys()))):
+        print_text(f"Warning: marked in {data} and not defined, so that it is not found: {names}", "yellow", to=err)
     rows = dataset_of(placed)
     with renamed(split="test_split"):
         tested = read_rows(test, split=test_split, purpose="evaluation", **columns) if test else []

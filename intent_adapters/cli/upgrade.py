@@ -58,7 +58,8 @@ def command(
     """Train all agents of a folder on another base, compare, and switch all of them or none.
 
     Old and new adapters are compared on test utterances that neither was trained on; of an agent without any, by the
-    cross-validation of both trainings. Ends with exit code 1 if nothing was switched. What was trained stays beside
+    cross-validation of both trainings. Ends with exit code 1 if nothing was switched, or, with
+    --dry-run, would be. What was trained stays beside
     the folder, and the next run goes on from there.
     """
     from intent_adapters.data.agents import find_agents
@@ -96,7 +97,7 @@ def command(
         print_json(report.to_dict())
     else:
         _print(report)
-    if not report.switched:
+    if not report.is_fit:
         raise typer.Exit(1)
 
 
@@ -108,7 +109,7 @@ def _print(report: UpgradeReport) -> None:
             f"test utterances ({one.rows})" if one.measured_on == "test" else one.measured_on or "not compared",
             None if one.old_accuracy is None else percent(one.old_accuracy),
             None if one.new_accuracy is None else percent(one.new_accuracy),
-            None if one.measured_on is None else f"{-one.drop:+.1f}",
+            None if one.measured_on is None else f"{0 - one.drop:+.1f}",
             one.verdict,
             "; ".join(filter(None, [f"{one.left_out} left out: trained on" if one.left_out else None, one.note])),
         )

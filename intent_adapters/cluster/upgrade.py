@@ -25,6 +25,8 @@ from intent_adapters.data.reading import Source
 from intent_adapters.errors import DataError
 from intent_adapters.inputs import check_number
 
+NOT_ASKED = "it was not asked for"
+
 
 @dataclasses.dataclass(frozen=True)
 class UpgradeReport:
@@ -43,6 +45,11 @@ class UpgradeReport:
     training: TrainingReport
     comparisons: tuple[Comparison, ...]
     left_out: tuple[str, ...]
+
+    @property
+    def is_fit(self) -> bool:
+        """Whether nothing speaks against the new adapters: they are in use, or a dry run found no reason."""
+        return self.switched or self.reasons == (NOT_ASKED,)
 
     @property
     def means(self) -> tuple[float, float] | None:
@@ -111,7 +118,7 @@ def upgrade_agents(
     reasons = [
         *_unable(training, compared, uncompared),
         *_worse(compared, max_drop, max_agent_drop),
-        *(["it was not asked for"] if dry_run else []),
+        *([NOT_ASKED] if dry_run else []),
     ]
     if not reasons:
         if compared:

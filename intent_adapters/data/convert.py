@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from intent_adapters.choices import DataFormat
-from intent_adapters.data.definition_files import definition_file_of
+from intent_adapters.data.definition_files import definition_file_of, read_definitions
+from intent_adapters.data.definitions import EntityDefinitions
 from intent_adapters.data.problems import Problems
 from intent_adapters.data.reading import Source, read_annotated
 from intent_adapters.data.writers import FORMAT_OF, WRITERS
@@ -41,7 +42,8 @@ def convert(source: Source, target: str | Path, *, format: DataFormat | None = N
     Args:
         source: As `read_intents`.
         target: The file to write; what is there is replaced. Definitions of entities are written beside `clinic.jsonl`
-            and `clinic.csv`, into `clinic.entities.json`, from where they are read again.
+            and `clinic.csv`, into `clinic.entities.json`, from where they are read again; without that file, these
+            two hold no definitions.
         format: "jsonl", "csv", "rasa" (`nlu.yml`) or "clu" (a project to import); by the target's suffix if None.
         **reading: As `read_intents`.
 
@@ -50,8 +52,8 @@ def convert(source: Source, target: str | Path, *, format: DataFormat | None = N
 
     Raises:
         DataError: The source cannot be read; see `read_intents`.
-        ConfigError: The target cannot be written, or is the source; or a file of definitions stands beside it, and
-            none are to be written.
+        ConfigError: The target cannot be written, or is the source; or beside it stands a file of definitions that are
+            of other data.
 
     Warns:
         DataWarning: What of the source was not read, and what the target's format cannot hold: how much and where.
@@ -68,14 +70,26 @@ def convert(source: Source, target: str | Path, *, format: DataFormat | None = N
     beside, files = definition_file_of(path), [path]
     if definitions and chosen in ("jsonl", "csv"):
         files.append(beside)
-    elif beside.exists() and not (read and beside.resolve() == definition_file_of(read)):
-        what = f"{str(beside)!r} is of other data and would be read with {path.name!r}"
-        raise ConfigError(f"{what}: delete it, or name another file to write")
+    _check_beside(path, beside, definitions, written=beside in files)
     problems = Problems()
     WRITERS[chosen](path, rows, definitions, problems)
     problems.report()
     marked = sum(len(row.entities) for row in rows)
     return Conversion(chosen, len(rows), marked, len(definitions.entities), tuple(files))
+
+
+def _check_beside(path: Path, beside: Path, definitions: EntityDefinitions, *, written: bool) -> None:
+    """Raises ConfigError if the definitions beside the target are of other data, and not to be replaced with it."""
+    if not beside.exists() or read_definitions(beside) == definitions:
+        return
+    others = [
+        other.name
+        for other in path.parent.iterdir()
+        if other not in (path, beside) and other.is_file() and definition_file_of(other) == beside
+    ]
+    if others or not (written and path.exists()):
+        of = f"of {', '.join(sorted(others))}" if others else "of other data"
+        raise ConfigError(f"{str(beside)!r} is {of} and would be read with {path.name!r}: name another file to write")
 
 
 def _format_of(path: Path) -> DataFormat:

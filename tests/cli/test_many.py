@@ -52,7 +52,7 @@ def test_all_agents_of_a_folder_are_trained_and_upgraded(agents, data: Path, tmp
     new = write_tiny_base(tmp_path / "new", seed=1)
     upgrade = ("upgrade", output, "--base", new, "--data", data, "--method", "probe", "--max-agent-drop", 100)
     dry = run(*upgrade, "--max-drop", 100, "--dry-run")
-    assert dry.exit_code == 1
+    assert dry.exit_code == 0
     assert "not switched: it was not asked for" in dry.stdout
     assert "test utterances (1)" in dry.stdout and "cross-validation" in dry.stdout
     done = run(*upgrade, "--max-drop", 100)

@@ -99,10 +99,21 @@ def test_targets_that_cannot_be_written(source: Path, tmp_path: Path):
         with pytest.raises(ConfigError, match=what):
             convert(source, target)
     (tmp_path / "plain.csv").write_text("text,label\nhi,a\n")
-    (tmp_path / "to.entities.json").write_text("{}")
+    (tmp_path / "to.entities.json").write_text('{"entities": {"other": {"system": ["date"]}}}')
     with pytest.raises(ConfigError, match="is of other data"):
         convert(tmp_path / "plain.csv", tmp_path / "to.jsonl")
     convert(source, source.with_suffix(".csv"))  # what is beside it is its own
+    convert(source, tmp_path / "again.csv")
+    with pytest.warns(DataWarning):
+        convert(source, tmp_path / "again.yml")  # beside it are the same definitions
+    other = tmp_path / "other.csv"
+    other.write_text("text,label\nhi,a\n")
+    other.with_name("other.entities.json").write_text('{"entities": {"name": {"values": {"Bob": []}}}}')
+    with pytest.raises(ConfigError, match=r"is of again\.csv, again\.yml and would be read"):
+        convert(other, tmp_path / "again.jsonl")
+    (tmp_path / "again.yml").unlink()
+    convert(other, tmp_path / "again.csv")  # the only one that it was of
+    assert "Bob" in (tmp_path / "again.entities.json").read_text(encoding="utf-8")
     with pytest.warns(DataWarning):
         convert(source, source.with_suffix(".yml"))
     with pytest.raises(ConfigError, match="format"):

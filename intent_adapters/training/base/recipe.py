@@ -226,6 +226,8 @@ def read_recipe(path: str | Path) -> Recipe:
         ConfigError: It is no TOML file, or a setting is unknown, missing or makes no sense.
     """
     path = Path(path)
+    if not path.is_file():
+        raise ConfigError(f"there is no file {str(path)!r}: name the recipe, a TOML file")
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -319,6 +321,12 @@ def make_base(
 
 def _read_data(table: DataTable, folder: Path) -> tuple[Dataset, list[str]]:
     """The pairs, and the single texts, none twice."""
+    missing = [name for name in (*table.pairs, *table.texts) if not (folder / name).exists()]
+    if missing:
+        raise ConfigError(
+            f"there is no file {missing[0]!r} in {str(folder)!r}, the folder of the data: name another one (`data=`), "
+            "or mend `[data]`"
+        )
     pairs = _read_pairs(table, table.kinds, folder)
     singles: list[str] = []
     if table.single_kinds:
@@ -437,6 +445,14 @@ def _read(kind: type[Table], table: object, place: str) -> Table:
     return kind(**given)
 
 
+def _wanted(kind: Any) -> str:
+    """What an error calls a type."""
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(map(repr, get_args(kind)))}"
+    names = {list: "a list", dict: "a table", int: "a whole number", float: "a number", str: "a text"}
+    return names.get(get_origin(kind) or kind, "true or false" if kind is bool else "a table")
+
+
 def _value(hint: Any, value: object, place: str) -> Any:
     """A value of TOML as a type hint wants it."""
     kinds = get_args(hint) if get_origin(hint) in (UnionType, Union) else (hint,)
@@ -453,5 +469,5 @@ def _value(hint: Any, value: object, place: str) -> Any:
             return float(value)
         if kind in (int, str, bool) and type(value) is kind:
             return value
-    wanted = " or ".join(str(getattr(kind, "__name__", kind)) for kind in kinds if kind is not type(None))
+    wanted = " or ".join(_wanted(kind) for kind in kinds if kind is not type(None))
     raise ConfigError(f"{place} is {shorten(value)}, but it must be {wanted}")

@@ -153,6 +153,13 @@ def test_the_final_weights_are_partly_those_of_the_start(data, whole, tmp_path):
         torch.testing.assert_close(value, expected, atol=1e-5, rtol=1e-4)
 
 
+def test_files_that_are_not_there(data, tmp_path):
+    with pytest.raises(ConfigError, match=r"there is no file 'nowhere\.toml'"):
+        read_recipe("nowhere.toml")
+    with pytest.raises(ConfigError, match=r"no file 'pairs\.jsonl' in .*the folder of the data"):
+        make_base(read_recipe(data / "recipe.toml"), tmp_path / "base", data=tmp_path)
+
+
 @pytest.mark.parametrize("name", ["intent-base-en", "intent-base-ko-en"])
 def test_the_recipes_of_the_released_bases_can_be_read(name):
     assert read_recipe(RECIPES / f"{name}.toml").targets
@@ -163,18 +170,19 @@ def test_the_recipes_of_the_released_bases_can_be_read(name):
     [
         ("kinds =", "kind =", r"\[data\] has no setting 'kind'; it has pairs, kinds"),
         ('base = "one"', "", r"\[start\] needs the setting 'base'"),
-        ("layers = [0]", 'layers = ["0"]', "start.layers is '0', but it must be int"),
+        ("layers = [0]", 'layers = ["0"]', "start.layers is '0', but it must be a whole number"),
         ("plain_share = 0.5", "plain_share = 2", "plain_share"),
         ('teacher = "stage-1"', 'teacher = "other"', "both read the same tokens"),
         ('script = "hangul"', 'script = "greek"', "hangul"),
         ('script = "hangul"', "", "all `\\[\\[targets\\]\\]` but the last"),
-        ('combine = "mean"', 'combine = "sum"', "targets.combine is 'sum', but it must be"),
+        ('combine = "mean"', 'combine = "sum"', "targets.combine is 'sum', but it must be one of 'join', 'mean'"),
         ('turn = "stage-1"', 'turn = "two"', "`turn` is one of"),
         ("dropout = 0.05", "dropout = 1.0", "dropout"),
         ("steps = 24", "steps = 0", "steps"),
         ("steps = 24", "stepps = 24", "stepps"),
         ("relation_weight = [1.0, 0.2]", "relation_weight = [1.0, 0.2, 0.1]", "relation_weight"),
         ("[start]", "[start", "cannot be read as TOML"),
+        ('kinds = ["paraphrase"]', 'kinds = "paraphrase"', "data.kinds is 'paraphrase', but it must be a list"),
     ],
 )
 def test_what_a_recipe_must_not_say(tmp_path, old, new, said):
