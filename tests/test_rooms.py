@@ -34,6 +34,7 @@ FLOORS = (
         "prediction",
         "progress_bars",
         "surroundings",
+        "vectors",
     },
     {"extras"},
     {"choices", "errors"},

@@ -87,21 +87,16 @@ def _settings(agents: Path, base: str, port: int, read_only: bool) -> Settings:
 def _with_graph(base: Path, agents: Path, name: str) -> Path:
     """The base's folder if it has a graph, else an export of it that is kept beside the agents."""
     from hashlib import sha256
-    from typing import get_args
 
     from intent_adapters.artifacts.agents_folder import OWN_FOLDER
-    from intent_adapters.choices import Precision
-    from intent_adapters.runtime.onnx.run.description import graph_file
+    from intent_adapters.artifacts.contents import graphs_in
 
-    def has_graph(folder: Path) -> bool:
-        return any((folder / graph_file(precision)).is_file() for precision in get_args(Precision))
-
-    if has_graph(base):
+    if graphs_in(base):
         return base
     files = sorted((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in base.iterdir())
     state = sha256(repr((str(base.resolve()), files)).encode()).hexdigest()[:12]
     target = agents / OWN_FOLDER / "bases" / state
-    if not has_graph(target):
+    if not graphs_in(target):
         from intent_adapters.runtime.onnx.export import export_folder
 
         export_folder(base, target, name=name)

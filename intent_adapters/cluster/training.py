@@ -192,10 +192,7 @@ class _Run:
                             f"Another agent is called like {name!r}, but for capitals: on some systems the two would "
                             "share a folder. Rename one."
                         )
-                    own = data if isinstance(data, AgentData) else AgentData(data)
-                    job = self._job(name, own)
-                    if self._entities and (defined := own.definitions()):
-                        self._definitions[name] = defined
+                    job = self._job(name, data if isinstance(data, AgentData) else AgentData(data))
                     self._digests[name] = _digest(job, self._definitions.get(name))
             except ITS_OWN as error:
                 self._end(AgentReport(name, "failed", error=str(error)))
@@ -213,7 +210,13 @@ class _Run:
             raise AgentError(f"{name!r} is too long a name for a folder here. Shorten it.")
         settings = {**self._settings, **data.settings}
         check_settings({name: value for name, value in settings.items() if name != "seed"})
-        rows = [{"text": row.text, "label": row.label} for row in data.training_rows()]
+        if self._entities:
+            found, defined = data.annotated_rows()
+            if defined:
+                self._definitions[name] = defined
+        else:
+            found = data.training_rows()
+        rows = [{"text": row.text, "label": row.label} for row in found]
         if settings.get("calibrate", True) and (rejected := data.rejected_texts()):
             settings["out_of_scope"] = rejected
         return Job(name, rows, settings, self.model.fingerprint, threads=1)

@@ -58,9 +58,9 @@ class AgentData:
         """What it is trained on, checked; a DataError says what is wrong with it."""
         return read_rows(self.rows, split=self.split, **self.columns)
 
-    def definitions(self) -> EntityDefinitions:
-        """What its data says of entities; a DataError says what is wrong with it."""
-        return read_annotated(self.rows, split=self.split, **self.columns)[1]
+    def annotated_rows(self) -> tuple[list[Row], EntityDefinitions]:
+        """What it is trained on, and what its data says of entities, checked as `training_rows`."""
+        return read_annotated(self.rows, split=self.split, **self.columns)
 
     def test_rows(self) -> list[Row]:
         """What it is not trained on, checked as for an evaluation; empty if there is nothing."""

@@ -17,6 +17,7 @@ from intent_adapters.data.labels import is_catch_all, likely_typos, look_alikes,
 from intent_adapters.data.reading import Source, read_rows
 from intent_adapters.data.table import Row
 from intent_adapters.errors import shorten
+from intent_adapters.vectors import unit_vectors
 
 KINDS: tuple[FindingKind, ...] = get_args(FindingKind)
 # The others may be just what somebody wants.
@@ -352,9 +353,3 @@ def _sums(embeddings: NDArray[np.float64], own: NDArray[np.int64], intents: int)
     sums = np.zeros((intents, embeddings.shape[1]))
     np.add.at(sums, own, embeddings)
     return sums
-
-
-def unit_vectors(vectors: NDArray[Any]) -> NDArray[np.float64]:
-    """Vectors of length 1; those of length 0 stay."""
-    vectors = np.asarray(vectors, dtype=np.float64)
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)

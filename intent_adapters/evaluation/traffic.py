@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from sklearn.cluster import AgglomerativeClustering
 
 from intent_adapters.data import texts_of
-from intent_adapters.data.check import unit_vectors
 from intent_adapters.data.row_files import write_rows
 from intent_adapters.data.texts import Texts
 from intent_adapters.data.validation import reduced
@@ -24,6 +23,7 @@ from intent_adapters.evaluation.arrays import Figures
 from intent_adapters.inputs import check_number
 from intent_adapters.model import IntentModel
 from intent_adapters.training.agent.background import background_texts
+from intent_adapters.vectors import unit_vectors
 
 # In units of the mean distance between everyday utterances of all kinds, since encoders differ in how far apart they
 # put texts. Average linkage up to it finds the intents of CLINC150, HINT3 and Korean chatbots best.

@@ -29,11 +29,12 @@ from intent_adapters.serving.authentication import Caller
 from intent_adapters.serving.batching import Row
 from intent_adapters.serving.changes import checked_name, reported
 from intent_adapters.serving.kept_examples import KeptExamples
-from intent_adapters.serving.openapi import Operation
+from intent_adapters.serving.openapi import NOT_ALLOWED, Operation
 from intent_adapters.serving.responses import json_response
 from intent_adapters.serving.schemas import StrictBody, Text
 from intent_adapters.serving.service import Service
 from intent_adapters.serving.training import LabelledText
+from intent_adapters.vectors import unit_vectors
 
 # How many sets of examples a process remembers the embeddings of.
 REMEMBERED = 8
@@ -119,7 +120,6 @@ class NearestAnswer(BaseModel):
 
 
 KEPT = "/v1/agents/{agent}/examples"
-NOT_ALLOWED = {403: "The token may not train."}
 OPERATIONS = (
     Operation(
         "/v1/examples/read",
@@ -175,13 +175,13 @@ class _Examples:
         self._service.trainer(request)
         body = await self._service.body(request, FileBody)
         rows, said = await asyncio.to_thread(_rows_of, body)
-        self._check_count(len(rows))
+        self._service.check_examples(len(rows))
         return json_response({"rows": [{"text": row.text, "label": row.label} for row in rows], "warnings": said})
 
     async def check(self, request: Request) -> Response:
         self._service.trainer(request)
         body = await self._service.body(request, CheckBody)
-        self._check_count(len(body.rows))
+        self._service.check_examples(len(body.rows))
         rows = [DataRow(str(number), row.text, row.label) for number, row in enumerate(body.rows)]
         return json_response({"findings": await asyncio.to_thread(_findings, rows, self._service.model)})
 
@@ -194,7 +194,7 @@ class _Examples:
     async def keep(self, request: Request) -> Response:
         _, agent = self._asked(request)
         body = await self._service.body(request, ExamplesBody)
-        self._check_count(len(body.rows))
+        self._service.check_examples(len(body.rows))
         rows = [row.model_dump() for row in body.rows]
         with reported():
             await asyncio.to_thread(self._kept.write, agent, rows)
@@ -222,11 +222,6 @@ class _Examples:
             raise unknown_agent(agent)
         return caller, checked_name(agent)
 
-    def _check_count(self, count: int) -> None:
-        limit = self._service.settings.train_max_rows
-        if count > limit:
-            raise RequestError(413, "too_many_rows", f"{count} rows are more than {limit}.")
-
     async def _embeddings(
         self, request: Request, caller: Caller, agent: str, version: str, texts: Sequence[str]
     ) -> NDArray[np.float32]:
@@ -246,8 +241,7 @@ class _Examples:
         for start in range(0, len(texts), at_once):
             rows = [Row(text, agent, embed=True) for text in texts[start : start + at_once]]
             parts += [found.vector for found in await self._service.embed_all(request, caller, rows)]
-        vectors = np.stack(parts)
-        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        return unit_vectors(np.stack(parts), np.float32)
 
 
 def _rows_of(body: FileBody) -> tuple[list[DataRow], list[str]]:

@@ -21,8 +21,7 @@ def native_routes(service: Service) -> list[Route]:
         caller = service.caller(request)
         body = await service.read(request, PredictBody)
         agent = request.path_params["agent"]
-        texts = body.texts if body.text is None else [body.text]
-        rows = [Row(text, agent, body.top_k, body.threshold) for text in texts or ()]
+        rows = [Row(text, agent, body.top_k, body.threshold) for text in body.all_texts]
         answers = await service.predict(request, caller, rows)
         for answer in answers:
             # The path names the agent: if it cannot answer, that is so of the request and not of some texts.

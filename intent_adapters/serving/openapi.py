@@ -32,6 +32,7 @@ WITH_BODY = {
     429: "Too much waits already: see `Retry-After`.",
     504: "There was no answer in time.",
 }
+NOT_ALLOWED = {403: "The token may not train."}
 WITH_AGENT = {404: "There is no such agent.", 503: "The agent cannot be loaded."}
 
 

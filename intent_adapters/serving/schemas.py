@@ -52,6 +52,11 @@ class PredictBody(StrictBody):
     top_k: TopK = 3
     threshold: Threshold = None
 
+    @property
+    def all_texts(self) -> list[str]:
+        """The texts, also where there is one."""
+        return (self.texts or []) if self.text is None else [self.text]
+
     @model_validator(mode="after")
     def _one_of_them(self) -> PredictBody:
         given = [getattr(self, name) for name in ("text", "texts") if name in self.model_fields_set]

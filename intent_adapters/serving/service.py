@@ -144,6 +144,36 @@ class Service:
         """
         return self._authentication.trainer(request.headers.get("authorization"))
 
+    def agent_to_train(self, request: Request) -> str:
+        """The agent that the path names, which is there.
+
+        Raises:
+            RequestError: There is none that whoever asks may train.
+        """
+        caller, name = self.trainer(request), str(request.path_params["agent"])
+        if not caller.may_ask(name) or name not in self.agents.names:
+            raise unknown_agent(name)
+        return name
+
+    def check_examples(self, count: int) -> None:
+        """See that there are not too many examples for a training.
+
+        Raises:
+            RequestError: There are.
+        """
+        if count > self.settings.train_max_rows:
+            raise RequestError(413, "too_many_rows", f"{count} rows are more than {self.settings.train_max_rows}.")
+
+    def check_count(self, count: int) -> None:
+        """See that there are not too many texts for one request.
+
+        Raises:
+            RequestError: There are.
+        """
+        if count > self.settings.max_rows:
+            message = f"{count} texts in one request are more than {self.settings.max_rows}: send fewer at a time."
+            raise RequestError(413, "too_many_rows", message)
+
     async def read(self, request: Request, kind: type[Body]) -> Body:
         """The body of a request, if there is time to answer it.
 
@@ -204,13 +234,10 @@ class Service:
         self, request: Request, caller: Caller, rows: Sequence[Row], *, whole: bool
     ) -> Sequence[Outcome]:
         """The outcomes of rows; `whole`: the error of one is raised."""
-        settings = self.settings
-        if len(rows) > settings.max_rows:
-            message = f"{len(rows)} texts in one request are more than {settings.max_rows}: send fewer at a time."
-            raise RequestError(413, "too_many_rows", message)
+        self.check_count(len(rows))
         names = {row.agent for row in rows if row.agent is not None}
         request.state.rows, request.state.agents = len(rows), len(names)
-        if settings.log_texts:
+        if self.settings.log_texts:
             request.state.texts = [row.text for row in rows]
         failed = {name: unknown_agent(name) for name in names if not caller.may_ask(name)}
         with self._admission.entering():
@@ -234,10 +261,14 @@ class Service:
         """What keeps a row from being answered; `failed` are agents that cannot answer."""
         if row.agent is not None and row.agent in failed:
             return failed[row.agent]
-        if not row.text.strip():
+        return self.text_problem(row.text)
+
+    def text_problem(self, text: str) -> RequestError | None:
+        """What keeps any agent from answering a text."""
+        if not text.strip():
             return RequestError(422, "empty_text", "The text is empty.")
-        if len(row.text) > self.settings.max_characters:
-            message = f"The text has {len(row.text)} characters, more than {self.settings.max_characters}."
+        if len(text) > self.settings.max_characters:
+            message = f"The text has {len(text)} characters, more than {self.settings.max_characters}."
             return RequestError(422, "text_too_long", message)
         return None
 

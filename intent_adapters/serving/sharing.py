@@ -18,9 +18,9 @@ from intent_adapters.artifacts.contents import CARD_NAME
 from intent_adapters.errors import HubError, RequestError
 from intent_adapters.hub.cards.agent import adapter_card
 from intent_adapters.hub.cards.saving import existing_card
-from intent_adapters.serving.agents import place_of, unknown_agent
+from intent_adapters.serving.agents import place_of
 from intent_adapters.serving.changes import reported
-from intent_adapters.serving.openapi import Operation
+from intent_adapters.serving.openapi import NOT_ALLOWED, Operation
 from intent_adapters.serving.responses import json_response
 from intent_adapters.serving.schemas import StrictBody
 from intent_adapters.serving.service import Service
@@ -43,7 +43,6 @@ class PublishedAnswer(BaseModel):
     url: str
 
 
-NOT_ALLOWED = {403: "The token may not train."}
 OPERATIONS = (
     Operation(
         "/v1/agents/{agent}/archive",
@@ -69,21 +68,15 @@ OPERATIONS = (
 def sharing_routes(service: Service) -> list[Route]:
     """The routes by which agents leave, for those that may train them."""
 
-    def asked(request: Request) -> str:
-        caller, agent = service.trainer(request), request.path_params["agent"]
-        if not caller.may_ask(agent) or agent not in service.agents.names:
-            raise unknown_agent(agent)
-        return str(agent)
-
     async def archive(request: Request) -> Response:
-        agent = asked(request)
+        agent = service.agent_to_train(request)
         with reported():
             content = await asyncio.to_thread(_archive, service, agent)
         headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(agent)}.zip"}
         return Response(content, headers=headers, media_type="application/zip")
 
     async def publish(request: Request) -> Response:
-        agent = asked(request)
+        agent = service.agent_to_train(request)
         body = await service.body(request, PublishBody)
         with reported():
             return json_response(await asyncio.to_thread(_publish, service, agent, body))

@@ -18,7 +18,7 @@ from intent_adapters.errors import RequestError
 from intent_adapters.serving.agents import unknown_agent
 from intent_adapters.serving.changes import checked_name, reported
 from intent_adapters.serving.jobs import Event, is_over, summary, unknown_job
-from intent_adapters.serving.openapi import Operation
+from intent_adapters.serving.openapi import NOT_ALLOWED, Operation
 from intent_adapters.serving.responses import json_response
 from intent_adapters.serving.schemas import StrictBody
 from intent_adapters.serving.service import Service
@@ -94,7 +94,6 @@ class JobStateAnswer(BaseModel):
     finished: float | None
 
 
-NOT_ALLOWED = {403: "The token may not train."}
 JOB = {**NOT_ALLOWED, 404: "There is no such training."}
 OPERATIONS = (
     Operation(
@@ -144,9 +143,7 @@ class _Training:
             message = "This server trains no agents: it has no base to train on (`train_base`)."
             raise RequestError(501, "no_training", message)
         body = await service.body(request, TrainBody)
-        if len(body.rows) > settings.train_max_rows:
-            message = f"{len(body.rows)} rows are more than {settings.train_max_rows}."
-            raise RequestError(413, "too_many_rows", message)
+        service.check_examples(len(body.rows))
         if not caller.may_ask(body.agent):
             raise unknown_agent(body.agent)
         asked = {

@@ -15,9 +15,9 @@ from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.versions import Version, list_versions
 from intent_adapters.errors import RequestError
 from intent_adapters.prediction import Prediction
-from intent_adapters.serving.agents import place_of, unknown_agent
+from intent_adapters.serving.agents import place_of
 from intent_adapters.serving.changes import reported
-from intent_adapters.serving.openapi import Operation
+from intent_adapters.serving.openapi import NOT_ALLOWED, Operation
 from intent_adapters.serving.responses import json_response
 from intent_adapters.serving.schemas import PredictBody, PredictionsAnswer
 from intent_adapters.serving.service import Service
@@ -44,7 +44,6 @@ class VersionsAnswer(BaseModel):
 
 
 VERSIONS = "/v1/agents/{agent}/versions"
-NOT_ALLOWED = {403: "The token may not train."}
 OPERATIONS = (
     Operation(VERSIONS, "get", "listVersions", "The versions of an agent", (VersionsAnswer,), also=NOT_ALLOWED),
     Operation(
@@ -69,16 +68,11 @@ def version_routes(service: Service) -> list[Route]:
     async def predict(request: Request) -> Response:
         service.trainer(request)
         body = await service.body(request, PredictBody)
-        texts = [body.text] if body.text is not None else body.texts or []
-        limits = service.settings
-        if len(texts) > limits.max_rows:
-            raise RequestError(413, "too_many_rows", f"{len(texts)} texts are more than {limits.max_rows}.")
-        for text in texts:
-            if not text.strip():
-                raise RequestError(422, "empty_text", "A text is empty.")
-            if len(text) > limits.max_characters:
-                message = f"A text has {len(text)} characters, more than {limits.max_characters}."
-                raise RequestError(422, "text_too_long", message)
+        texts = body.all_texts
+        service.check_count(len(texts))
+        for problem in map(service.text_problem, texts):
+            if problem:
+                raise problem
         answers = await asyncio.to_thread(_answers, service, request, texts, body)
         return json_response({"predictions": [answer.to_dict() for answer in answers]})
 
@@ -89,11 +83,8 @@ def version_routes(service: Service) -> list[Route]:
 
 
 def _versions(service: Service, request: Request) -> list[Version]:
-    caller, agent = service.trainer(request), request.path_params["agent"]
-    if not caller.may_ask(agent) or agent not in service.agents.names:
-        raise unknown_agent(agent)
     with reported():
-        return list_versions(place_of(service.agents.folder, agent))
+        return list_versions(place_of(service.agents.folder, service.agent_to_train(request)))
 
 
 def _answers(service: Service, request: Request, texts: list[str], body: PredictBody) -> list[Prediction]:

@@ -70,6 +70,7 @@ def test_agents_find_the_entities_that_their_data_defines_and_go_on_to(base: Pat
     assert Adapter.read(output / "clinic").entities is None
     report = train(base, data, output, entities=True)
     assert states(report) == {"clinic": "trained", "it help": "unchanged", "병원": "unchanged"}
+    assert not [warning for agent in report.agents for warning in agent.warnings if "entit" in warning]
     found = Adapter.read(output / "clinic").entities
     assert found
     assert states(train(base, data, output, entities=True)) == dict.fromkeys(AGENTS, "unchanged")

@@ -120,15 +120,16 @@ def run_pair_training(
     start = {name: value.clone() for name, value in model.state_dict().items()} if start_share else {}
     on_cpu, evaluates = model.device.type == "cpu", evaluator is not None
     rates = {} if projection is None else {r"\bprojection\.": training.projection_learning_rate}
+    sampler: Any = PairBatchSampler
+    if training.max_tokens is not None:
+        sampler = partial(PairBatchSampler, max_tokens=training.max_tokens, measure=partial(_lengths, model))
     with own_process(training.seed):
         trainer = SentenceTransformerTrainer(
             model=model,
             args=SentenceTransformerTrainingArguments(
                 str(checkpoint_folder(output)),
                 **training.arguments(on_cpu=on_cpu),
-                batch_sampler=partial(
-                    PairBatchSampler, max_tokens=training.max_tokens, measure=partial(_lengths, model)
-                ),
+                batch_sampler=sampler,
                 gradient_accumulation_steps=1 if texts is None else 2,
                 multi_dataset_batch_sampler="round_robin",
                 learning_rate_mapping=rates,

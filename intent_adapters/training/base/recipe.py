@@ -38,9 +38,9 @@ from intent_adapters.training.base.targets import (
     reduced,
     teacher_embeddings,
     turned_onto,
-    unit_rows,
 )
 from intent_adapters.training.base.vocabulary import trim_vocabulary
+from intent_adapters.vectors import unit_vectors
 
 Table = TypeVar("Table")
 
@@ -352,7 +352,7 @@ def _average(
     """Gives anchors the mean of their own target and their positive's."""
     row = {text: number for number, text in enumerate(texts)}
     ours, theirs = ([row[text] for text in side] for side in (anchors, positives))
-    vectors[ours] = unit_rows(vectors[ours].astype(np.float32) + vectors[theirs])
+    vectors[ours] = unit_vectors(vectors[ours].astype(np.float32) + vectors[theirs], np.float32)
 
 
 def _stage_1(

@@ -20,6 +20,7 @@ from intent_adapters.artifacts.folders import write_whole
 from intent_adapters.errors import ConfigError, DataError, shorten
 from intent_adapters.inputs import check_number, check_range
 from intent_adapters.losses.distillation.teacher import Features
+from intent_adapters.vectors import unit_vectors
 
 # Texts whose embeddings are stored together: what a run that is killed has to compute again, at most.
 CHUNK = 20_000
@@ -156,7 +157,7 @@ def joined(teachers: Sequence[Teacher], embeddings: Sequence[NDArray[np.float16]
     Returns:
         (texts, sum of the D).
     """
-    return unit_rows(np.hstack(_parts(teachers, embeddings)))
+    return unit_vectors(np.hstack(_parts(teachers, embeddings)), np.float32)
 
 
 def averaged(teachers: Sequence[Teacher], embeddings: Sequence[NDArray[np.float16]]) -> NDArray[np.float32]:
@@ -176,13 +177,13 @@ def averaged(teachers: Sequence[Teacher], embeddings: Sequence[NDArray[np.float1
         raise ConfigError(
             f"embeddings of shapes {[found.shape for found in embeddings]} have no mean: join them instead"
         )
-    return unit_rows(np.sum(_parts(teachers, embeddings), axis=0))
+    return unit_vectors(np.sum(_parts(teachers, embeddings), axis=0), np.float32)
 
 
 def _parts(teachers: Sequence[Teacher], embeddings: Sequence[NDArray[np.float16]]) -> list[NDArray[np.float32]]:
     """What each teacher has a share of the targets with."""
     return [
-        teacher.weight * unit_rows(whitened(found, teacher.whitening, centered=teacher.centered))
+        np.float32(teacher.weight) * unit_vectors(whitened(found, teacher.whitening, centered=teacher.centered), np.float32)
         for teacher, found in zip(teachers, embeddings, strict=True)
     ]
 
@@ -221,7 +222,7 @@ def reduced(embeddings: NDArray[np.float32], width: int) -> tuple[NDArray[np.flo
     check_range("width", width, 1, embeddings.shape[1])
     energy, directions = np.linalg.eigh(embeddings.T.astype(np.float64) @ embeddings)
     kept = directions[:, ::-1][:, :width].astype(np.float32)
-    return unit_rows(embeddings @ kept), float(energy[::-1][:width].sum() / energy.sum())
+    return unit_vectors(embeddings @ kept, np.float32), float(energy[::-1][:width].sum() / energy.sum())
 
 
 def turned_onto(embeddings: NDArray[np.float32], reference: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -245,8 +246,3 @@ def turned_onto(embeddings: NDArray[np.float32], reference: NDArray[np.floating]
     rows = np.random.default_rng(0).permutation(len(embeddings))[:ROTATION_ROWS]
     left, _, right = np.linalg.svd(embeddings[rows].T.astype(np.float64) @ reference[rows].astype(np.float64))
     return embeddings @ (left @ right).astype(np.float32)
-
-
-def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rows of length 1."""
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
