@@ -35,7 +35,8 @@ def command(
     Embeddings of the teachers are computed once, and stay in OUTPUT-work.
     """
     with working("reading"):
-        from intent_adapters.training.base.recipe import make_base, read_recipe
+        from intent_adapters.training.base.make_base import make_base
+        from intent_adapters.training.base.recipe import read_recipe
 
         read = read_recipe(recipe)
     make_base(read, output, data=data or recipe.parent, sts=sts, stop_after=stop_after, resume=resume)

@@ -1,4 +1,4 @@
-"""What the commands that train many agents share."""
+"""What the commands for many agents share."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from intent_adapters.cli.console import err, percent, print_table, print_text
+from intent_adapters.errors import ConfigError
 
 if TYPE_CHECKING:
     from intent_adapters.cluster import AgentReport, TrainingReport
 
 
 def read_runtime_env(file: Path | None) -> dict[str, Any] | None:
-    """What a file says that Ray's workers need."""
+    """What a file in JSON or YAML says that Ray's workers need."""
     if file is None:
         return None
-    from intent_adapters.errors import ConfigError
+    import yaml
 
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ConfigError(f"{str(file)!r} is not JSON: {error}") from error
+        content = (json.loads if file.suffix == ".json" else yaml.safe_load)(file.read_text(encoding="utf-8"))
+    except (ValueError, yaml.YAMLError) as error:
+        raise ConfigError(f"{str(file)!r} is neither JSON nor YAML: {error}") from error
     if not isinstance(content, dict):
         raise ConfigError(f'{str(file)!r} must hold an object, such as {{"py_modules": ["..."]}}')
     return content

@@ -188,13 +188,13 @@ RayAddress = Annotated[
     str | None,
     typer.Option(
         "--address",
-        help="Of a Ray cluster: auto is the one that this machine belongs to, local this machine alone.",
-        show_default="auto, if it belongs to one",
+        help="Ray's cluster: auto (that of this machine), local (one of its own), HOST:PORT.",
+        show_default="RAY_ADDRESS, else auto, else local",
     ),
 ]
 RuntimeEnv = Annotated[
     Path | None,
-    typer.Option("--runtime-env", metavar="FILE", help="What Ray's workers need: a JSON object."),
+    typer.Option("--runtime-env", metavar="FILE", help="What Ray's workers need, as Ray has it: JSON or YAML."),
 ]
 EachMethod = Annotated[Literal["adapter", "probe"], typer.Option("--method", help="As for train.")]
 EachEffort = Annotated[Effort, typer.Option("--effort", help="How long to train each agent, as for train.")]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from intent_adapters.choices import Placement
+from intent_adapters.cli import options
 from intent_adapters.cli.console import examples
+from intent_adapters.cli.many import read_runtime_env
 from intent_adapters.cli.serve import Agents, AllowAnonymous, Base, Config, Host, MaxAdapterBytes, Threads, TokenFile
+from intent_adapters.errors import ConfigError
 
 EXAMPLES = examples(
     "intent-adapters serve-cluster /shared/agents --base /shared/base-int8 --host 0.0.0.0 --address auto "
@@ -52,18 +55,8 @@ def command(
             "--replicas-file", help="File to keep the replicas' addresses in, for clients.", show_default=False
         ),
     ] = None,
-    address: Annotated[
-        str | None,
-        typer.Option(
-            "--address",
-            help="Ray's cluster: auto (that of this machine), local (one of its own), HOST:PORT.",
-            show_default="RAY_ADDRESS, else auto, else local",
-        ),
-    ] = None,
-    runtime_env: Annotated[
-        Path | None,
-        typer.Option("--runtime-env", help="YAML of what Ray prepares on the nodes.", show_default=False),
-    ] = None,
+    address: options.RayAddress = None,
+    runtime_env: options.RuntimeEnv = None,
 ) -> None:
     """Serve from many machines: replicas of the server on a cluster of Ray.
 
@@ -72,7 +65,10 @@ def command(
     the same path. Ends in good order on SIGTERM and Ctrl-C.
     """
     flags = {name: value for name, value in context.params.items() if name not in CLUSTER}
-    environment = None if runtime_env is None else _read_yaml(runtime_env)
+    try:
+        environment = read_runtime_env(runtime_env)
+    except (ConfigError, OSError) as error:
+        raise typer.BadParameter(str(error), param_hint="--runtime-env") from error
     from intent_adapters.serving import read_settings
 
     settings = read_settings(flags, config)
@@ -86,17 +82,3 @@ def command(
         address=address,
         runtime_env=environment,
     )
-
-
-def _read_yaml(file: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise typer.BadParameter(
-            f"{str(file)!r} cannot be read as YAML: {error}", param_hint="--runtime-env"
-        ) from error
-    if not isinstance(content, dict):
-        raise typer.BadParameter(f"{str(file)!r} holds no table of settings", param_hint="--runtime-env")
-    return content

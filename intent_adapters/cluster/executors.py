@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-import logging
 import os
 import shutil
 import tempfile
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.cluster.ray_connection import connect
 from intent_adapters.extras import need
 from intent_adapters.model import IntentModel
 from intent_adapters.training_process.job import Failed, Job, Trained, do
@@ -151,8 +151,7 @@ def on_ray(jobs: Sequence[Job], workers: Workers) -> Outcomes:
     ray = need("ray")
     begun = not ray.is_initialized()
     if begun:
-        dashboard = {} if workers.address else {"include_dashboard": False}
-        ray.init(workers.address, logging_level=logging.WARNING, log_to_driver=False, **dashboard)
+        connect(workers.address)
     options = {"runtime_env": dict(workers.runtime_env)} if workers.runtime_env else {}
     task = ray.remote(num_cpus=1, max_retries=ATTEMPTS - 1, **options)(_do_there)
     waiting, running = iter(jobs), dict[Any, Job]()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,8 +11,8 @@ from typing import Any
 import ray
 
 from intent_adapters.choices import Placement
+from intent_adapters.cluster.ray_connection import connect
 from intent_adapters.cluster.replicas import Replicas
-from intent_adapters.errors import ConfigError
 from intent_adapters.serving.logs import log_to_stderr
 from intent_adapters.serving.settings import Settings
 
@@ -44,7 +43,7 @@ def serve_on_ray(
     """
     log_to_stderr()
     if not ray.is_initialized():
-        _connect(address)
+        connect(address)
     stopping = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -52,12 +51,3 @@ def serve_on_ray(
     with Replicas(settings, replicas=replicas, placement=placement, file=file, ray_options=options) as running:
         while not stopping.is_set():
             running.look()
-
-
-def _connect(address: str | None) -> None:
-    dashboard: dict[str, Any] = {"include_dashboard": False} if address in (None, "local") else {}
-    try:
-        # What a replica writes stays in Ray's logs on its node: it is a line for each request.
-        ray.init(address, log_to_driver=False, logging_level=logging.WARNING, **dashboard)
-    except ConnectionError as error:
-        raise ConfigError(f"There is no cluster of Ray at {address!r}: {error}") from error

@@ -18,7 +18,8 @@ from intent_adapters.training.agent.self_training import UnlabelledResult
 from intent_adapters.training.agent.train import TrainingResult, train_agent
 from intent_adapters.training.base.distillation import distill
 from intent_adapters.training.base.encoder import train_encoder
-from intent_adapters.training.base.recipe import make_base, read_recipe
+from intent_adapters.training.base.make_base import make_base
+from intent_adapters.training.base.recipe import read_recipe
 
 __all__ = [
     "CalibrationResult",

@@ -13,6 +13,7 @@ import pytest
 from intent_adapters import train_agents
 from intent_adapters.training_process import process
 from tests.cluster.conftest import ADAPTER, ROWS, SETTINGS, contents, states, write_rows
+from tests.support.processes import is_alive
 
 
 @pytest.mark.slow  # it waits for PyTorch in another process, as tests/serving/test_training.py does
@@ -73,14 +74,6 @@ def test_what_dies_is_begun_again_and_given_up_in_the_end(base: Path, tmp_path: 
     assert "exit code 7" in report.agents[1].error and "tried 3 times" in report.agents[1].error
     assert [(tmp_path / f"tried {agent}").read_text() for agent in agents] == ["...", "...", "."]
     assert sorted(path.name for path in (tmp_path / "agents").iterdir()) == ["lucky", "report.json", "unlucky"]
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except OSError:
-        return False
-    return True
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")

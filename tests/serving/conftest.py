@@ -50,6 +50,20 @@ def model(base: Path, agents: Path) -> IntentModel:
     return IntentModel.from_pretrained(base, backend="onnx", adapter_dir=agents, threads=1)
 
 
+TEACHER, USER = "a-token-that-may-train", "a-token-for-all-agents"
+
+
+def write_tokens(folder: Path, *taught: str) -> Path:
+    """A file with a token that may train some agents, and one that may ask all."""
+    file = folder / "tokens.toml"
+    agents = ", ".join(f'"{agent}"' for agent in taught)
+    file.write_text(
+        f'[[tokens]]\ntoken = "{TEACHER}"\nagents = [{agents}]\ntrain = true\n[[tokens]]\ntoken = "{USER}"\n',
+        encoding="utf-8",
+    )
+    return file
+
+
 Serve = Callable[..., TestClient]
 
 

@@ -12,9 +12,9 @@ from starlette.testclient import TestClient
 from intent_adapters import IntentModel
 from intent_adapters.data import read_intents
 from intent_adapters.extras import is_installed
-from tests.serving.conftest import NAMES, Serve
+from tests.serving.conftest import NAMES, TEACHER, USER, Serve, write_tokens
 
-ADMIN, TEACHER, USER = "the-token-of-the-admin", "a-token-that-may-train", "a-token-for-all-agents"
+ADMIN = "the-token-of-the-admin"
 ROWS = [
     {"text": "예약 해주세요", "label": "예약"},
     {"text": "예약 취소", "label": "취소"},
@@ -26,12 +26,7 @@ ROWS = [
 @pytest.fixture
 def teacher(serve: Serve, base: Path, tmp_path: Path) -> TestClient:
     """A client whose token may train two agents, one of which is not there yet."""
-    file = tmp_path / "tokens.toml"
-    lines = [
-        f'[[tokens]]\ntoken = "{TEACHER}"\nagents = ["it", "새 에이전트"]\ntrain = true',
-        f'[[tokens]]\ntoken = "{USER}"',
-    ]
-    file.write_text("\n".join(lines), encoding="utf-8")
+    file = write_tokens(tmp_path, "it", "새 에이전트")
     client = serve(admin_token=ADMIN, token_file=file, train_base=str(base))
     client.headers["Authorization"] = f"Bearer {TEACHER}"
     return client

@@ -20,9 +20,10 @@ from intent_adapters.serving import trainer
 from intent_adapters.serving.jobs import Jobs
 from intent_adapters.serving.settings import Settings
 from intent_adapters.training_process import process
-from tests.serving.conftest import Serve
+from tests.serving.conftest import TEACHER, USER, Serve, write_tokens
+from tests.support.processes import is_alive
 
-ADMIN, USER, TEACHER = "the-token-of-the-admin", "a-token-for-all-agents", "a-token-that-may-train"
+ADMIN = "the-token-of-the-admin"
 ROWS = [
     {"text": text, "label": label}
     for label, texts in {
@@ -51,12 +52,7 @@ Teach = Callable[..., TestClient]
 @pytest.fixture
 def teach(serve: Serve, torch_base: Path, tmp_path: Path) -> Teach:
     """Starts a server that trains, but for who does the trainings."""
-    file = tmp_path / "tokens.toml"
-    lines = [
-        f'[[tokens]]\ntoken = "{TEACHER}"\nagents = ["new one", "it"]\ntrain = true',
-        f'[[tokens]]\ntoken = "{USER}"',
-    ]
-    file.write_text("\n".join(lines), encoding="utf-8")
+    file = write_tokens(tmp_path, "new one", "it")
 
     def start(**settings: object) -> TestClient:
         client = serve(admin_token=ADMIN, token_file=file, train_base=str(torch_base), **settings)
@@ -177,14 +173,6 @@ def idle_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def started(client: TestClient, job: str) -> None:
     while not state(client, job)["progress"]:
         time.sleep(0.02)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except OSError:
-        return False
-    return True
 
 
 def test_a_training_is_cancelled(teach: Teach, working, idle_process: Path, agents: Path):

@@ -5,17 +5,14 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import signal
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 from tests.support.http_servers import Burst, start_server
-from tests.support.http_terminations import AGENTS, CLIENTS, write_agents
+from tests.support.http_terminations import AGENTS, CLIENTS, run
 
 WORKERS = 2
 
@@ -60,15 +57,5 @@ def kills(folder: Path, base: Path, agents: Path, times: int) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    """Kill workers and print JSON."""
-    parser = argparse.ArgumentParser(description="Workers that are killed under load")
-    parser.add_argument("--times", type=int, default=20)
-    times = parser.parse_args().times
-    with tempfile.TemporaryDirectory() as name:
-        base, agents = write_agents(Path(name))
-        print(json.dumps(kills(Path(name), base, agents, times)))  # noqa: T201
-
-
 if __name__ == "__main__":
-    main()
+    run(kills, "Workers that are killed under load", 20)

@@ -11,6 +11,7 @@ import random
 import signal
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,15 +67,15 @@ def write_agents(folder: Path) -> tuple[Path, Path]:
     return folder / "onnx", folder / "agents"
 
 
-def main() -> None:
-    """End servers and print JSON."""
-    parser = argparse.ArgumentParser(description="SIGTERM under load")
-    parser.add_argument("--times", type=int, default=100)
+def run(measure: Callable[[Path, Path, Path, int], dict[str, Any]], description: str, times: int) -> None:
+    """Measure on a tiny base as often as the command line says, and print JSON."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--times", type=int, default=times)
     times = parser.parse_args().times
     with tempfile.TemporaryDirectory() as name:
         base, agents = write_agents(Path(name))
-        print(json.dumps(terminations(Path(name), base, agents, times)))  # noqa: T201
+        print(json.dumps(measure(Path(name), base, agents, times)))  # noqa: T201
 
 
 if __name__ == "__main__":
-    main()
+    run(terminations, "SIGTERM under load", 100)

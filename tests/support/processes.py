@@ -22,3 +22,12 @@ def run_without(modules: Iterable[str], code: str, *arguments: object) -> subpro
     """The same without some packages."""
     absent = f"import sys\nsys.modules.update(dict.fromkeys({sorted(modules)!r}))\n"
     return run_process(absent + code, *arguments)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is a process of a number."""
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True

@@ -182,10 +182,11 @@ def averaged(teachers: Sequence[Teacher], embeddings: Sequence[NDArray[np.float1
 
 def _parts(teachers: Sequence[Teacher], embeddings: Sequence[NDArray[np.float16]]) -> list[NDArray[np.float32]]:
     """What each teacher has a share of the targets with."""
-    return [
-        np.float32(teacher.weight) * unit_vectors(whitened(found, teacher.whitening, centered=teacher.centered), np.float32)
-        for teacher, found in zip(teachers, embeddings, strict=True)
-    ]
+    parts = []
+    for teacher, found in zip(teachers, embeddings, strict=True):
+        spread = whitened(found, teacher.whitening, centered=teacher.centered)
+        parts.append(np.float32(teacher.weight) * unit_vectors(spread, np.float32))
+    return parts
 
 
 def whitened(embeddings: NDArray[np.floating], power: float, *, centered: bool) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ import torch
 
 from intent_adapters.errors import ConfigError
 from intent_adapters.loading import load_base
-from intent_adapters.training.base.recipe import make_base, read_recipe
+from intent_adapters.training import make_base, read_recipe
 from tests.support.tiny import tiny_base
 
 RECIPES = Path(__file__).parents[3] / "examples" / "paper" / "recipes"
@@ -119,13 +119,13 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(data, whole, tmp_p
 KILLED = """
 import os, signal, sys
 from transformers import TrainerCallback
-from intent_adapters.training.base import recipe
+from intent_adapters.training import make_base, read_recipe
 from intent_adapters.training.base.pair_training import StopAfter
 def end(self, args, state, control, **more):
     if state.global_step == 7:
         os.kill(os.getpid(), signal.SIGKILL)
 StopAfter.on_step_end = end
-recipe.make_base(recipe.read_recipe(sys.argv[1] + "/recipe.toml"), sys.argv[2], data=sys.argv[1], stop_after=24)
+make_base(read_recipe(sys.argv[1] + "/recipe.toml"), sys.argv[2], data=sys.argv[1], stop_after=24)
 """
 
 
