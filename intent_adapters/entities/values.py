@@ -29,9 +29,6 @@ class ValueTable:
                         entries.append((name, value))
         self._lengths = sorted({len(word) for word in self._known})
 
-    def __bool__(self) -> bool:
-        return bool(self._known)
-
     def find(self, text: NormalisedText) -> Iterator[tuple[int, int, str, str]]:
         """Start and end in the text as given, entity and value of all that stands in a folded text."""
         letters = text.text
