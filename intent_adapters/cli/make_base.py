@@ -24,6 +24,10 @@ def command(
         typer.Option("--data", "-d", help="Folder from which it names its files.", show_default="that of RECIPE"),
     ] = None,
     sts: options.Sts = None,
+    share: Annotated[
+        float,
+        typer.Option("--share", min=0, max=1, help="Take this share of the data, for a trial."),
+    ] = 1.0,
     stop_after: Annotated[
         int | None,
         typer.Option("--stop-after", min=1, help="Stop after this step; --resume goes on.", show_default=False),
@@ -39,5 +43,5 @@ def command(
         from intent_adapters.training.base.recipe import read_recipe
 
         read = read_recipe(recipe)
-    make_base(read, output, data=data or recipe.parent, sts=sts, stop_after=stop_after, resume=resume)
+    make_base(read, output, data=data or recipe.parent, sts=sts, share=share, stop_after=stop_after, resume=resume)
     print_text(f"The base is in {output}.", to=err)

@@ -7,7 +7,7 @@ go into products with weights that never change.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -21,6 +21,7 @@ from intent_adapters.architectures import architecture_of
 from intent_adapters.artifacts.encoder import encoder_of
 from intent_adapters.runtime.tokens import Tokenizer
 from intent_adapters.training.agent.embedder import Embedder
+from intent_adapters.training.bfloat16 import multiplies_bfloat16
 
 # The least length of a row that texts share: attention costs the square of it, gaps are fewer in long ones.
 ROW_LENGTH = 64
@@ -36,7 +37,8 @@ class TrainingEmbedder(Embedder):
     def __init__(self, model: SentenceTransformer, tokenize: Tokenizer) -> None:
         super().__init__(model, tokenize)
         self._first_position = _first_position(model, tokenize)
-        frozen = _frozen_products(model) if _multiplies_bfloat16(model.device) else []
+        on_cpu = model.device.type == "cpu"
+        frozen = _frozen_products(model) if on_cpu and multiplies_bfloat16(model.device) else []
         self._frozen = [(linear, linear.weight.detach().to(torch.bfloat16)) for linear in frozen]
 
     def forward_trained(self, features: dict[str, Tensor]) -> Tensor:
@@ -124,13 +126,6 @@ class _Product(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         (weight,) = ctx.saved_tensors
         return (gradient.to(weight.dtype) @ weight).to(gradient.dtype), None, None
-
-
-def _multiplies_bfloat16(device: torch.device) -> bool:
-    """Whether the processor has instructions for it, without which bfloat16 costs more than float32."""
-    capabilities: Callable[[], dict[str, Any]] = getattr(torch.cpu, "get_capabilities", dict)
-    found = capabilities()
-    return device.type == "cpu" and bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 def _frozen_products(model: SentenceTransformer) -> list[nn.Linear]:

@@ -19,6 +19,7 @@ from intent_adapters.artifacts.encoder import encoder_of
 from intent_adapters.data.pairs import PairSource, read_pairs
 from intent_adapters.data.texts import read_texts
 from intent_adapters.errors import ConfigError
+from intent_adapters.inputs import check_number
 from intent_adapters.loading import load_base
 from intent_adapters.training.base.distillation import STAGE_2, distill
 from intent_adapters.training.base.encoder import train_encoder
@@ -49,6 +50,7 @@ def make_base(
     *,
     data: str | Path = ".",
     sts: str | Path | None = None,
+    share: float = 1.0,
     stop_after: int | None = None,
     resume: bool = False,
 ) -> list[dict[str, float]]:
@@ -60,6 +62,7 @@ def make_base(
             beside it, and stays there.
         data: The folder from which the recipe names its files.
         sts: A file as for `sts_evaluator`, to see how the training goes.
+        share: How much of the data to take, drawn at random, for a trial: fewer targets are to be computed then.
         stop_after: Steps of the distillation after which to stop for now, with the rates of the full run.
         resume: Go on where an earlier run was: targets that are stored are not computed again in any case.
 
@@ -72,9 +75,10 @@ def make_base(
         BaseError: A model cannot be loaded or saved, or `output` holds other things.
         DataError: A file cannot be read or trained on.
     """
+    check_number("share", share, 0, 1, above=True)
     output, data = Path(output).absolute(), Path(data)
     work = output.with_name(f"{output.name}-work")
-    pairs, singles = _read_data(recipe.data, data)
+    pairs, singles = _read_data(recipe.data, data, share)
     texts = list(dict.fromkeys([*pairs["anchor"][:], *pairs["positive"][:], *singles]))
     models = {START: load_base(_place(recipe.start.base, data))}
     if recipe.start.trim:
@@ -120,7 +124,7 @@ def make_base(
     )
 
 
-def _read_data(table: DataTable, folder: Path) -> tuple[Dataset, list[str]]:
+def _read_data(table: DataTable, folder: Path, share: float) -> tuple[Dataset, list[str]]:
     """The pairs, and the single texts, none twice."""
     missing = [name for name in (*table.pairs, *table.texts) if not (folder / name).exists()]
     if missing:
@@ -137,9 +141,15 @@ def _read_data(table: DataTable, folder: Path) -> tuple[Dataset, list[str]]:
         singles += read_texts(folder / name, leave_out_unusable=True)
     if table.plain_share:
         latin = [text for text in singles if SCRIPTS["latin"].search(text) and not SCRIPTS["hangul"].search(text)]
-        drawn = np.random.default_rng(0).permutation(len(latin))[: round(table.plain_share * len(latin))]
-        singles += [plain for row in np.sort(drawn) if (plain := latin[row].lower().translate(PLAIN).strip())]
-    return pairs, list(dict.fromkeys(singles))
+        drawn = _drawn(len(latin), table.plain_share)
+        singles += [plain for row in drawn if (plain := latin[row].lower().translate(PLAIN).strip())]
+    singles = list(dict.fromkeys(singles))
+    return pairs.select(_drawn(len(pairs), share)), [singles[row] for row in _drawn(len(singles), share)]
+
+
+def _drawn(rows: int, share: float) -> NDArray[np.int64]:
+    """A share of so many rows, in their order; the same in every run."""
+    return np.sort(np.random.default_rng(0).permutation(rows)[: round(share * rows)])
 
 
 def _read_pairs(table: DataTable, kinds: Sequence[str], folder: Path) -> Dataset:

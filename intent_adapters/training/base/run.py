@@ -13,6 +13,7 @@ from transformers.trainer_utils import get_last_checkpoint
 from intent_adapters.artifacts.base import check_base_folder
 from intent_adapters.errors import ConfigError
 from intent_adapters.inputs import check_number, check_range
+from intent_adapters.training.bfloat16 import multiplies_bfloat16
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,7 +27,7 @@ class RunSettings:
         warmup_steps: Steps until the peak.
         weight_decay: Weight decay of AdamW; biases and norms have none.
         adam_beta2: Second beta of AdamW.
-        bf16: Compute in bfloat16 where that is safe. None: on a GPU that has it.
+        bf16: Compute in bfloat16 where that is safe. None: on a processor that multiplies in it.
         seed: Seed of all that is random.
         save_every: Steps between checkpoints.
         log_every: Steps between log entries.
@@ -54,7 +55,7 @@ class RunSettings:
 
     def arguments(self, *, on_cpu: bool) -> dict[str, Any]:
         """The settings under the names that `TrainingArguments` has for them."""
-        on_gpu = not on_cpu and torch.cuda.is_available()
+        device = torch.device("cuda" if not on_cpu and torch.cuda.is_available() else "cpu")
         return {
             "max_steps": self.steps,
             "per_device_train_batch_size": self.batch_size,
@@ -62,7 +63,7 @@ class RunSettings:
             "warmup_steps": self.warmup_steps,
             "weight_decay": self.weight_decay,
             "adam_beta2": self.adam_beta2,
-            "bf16": on_gpu and torch.cuda.is_bf16_supported() if self.bf16 is None else self.bf16,
+            "bf16": multiplies_bfloat16(device) if self.bf16 is None else self.bf16,
             "seed": self.seed,
             "use_cpu": on_cpu,
             "dataloader_pin_memory": not on_cpu,

@@ -20,6 +20,7 @@ from intent_adapters.artifacts.folders import write_whole
 from intent_adapters.errors import ConfigError, DataError, shorten
 from intent_adapters.inputs import check_number, check_range
 from intent_adapters.losses.distillation.teacher import Features
+from intent_adapters.training.bfloat16 import multiplies_bfloat16
 from intent_adapters.vectors import unit_vectors
 
 # Texts whose embeddings are stored together: what a run that is killed has to compute again, at most.
@@ -111,7 +112,7 @@ class TargetLookup(nn.Module):
 def teacher_embeddings(
     teacher: Teacher, texts: Sequence[str], folder: Path, *, batch_size: int = 64
 ) -> NDArray[np.float16]:
-    """What a teacher makes of texts, each normalised; computed once, and stored.
+    """What a teacher makes of texts, each normalised; computed once, in bfloat16 where that is fast, and stored.
 
     Args:
         teacher: Of which the model and the prompt matter.
@@ -122,6 +123,7 @@ def teacher_embeddings(
     Returns:
         (texts, D).
     """
+    device = teacher.model.device
     digest = hashlib.sha256(repr((fingerprint(teacher.model), teacher.prompt)).encode())
     for text in texts:
         digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
@@ -131,13 +133,14 @@ def teacher_embeddings(
     for start in range(0, len(texts), CHUNK):
         file = place / f"{start:09d}.npy"
         if not file.is_file():
-            embeddings = teacher.model.encode(
-                list(texts[start : start + CHUNK]),
-                prompt=teacher.prompt or None,
-                batch_size=batch_size,
-                normalize_embeddings=True,
-                show_progress_bar=False,
-            )
+            with torch.autocast(device.type, torch.bfloat16, enabled=multiplies_bfloat16(device)):
+                embeddings = teacher.model.encode(
+                    list(texts[start : start + CHUNK]),
+                    prompt=teacher.prompt or None,
+                    batch_size=batch_size,
+                    normalize_embeddings=True,
+                    show_progress_bar=False,
+                )
             content = io.BytesIO()
             np.save(content, embeddings.astype(np.float16))
             write_whole(file, content.getvalue())

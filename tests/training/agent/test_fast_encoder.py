@@ -65,7 +65,7 @@ def test_packed_embeddings_and_gradients_are_those_of_the_encoder(tiny):
 
 
 def test_bfloat16_stays_near_and_leaves_no_trace(monkeypatch):
-    monkeypatch.setattr(fast_encoder, "_multiplies_bfloat16", lambda device: True)
+    monkeypatch.setattr(fast_encoder, "multiplies_bfloat16", lambda device: True)
     model = adapted(IntentModel.from_pretrained(minilm_path(), device="cpu").base)
     embedder = TrainingEmbedder(model, tokenizer_for(model))
     features = embedder.tokenize(TEXTS).batch(range(len(TEXTS)))
