@@ -151,6 +151,8 @@ def command(
         raise typer.BadParameter(str(error), param_hint="--output") from error
     from intent_adapters.artifacts.adapter import entities_of
     from intent_adapters.data import label_counts, read_descriptions, read_texts
+    from intent_adapters.data.definition_files import definition_file_of
+    from intent_adapters.data.definitions import FILE_NAME
     from intent_adapters.data.reading import read_annotated, read_rows
     from intent_adapters.data.validation import dataset_of
 
@@ -158,7 +160,8 @@ def command(
     reading: dict[str, Any] = {"split": split, "add": add or (), **columns}
     placed, definitions = read_annotated(data, **reading) if entities else (read_rows(data, **reading), None)
     if entities and not definitions:
-        raise DataError(f"{data}: no entities are defined; write entities.json beside it, or leave --entities out")
+        place = definition_file_of(Path(data)) if Path(data).is_file() else Path(data, FILE_NAME)
+        raise DataError(f"{data}: no entities are defined; write them to {place}, or leave --entities out")
     marked = {mark.entity for row in placed for mark in row.entities} if definitions else set[str]()
     if definitions and (names := ", ".join(sorted(marked - definitions.entities.keys()))):
         print_text(f"Warning: marked in {data} and not defined, so that it is not found: {names}", "yellow", to=err)

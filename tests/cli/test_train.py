@@ -45,7 +45,8 @@ def test_an_agent_finds_the_entities_that_its_data_defines(agents: Agents, data:
     arguments = ("train", data, "-b", agents.base, "-o", tmp_path / "clinic", "--epochs", 1, "--no-calibrate")
     refused = run(*arguments, "--entities")
     assert refused.exit_code == 1
-    assert "no entities are defined" in refused.stderr
+    assert "no entities are defined; write them to" in refused.stderr
+    assert "clinic.entities.json" in refused.stderr
     data.with_name("clinic.entities.json").write_text('{"entities": {"when": {"system": ["time"]}}}')
     assert run(*arguments, "--entities").exit_code == 0
     asked = ("predict", "취소 15:30", "how much", "-a", tmp_path / "clinic")

@@ -155,7 +155,7 @@ _KOREAN: list[_Rule] = [
     ("|".join(_KOREAN_DAYS), _named_day),
     (r"(?:(?P<year>[0-9]{4})년 ?)?(?P<month>[0-9]{1,2})월 ?(?P<day>[0-9]{1,2})일" + _OF_WEEK, _by_number),
     (rf"(?:(?P<year>[0-9]{{4}})년 ?)?(?P<month>{_SINO_DAY})월 ?(?P<day>{_SINO_DAY})일", _by_number),
-    (r"(?<![0-9월박/.-])(?<!월 )(?<!박 )(?P<day>[0-9]{1,2})일(?! ?(?:동안|치|뒤|후|전|째|내))", _day_of_month),
+    (r"(?<![0-9월박/.-])(?<!월 )(?<!박 )(?P<day>[0-9]{1,2})일(?! ?(?:동안|치|뒤|후|전|째|이?내|안에))", _day_of_month),
     (rf"(?:{_WEEK} ?주 ?)?(?P<weekday>[{_KOREAN_WEEKDAYS}])요일", _weekday),
     (rf"(?P<span>{'|'.join(_SPANS)}) ?(?P<way>뒤|후|전)", _distance),
     (rf"{_NUMBER} ?(?P<unit>주일|일|주) ?(?P<way>뒤|후|전)", _distance),
@@ -176,7 +176,7 @@ _ENGLISH: list[_Rule] = [
     (rf"\bin {_NUMBER} (?P<unit>day|week)s?\b", _distance),
     (rf"\b{_NUMBER} (?P<unit>day|week)s? (?P<way>ago|from now|later)\b", _distance),
     (rf"{_ENGLISH_WEEK} week\b", _week),
-    (rf"(?:{_ENGLISH_WEEK}|\bthe) weekend\b", _weekend),
+    (rf"(?:{_ENGLISH_WEEK} |(?<=\bthe ))weekend\b", _weekend),
     (rf"{_ENGLISH_WEEK} month\b", _month),
     (rf"{_ENGLISH_WEEK} year\b", _year),
 ]
