@@ -27,7 +27,7 @@ from intent_adapters.loading import (
 )
 from intent_adapters.prediction import Prediction
 from intent_adapters.runtime.agent import AgentInfo, AgentOrigin, AgentState, StoreStats
-from intent_adapters.runtime.answering import Runtime, answer, embed
+from intent_adapters.runtime.answering import Runtime, answer, embed, token_states
 from intent_adapters.runtime.onnx.run import OnnxBase, OnnxRuntime, graph_origins
 from intent_adapters.runtime.resident import resident_bytes
 from intent_adapters.runtime.store import AdapterStore
@@ -40,6 +40,7 @@ if TYPE_CHECKING:  # what answers in ONNX Runtime needs none of it
     from intent_adapters.hub.cards import CardFacts
     from intent_adapters.hub.publishing import Published, PublishOptions
     from intent_adapters.runtime.onnx.export import Exported
+    from intent_adapters.runtime.tagger import Tokens
     from intent_adapters.runtime.token_counts import TokenCount
 
 
@@ -592,6 +593,29 @@ class IntentModel:
             ConfigError: The threshold is out of range.
         """
         self.add_agent(agent, self.adapter(agent).with_threshold(threshold), replace=True)
+
+    def token_states(self, texts: Sequence[str], agent: str, layer: int, *, batch_size: int = 64) -> list[Tokens]:
+        """The states of tokens inside an agent's encoder, for training a tagger on them.
+
+        Args:
+            texts: The texts.
+            agent: The agent.
+            layer: Behind which layer, from 1.
+            batch_size: Texts in one pass of the encoder, at most.
+
+        Returns:
+            Of each text, where its tokens stand and their states (tokens, width).
+
+        Raises:
+            TextError: Something is not a string, or is empty.
+            AgentError: There is no such agent.
+            AdapterError: The base does not give the states of this layer.
+            ConfigError: `batch_size` out of range.
+        """
+        check_range("batch_size", batch_size, 1)
+        rows = check_texts(texts)
+        self._runtime.keep_states(layer)
+        return token_states(self._runtime, self._store, rows, agent, layer, batch_size)
 
     def set_entities(self, agent: str, entities: EntityDefinitions | None) -> None:
         """Have an agent find entities in utterances from now on; `save_adapter` keeps it.

@@ -18,8 +18,9 @@ class PredictedEntity:
         entity: Which entity it is, such as `city`.
         value: What it stands for, such as `Seoul` for "SEL" or `2026-12-03` for "on Thursday".
         role: What it is in this utterance, such as `from`; None where nothing says so.
-        score: Between 0 and 1; 1 where a rule found it.
-        source: What found it: "values", "pattern", or the kind of a system entity, such as "date".
+        score: Between 0 and 1; 1 where a rule found it. Where it was learned: the least, over its words, of the
+            probability that the word is in such an entity.
+        source: What found it: "values", "pattern", the kind of a system entity, such as "date", or "tagger".
     """
 
     start: int

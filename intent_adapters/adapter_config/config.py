@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, Literal, TypeVar, get_args
 
 from intent_adapters.adapter_config.calibration import Calibration
 from intent_adapters.adapter_config.peft_type import INTENT_BOTTLENECK
 from intent_adapters.adapter_config.provenance import Provenance
+from intent_adapters.adapter_config.tagger import TaggerConfig
 from intent_adapters.adapter_config.validation import (
     check_among_labels,
     check_descriptions,
@@ -30,7 +31,7 @@ DEFAULT_HEAD_SCALE = 20.0
 MINIMUM_SCALE = 1e-2
 """A cosine head's learnable scale never acts below this: a scale of zero or less would turn the ranking over."""
 
-Block = TypeVar("Block", Calibration, Provenance)
+Block = TypeVar("Block", Calibration, Provenance, TaggerConfig)
 # Where version 0.1 wrote what has blocks of its own now.
 _CALIBRATION_0_1 = ("temperature", "scope_location", "scope_spread", "threshold")
 _TRAINING_0_1 = ("circle_weight", "circle_gamma", "circle_margin", "label_smoothing")
@@ -79,6 +80,7 @@ class AdapterConfig:
         descriptions: What intents are about, by their names. They are there to read: no answer depends on them.
         calibration: What makes probabilities and a decision of the logits.
         provenance: What it was trained on, and how.
+        tagger: The token head that marks entities; None: there is none.
 
     Raises:
         ConfigError: A field has a wrong type or a value out of its range, or fields contradict each other.
@@ -110,6 +112,7 @@ class AdapterConfig:
     descriptions: dict[str, list[str]] | None = None
     calibration: Calibration = field(default_factory=Calibration)
     provenance: Provenance = field(default_factory=Provenance)
+    tagger: TaggerConfig | None = None
 
     def __post_init__(self) -> None:
         self._check_plain()
@@ -174,6 +177,10 @@ class AdapterConfig:
         self.descriptions = check_descriptions(self.descriptions, labels)
         self.calibration = _block("calibration", self.calibration, Calibration)
         self.provenance = _block("provenance", self.provenance, Provenance)
+        if self.tagger is not None:
+            self.tagger = _block("tagger", self.tagger, TaggerConfig)
+            if self.labels is None:
+                raise ConfigError("a tagger is for an adapter with labels: give labels, or leave it out")
 
     @classmethod
     def from_attributes(cls, attributes: Mapping[str, Any]) -> AdapterConfig:
@@ -223,7 +230,14 @@ def _block(name: str, value: Any, kind: type[Block]) -> Block:
     unknown = sorted(value.keys() - {entry.name for entry in fields(kind)})
     if unknown:
         raise ConfigError(f"{name} has no setting {shorten(unknown[0])}: it was written by a newer version")
+    missing = [entry.name for entry in fields(kind) if _is_required(entry) and entry.name not in value]
+    if missing:
+        raise ConfigError(f"{name} lacks the setting {missing[0]!r}")
     return kind(**value)
+
+
+def _is_required(entry: Field[Any]) -> bool:
+    return entry.default is MISSING and entry.default_factory is MISSING
 
 
 def from_version_0_1(attributes: dict[str, Any]) -> dict[str, Any]:

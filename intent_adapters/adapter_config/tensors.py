@@ -10,8 +10,9 @@ from intent_adapters.adapter_config.sites import SiteKind, SiteShape, tensor_pre
 # PEFT writes every tensor name below this prefix.
 PREFIX = "base_model.model."
 HEAD_SLOT = "intent_head"
-"""The submodule of the encoder's root that holds the heads."""
+"""The submodule of the encoder's root that holds the heads, of sentences and of tokens."""
 HEAD = f"{HEAD_SLOT}.intent_bottleneck_head"
+TAGGER = f"{HEAD_SLOT}.intent_bottleneck_tagger"
 
 
 def site_tensors(path: str, kind: SiteKind) -> list[str]:
@@ -39,4 +40,6 @@ def expected_shapes(
     if config.labels:
         shapes[f"{HEAD}.weight"] = (len(config.labels), embedding_dim)
         shapes |= {f"{HEAD}.scale": (1,)} if config.head == "cosine" else {f"{HEAD}.bias": (len(config.labels),)}
+    if config.tagger:
+        shapes |= {f"{TAGGER}.{name}": shape for name, shape in config.tagger.shapes().items()}
     return shapes

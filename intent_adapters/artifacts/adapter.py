@@ -35,6 +35,7 @@ from intent_adapters.inputs import check_range
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from intent_adapters.adapter_config.tagger import TaggerConfig
     from intent_adapters.data.definitions import EntityDefinitions
 
 DIGEST_KEY = "intent_adapters_sha256"
@@ -107,6 +108,15 @@ class Adapter:
     def with_entities(self, entities: EntityDefinitions | None) -> Adapter:
         """The same agent with other entities to find, or none."""
         return Adapter(self.config, self.arrays, entities or None)
+
+    def with_tagger(self, tagger: TaggerConfig, tensors: Mapping[str, ArrayLike]) -> Adapter:
+        """The same agent with another token head.
+
+        Args:
+            tagger: Its config.
+            tensors: All weights, those of the token head among them.
+        """
+        return Adapter(replace(self.config, tagger=tagger), tensors, self.entities)
 
     def check_fits(self, sites: Mapping[str, SiteShape], embedding_dim: int) -> None:
         """Compare names and shapes of all tensors with what the config asks for.

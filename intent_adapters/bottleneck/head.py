@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from intent_adapters.bottleneck.config import BottleneckConfig
 from intent_adapters.bottleneck.functional import cosine_logits, linear_logits, normalized_linear_logits
 from intent_adapters.bottleneck.layer import IntentTunerLayer
+from intent_adapters.bottleneck.tagger import Tagger
 from intent_adapters.errors import AdapterError, ConfigError
 
 
@@ -111,15 +112,17 @@ class IntentHead(nn.Module, IntentTunerLayer):
 
     Attributes:
         intent_bottleneck_head: Adapter name -> `CosineHead` or `LinearHead`.
+        intent_bottleneck_tagger: Adapter name -> `Tagger`, of those that mark entities.
     """
 
-    adapter_layer_names = ("intent_bottleneck_head",)
+    adapter_layer_names = ("intent_bottleneck_head", "intent_bottleneck_tagger")
     other_param_names = ("intent_labels",)
 
     def __init__(self, base_layer: nn.Module) -> None:
         super().__init__()
         self.base_layer = base_layer
         self.intent_bottleneck_head = nn.ModuleDict()
+        self.intent_bottleneck_tagger = nn.ModuleDict()
         self.intent_labels: dict[str, list[str]] = {}
         self._disable_adapters = False
         self.merged_adapters: list[str] = []
@@ -139,6 +142,10 @@ class IntentHead(nn.Module, IntentTunerLayer):
         labels = list(config.labels or ())
         head = HEADS[config.head](dim, len(labels), config.initial_head_scale)
         self.intent_bottleneck_head[adapter_name] = self._place(head, device, dtype)
+        if adapter_name in self.intent_bottleneck_tagger:
+            del self.intent_bottleneck_tagger[adapter_name]
+        if config.tagger:
+            self.intent_bottleneck_tagger[adapter_name] = self._place(Tagger(config.tagger), device, dtype)
         self.intent_labels[adapter_name] = labels
         self.set_adapter(self.active_adapters, inference_mode=config.inference_mode)
 

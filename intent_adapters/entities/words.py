@@ -73,11 +73,11 @@ def _is_hangul(letter: str) -> bool:
 
 
 def _is_one_word(before: str, after: str) -> bool:
-    script = _script(before)
-    return script != "" and script == _script(after)
+    own = script(before)
+    return own != "" and own == script(after)
 
 
-def _script(letter: str) -> str:
+def script(letter: str) -> str:
     """What a letter may not be parted from; nothing for signs, and for scripts that are written without spaces."""
     if _is_hangul(letter) or "\u3131" <= letter <= "\u318e":
         return "hangul"

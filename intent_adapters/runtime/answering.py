@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Protocol
@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.errors import IntentAdaptersError
-from intent_adapters.prediction import Prediction
+from intent_adapters.prediction import PredictedEntity, Prediction
 from intent_adapters.runtime.agent import Agent
 from intent_adapters.runtime.head import AgentRows, predictions
 from intent_adapters.runtime.resident import Resident
 from intent_adapters.runtime.store import AdapterStore
+from intent_adapters.runtime.tagger import Tokens
+from intent_adapters.runtime.token_states import TokenStates
 
 
 class Runtime(Protocol):
@@ -27,7 +29,11 @@ class Runtime(Protocol):
         ...
 
     def embed(
-        self, texts: Sequence[str], residents: Sequence[Resident | None], batch_size: int
+        self,
+        texts: Sequence[str],
+        residents: Sequence[Resident | None],
+        batch_size: int,
+        states: TokenStates | None = None,
     ) -> NDArray[np.float32]:
         """Sentence embeddings, each text through its own adapter.
 
@@ -35,10 +41,19 @@ class Runtime(Protocol):
             texts: As the encoder is to read them, with the prompts of their agents.
             residents: One per text; `None` for the bare base.
             batch_size: Texts in one pass of the encoder, at most.
+            states: Takes the token states of texts for which it has a layer.
 
         Returns:
             (texts, dimensions).
         """
+        ...
+
+    def keep_states(self, layer: int) -> None:
+        """See to it that token states behind a layer, from 1, can be had; raises AdapterError if they cannot."""
+        ...
+
+    def offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        """Where in each text its tokens start and end, of those that the encoder reads."""
         ...
 
     def token_lengths(self, texts: Sequence[str]) -> list[int]:
@@ -79,20 +94,78 @@ def answer(
     answers: dict[int, Prediction | IntentAdaptersError] = {}
     with closing(_groups(store, names, failures)) as groups:
         for rows, residents in groups:
-            embeddings = runtime.embed(_prompted(texts, rows, residents), residents, batch_size)
+            prompted = _prompted(texts, rows, residents)
+            layers = {
+                place: resident.tagger.layer
+                for place, resident in enumerate(residents)
+                if resident and resident.tagger
+            }
+            states = TokenStates(layers) if layers else None
+            embeddings = runtime.embed(prompted, residents, batch_size, states)
             places: dict[Resident | None, list[int]] = {}
             for place, resident in enumerate(residents):
                 places.setdefault(resident, []).append(place)
             by_agent = [
                 AgentRows(names[rows[own[0]]], resident.head, own) for resident, own in places.items() if resident
             ]
+            entities = _entities(runtime, [texts[row] for row in rows], prompted, places, states)
             for place, prediction in predictions(by_agent, embeddings, top_k, [thresholds[row] for row in rows]):
-                resident = residents[place]
-                if resident and resident.finder:
-                    prediction = replace(prediction, entities=resident.finder.find(texts[rows[place]]))
-                answers[rows[place]] = prediction
+                found = entities.get(place)
+                answers[rows[place]] = prediction if found is None else replace(prediction, entities=found)
     answers |= failures or {}
     return [answers[row] for row in range(len(texts))]
+
+
+def _entities(
+    runtime: Runtime,
+    texts: Sequence[str],
+    prompted: Sequence[str],
+    places: Mapping[Resident | None, Sequence[int]],
+    states: TokenStates | None,
+) -> dict[int, tuple[PredictedEntity, ...]]:
+    """The entities of the texts whose agents look for some, by their places."""
+    found = {
+        place: resident.finder.find(texts[place])
+        for resident, own in places.items()
+        if resident and resident.finder
+        for place in own
+    }
+    if states is None:
+        return found
+    tagged = list(states.layers)
+    offsets = dict(zip(tagged, runtime.offsets([prompted[place] for place in tagged]), strict=True))
+    for resident, own in places.items():
+        if resident and resident.tagger:
+            before = len(resident.prompt)
+            tokens = [
+                Tokens([(start - before, end - before) for start, end in offsets[place]], states.found[place])
+                for place in own
+            ]
+            defined = [found.get(place, ()) for place in own]
+            found |= zip(own, resident.tagger.find([texts[place] for place in own], tokens, defined), strict=True)
+    return found
+
+
+def token_states(
+    runtime: Runtime, store: AdapterStore, texts: Sequence[str], name: str, layer: int, batch_size: int
+) -> list[Tokens]:
+    """The tokens of texts as an agent's encoder reads them.
+
+    Raises:
+        AgentError: There is no such agent.
+        AdapterError: It cannot be loaded.
+    """
+    with closing(_groups(store, [name] * len(texts))) as groups:
+        for rows, residents in groups:
+            prompted = _prompted(texts, rows, residents)
+            states = TokenStates(dict.fromkeys(range(len(rows)), layer))
+            runtime.embed(prompted, residents, batch_size, states)
+            before = len(prompted[0]) - len(texts[rows[0]])
+            return [
+                Tokens([(start - before, end - before) for start, end in offsets], states.found[place])
+                for place, offsets in enumerate(runtime.offsets(prompted))
+            ]
+    return []
 
 
 def embed(

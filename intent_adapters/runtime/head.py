@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Iterator, Sequence
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 
 from intent_adapters.adapter_config.config import MINIMUM_SCALE
 from intent_adapters.adapter_config.tensors import HEAD
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.prediction import Prediction
+from intent_adapters.runtime.products import product
 
 Floats = NDArray[np.float32]
 SMALLEST_SQUARE = 1e-24
@@ -59,7 +57,7 @@ class AgentHead:
             (rows, labels).
         """
         if len(embeddings) * self._weight.size > MANY_PRODUCTS:
-            logits = _product(embeddings, self._weight)
+            logits = product(embeddings, self._weight.T)
         else:
             # One label of one row after the other, so that NumPy's BLAS wakes no thread: on a busy machine that takes
             # a thousand times as long as the product.
@@ -82,23 +80,6 @@ class AgentHead:
             return score
         # `bottleneck.scope_scores`; its sigmoid as a hyperbolic tangent, which nothing can overflow.
         return 0.5 + 0.5 * math.tanh((energy - location) / (2 * spread))
-
-
-def _product(embeddings: Floats, weight: Floats) -> Floats:
-    # On one thread: those of NumPy's OpenBLAS spin for a while after each product, on cores that the next pass of the
-    # encoder needs (on two of them a batch took twice as long). How many there are belongs to the whole process, so
-    # that calls take turns to set it.
-    with _one_at_a_time, _blas().limit(limits=1, user_api="blas"):
-        product: Floats = embeddings @ weight.T
-    return product
-
-
-_one_at_a_time = threading.Lock()
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController()  # looking for the libraries of a process takes milliseconds
 
 
 class AgentRows(NamedTuple):

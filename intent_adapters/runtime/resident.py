@@ -18,6 +18,7 @@ from intent_adapters.runtime.head import AgentHead
 
 if TYPE_CHECKING:
     from intent_adapters.entities import EntityFinder
+    from intent_adapters.runtime.tagger import AgentTagger
 
 # Config, head and bookkeeping as Python objects, less the labels and tensors (measured with many tiny adapters).
 OBJECT_BYTES = 12_000
@@ -37,7 +38,8 @@ class Resident:
         config: The adapter's config.
         labels: The intents, in the order of the head's rows.
         head: Makes predictions from sentence embeddings.
-        finder: Finds entities in utterances; None where the agent does not look for any.
+        finder: Finds entities in utterances by what defines them; None where the agent has no definitions.
+        tagger: Marks the entities that the agent has learned; None where it has learned none.
     """
 
     def __init__(self, adapter: Adapter, bottlenecks: Bottlenecks | None) -> None:
@@ -47,6 +49,7 @@ class Resident:
         self.bottlenecks = bottlenecks
         self.head = AgentHead(adapter)
         self.finder = _finder(adapter)
+        self.tagger = _tagger(adapter)
 
     def release(self) -> None:
         """Give its memory back, whoever may still hold this object. Once nothing reads it any more."""
@@ -85,6 +88,14 @@ def _finder(adapter: Adapter) -> EntityFinder | None:
         return EntityFinder(adapter.entities)
     except ConfigError as error:
         raise AdapterError(f"What the agent finds in utterances makes no sense: {error}") from error
+
+
+def _tagger(adapter: Adapter) -> AgentTagger | None:
+    if not adapter.config.tagger:
+        return None
+    from intent_adapters.runtime.tagger import AgentTagger
+
+    return AgentTagger(adapter.config.tagger, adapter)
 
 
 class ResidentFactory:

@@ -79,6 +79,10 @@ class FastTokenizer:
         """Tokenise."""
         return TokenRows([encoding.ids for encoding in self._backend.encode_batch_fast(texts)], self._pad)
 
+    def offsets(self, texts: list[str]) -> list[list[tuple[int, int]]]:
+        """Where each token that the encoder reads starts and ends in its text: nowhere, (0, 0), for special ones."""
+        return [encoding.offsets for encoding in self._backend.encode_batch(texts)]
+
     def _pad(self, ids: Sequence[list[int]]) -> dict[str, NDArray[np.int64]]:
         """Put token numbers of different lengths into one batch: `input_ids` and what goes with them."""
         longest = max(map(len, ids))

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
-from torch import Tensor
+from torch import Tensor, nn
 
 from intent_adapters.adapter_config.sites import SiteShape
+from intent_adapters.architectures import architecture_of
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.encoder import encoder_of, structural_copy
 from intent_adapters.bottleneck.sites import embedding_dim, site_shapes
-from intent_adapters.errors import BaseError
+from intent_adapters.errors import AdapterError, BaseError
 from intent_adapters.runtime.batching import batches, blocks
 from intent_adapters.runtime.resident import Resident, ResidentFactory
 from intent_adapters.runtime.routing import Router
-from intent_adapters.runtime.tokens import Tokenizer, tokenizer_for
+from intent_adapters.runtime.token_states import TokenStates
+from intent_adapters.runtime.tokens import FastTokenizer, Tokenizer, tokenizer_for
 from intent_adapters.surroundings import own_settings
 
 
@@ -63,14 +67,48 @@ class TorchRuntime:
         self._factory = ResidentFactory(self._sites_of, self._place, adapter_dtype)
         self._router = Router(self._encoder)
         self._lock = threading.Lock()
+        self._watched: set[int] = set()
+        self._states: ContextVar[dict[int, Tensor] | None] = ContextVar("states", default=None)
 
     def admit(self, adapter: Adapter) -> Resident:
         """See `Runtime`."""
         resident = self._factory.admit(adapter)
+        if resident.tagger:
+            self.keep_states(resident.tagger.layer)
         if resident.bottlenecks is not None:
             with self._lock:
                 self._router.prepare(resident.bottlenecks.layout)
         return resident
+
+    def keep_states(self, layer: int) -> None:
+        """See `Runtime`."""
+        known = architecture_of(self._encoder)
+        names = [] if known is None else list(known.layer_names(int(self._encoder.config.num_hidden_layers)))
+        if layer > len(names):
+            raise AdapterError(
+                f"The adapter's tagger reads the states behind layer {layer}, which this base does not have."
+            )
+        if not isinstance(self._tokenizer(), FastTokenizer):
+            raise AdapterError("The adapter has a tagger, which needs a base with a fast tokenizer.")
+
+        def keep(_: nn.Module, args: Any, output: Any) -> None:
+            if (kept := self._states.get()) is not None:
+                kept[layer] = output[0] if isinstance(output, tuple) else output
+
+        with self._lock:
+            if layer not in self._watched:
+                self._encoder.get_submodule(names[layer - 1].removesuffix(".")).register_forward_hook(keep)
+                self._watched.add(layer)
+
+    @contextmanager
+    def _kept(self) -> Iterator[dict[int, Tensor]]:
+        """Where the passes of the block, in this thread, leave states."""
+        kept: dict[int, Tensor] = {}
+        token = self._states.set(kept)
+        try:
+            yield kept
+        finally:
+            self._states.reset(token)
 
     def _sites_of(self, adapter: Adapter) -> tuple[Mapping[str, SiteShape], int]:
         return site_shapes(self._encoder, adapter.config), embedding_dim(self._encoder, adapter.config)
@@ -80,7 +118,11 @@ class TorchRuntime:
             return torch.from_numpy(values).to(self._device)
 
     def embed(
-        self, texts: Sequence[str], residents: Sequence[Resident | None], batch_size: int
+        self,
+        texts: Sequence[str],
+        residents: Sequence[Resident | None],
+        batch_size: int,
+        states: TokenStates | None = None,
     ) -> NDArray[np.float32]:
         """See `Runtime`."""
         embeddings: list[Tensor] = []
@@ -88,13 +130,25 @@ class TorchRuntime:
         with own_settings(gradients=False):
             tokens = self._tokenizer()(list(texts))
             for rows in batches(tokens.lengths, residents, batch_size):
-                with self._router.route(blocks([residents[row] for row in rows])):
-                    embeddings.append(self._pass(tokens.batch(rows)).cpu())
+                features = tokens.batch(rows)
+                with self._router.route(blocks([residents[row] for row in rows])), self._kept() as kept:
+                    embeddings.append(self._pass(features).cpu())
+                if states:
+                    mask = features["attention_mask"].numpy()
+                    for layer in states.of(rows):
+                        states.keep(rows, layer, kept[layer].float().cpu().numpy(), mask)
                 order += rows
             together = torch.cat(embeddings)
             ordered = torch.empty_like(together)
             ordered[torch.tensor(order)] = together
             return ordered.numpy()
+
+    def offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        """See `Runtime`."""
+        tokenize = self._tokenizer()
+        if not isinstance(tokenize, FastTokenizer):
+            raise BaseError("The base has no fast tokenizer, which taggers need.")
+        return tokenize.offsets(list(texts))
 
     def token_lengths(self, texts: Sequence[str]) -> list[int]:
         """See `Runtime`."""

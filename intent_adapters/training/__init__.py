@@ -15,6 +15,7 @@ from intent_adapters.training.agent.held_out import HeldOut
 from intent_adapters.training.agent.recipe import Recipe
 from intent_adapters.training.agent.sampler import IntentBatchSampler
 from intent_adapters.training.agent.self_training import UnlabelledResult
+from intent_adapters.training.agent.tagger import TaggerResult, train_tagger
 from intent_adapters.training.agent.train import TrainingResult, train_agent
 from intent_adapters.training.base.distillation import distill
 from intent_adapters.training.base.encoder import train_encoder
@@ -27,6 +28,7 @@ __all__ = [
     "IntentBatchSampler",
     "Method",
     "Recipe",
+    "TaggerResult",
     "TrainingResult",
     "UnlabelledResult",
     "distill",
@@ -34,4 +36,5 @@ __all__ = [
     "read_recipe",
     "train_agent",
     "train_encoder",
+    "train_tagger",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple, get_args
@@ -11,6 +11,7 @@ import numpy as np
 
 from intent_adapters.adapter_config import AdapterConfig
 from intent_adapters.adapter_config.sites import sites_among
+from intent_adapters.adapter_config.tagger import tagger_layer
 from intent_adapters.artifacts.base_files import BaseFiles
 from intent_adapters.artifacts.base_weights import Array
 from intent_adapters.artifacts.contents import CARD_NAME, ONNX_BASE, ONNX_FOLDER
@@ -165,6 +166,7 @@ def _compose(source: Path, name: str, precision: Precision, config: AdapterConfi
         dimension=dimension(files.modules, files.config.width),
         max_tokens=files.max_tokens,
         probes=probe(tokenize),
+        token_layer=tagger_layer(files.config.layers),
     )
     try:
         ranges, expected = measure_ranges(files, tokenize)
@@ -183,7 +185,10 @@ def _compose(source: Path, name: str, precision: Precision, config: AdapterConfi
         ranges if arithmetic.rounds else None,
     )
     embeddings = pool(graph, files.modules[1:], encoder.write(), MASK)
-    content = graph.finish(embeddings, OUTPUT, ("rows", description.dimension), description.metadata())
+    description = replace(description, token_states=encoder.token_states)
+    content = graph.finish(
+        embeddings, OUTPUT, ("rows", description.dimension), description.metadata(), [encoder.token_states]
+    )
     names = (file for file in ONNX_BASE.present(source) if ONNX_BASE.choose([file], ONNX_BASE.small))
     small = {file: (source / file).read_bytes() for file in names if file != CARD_NAME}
     return _Composed(content, description, small, expected)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from intent_adapters.adapter_config.tagger import tagger_layer
 from intent_adapters.artifacts.base_files import BaseFiles
 from intent_adapters.artifacts.base_weights import Array
 from intent_adapters.runtime.onnx.export.activations import GELUS, activate, activation_name
@@ -87,6 +88,7 @@ class EncoderGraph:
     Attributes:
         norms: What each LayerNorm gives, by the name of its module; a value of the graph.
         attended: What attention gives, by the name of the map that takes it.
+        token_states: The states that taggers read; a value of the graph.
     """
 
     def __init__(
@@ -109,6 +111,7 @@ class EncoderGraph:
         self._activation = activation_name(files.config.activation)
         self.norms: dict[str, str] = {}
         self.attended: dict[str, str] = {}
+        self.token_states = ""
 
     def write(self) -> str:
         """Write the encoder.
@@ -121,12 +124,14 @@ class EncoderGraph:
         self._mask = graph.input(MASK, np.int32, ("rows", "tokens"))
         bias = self._position_bias() if self._graph_names.relative_positions else ""
         states = self._embeddings()
-        for layer in names.layer_names(self._config.layers):
+        for number, layer in enumerate(names.layer_names(self._config.layers), start=1):
             attended = self._attention(states, layer, bias)
             self.attended[layer + names.attended] = attended
             norm = layer + self._graph_names.attended_norm
             states = self._sublayer(attended, states, layer + names.attended, norm)
             states = self._feed_forward(states, layer)
+            if number == tagger_layer(self._config.layers):
+                self.token_states = self._with_offset(states, "token states")
         return self._with_offset(states, "encoder output")
 
     def _embeddings(self) -> States:

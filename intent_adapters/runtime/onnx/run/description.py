@@ -40,6 +40,9 @@ class Description:
         dimension: Of the sentence embeddings.
         max_tokens: At how many tokens texts are cut off.
         probes: What the tokenizer makes of `PROBE_TEXTS`.
+        token_layer: Behind which layer the token states are that the graph gives; 0 for one that gives none, as
+            version 0.3 exported them.
+        token_states: The name of that output.
     """
 
     fingerprint: str
@@ -49,6 +52,8 @@ class Description:
     dimension: int
     max_tokens: int
     probes: list[list[int]]
+    token_layer: int = 0
+    token_states: str = ""
 
     def metadata(self) -> dict[str, str]:
         """As the graph's metadata."""

@@ -66,7 +66,11 @@ class OnnxSession:
         self._idle = [_Binding(self._session)]
 
     def run(
-        self, tokens: Mapping[str, NDArray[np.int64]], dimension: int, feeds: Sequence[Feed]
+        self,
+        tokens: Mapping[str, NDArray[np.int64]],
+        dimension: int,
+        feeds: Sequence[Feed],
+        states: tuple[str, NDArray[np.float32]] | None = None,
     ) -> NDArray[np.float32]:
         """Embed some texts.
 
@@ -74,6 +78,7 @@ class OnnxSession:
             tokens: Token numbers, and 1 for tokens, 0 for padding: (rows, tokens) each.
             dimension: Of the embeddings.
             feeds: All other inputs. If it is the very list of the run before, nothing is bound anew.
+            states: The name of a second output, and where to write it: (rows, tokens, width).
 
         Returns:
             (rows, dimension), float32.
@@ -91,7 +96,10 @@ class OnnxSession:
             for name, size, address in feeds:
                 bind.bind_input(name, device, np.float32, size, address)
             binding.feeds = feeds
+        bind.clear_binding_outputs()
         bind.bind_output(OUTPUT, device, np.float32, embeddings.shape, embeddings.ctypes.data)
+        if states:
+            bind.bind_output(states[0], device, np.float32, states[1].shape, states[1].ctypes.data)
         self._session.run_with_iobinding(binding.whole)
         self._idle.append(binding)
         return embeddings
