@@ -22,7 +22,8 @@ from intent_adapters.cli.console import (
 from intent_adapters.cli.loading import open_model
 
 if TYPE_CHECKING:
-    from intent_adapters.evaluation import Evaluation, HeldOutScores, Mistake
+    from intent_adapters.data.table import Row
+    from intent_adapters.evaluation import EntityScores, Evaluation, HeldOutScores, Mistake
 
 
 # Fewer rows say little about probabilities.
@@ -85,7 +86,7 @@ def command(
 
     Shows accuracy, macro F1, the intents with the lowest F1 and the pairs that are confused most often; how far its
     probabilities can be trusted, and what its threshold lets through; and the utterances that it got wrong. With
-    --json, all of them.
+    --json, all of them. Where entities are marked in the utterances and the agent finds some, it measures these too.
     """
     if plots is not None and plots.exists() and not plots.is_dir():
         raise typer.BadParameter(f"{str(plots)!r} is a file; name a folder", param_hint="--plots")
@@ -102,7 +103,13 @@ def command(
     if errors is not None:
         check_row_file(errors)
     columns: dict[str, Any] = {"text_column": text_column, "label_column": label_column, "encoding": encoding}
-    rows = read_rows(data, split=split, purpose="training" if cross_validate else "evaluation", **columns)
+    rows = read_rows(
+        data,
+        split=split,
+        purpose="training" if cross_validate else "evaluation",
+        entities=not cross_validate,
+        **columns,
+    )
     foreign = read_placed_texts(out_of_scope, encoding=encoding) if out_of_scope else []
     others = [text for _, text in foreign] if out_of_scope else None
     trained_on = read_intents(train, **columns) if train else None
@@ -131,7 +138,7 @@ def command(
             check_known_labels(labels, model.labels(agent), f"agent {agent!r}", places=lines)
             scores = evaluation.evaluate(
                 model,
-                dataset_of(rows),
+                dataset_of(rows, entities=True),
                 agent,
                 out_of_scope=others,
                 train=trained_on,
@@ -145,9 +152,12 @@ def command(
         print_scores(scores, worst)
         _print_trust(scores)
         print_mistakes(scores.mistakes, worst, *places)
+        _print_entities(scores.entities, worst, places[0])
+    _say_if_not_measured(rows, scores)
     if errors is not None:
-        evaluation.write_mistakes(errors, scores.mistakes, *places)
-        print_text(f"wrote {len(scores.mistakes):,} mistakes to {errors}", to=err)
+        of_entities = scores.entities.mistakes if scores.entities else ()
+        evaluation.write_mistakes(errors, scores.mistakes, *places, of_entities)
+        print_text(f"wrote {len(scores.mistakes) + len(of_entities):,} mistakes to {errors}", to=err)
     if plots is not None:
         with working("drawing"):
             files = save_plots(model, scores, plots)
@@ -244,3 +254,60 @@ def print_mistakes(
             )
             rows.append(cells[: 4 + scored])
         print_table(("utterance", "meant", "said", *numbers), rows, numbers=numbers, title=title)
+
+
+def _say_if_not_measured(rows: Sequence[Row], scores: Evaluation) -> None:
+    """Says of entities that are marked where the agent finds none."""
+    marked = sum(len(row.entities) for row in rows)
+    if marked and not scores.entities:
+        print_text(f"not measured: {marked:,} marked entities; {scores.agent} does not look for any", to=err)
+
+
+def _print_entities(scores: EntityScores | None, worst: int, places: Sequence[str]) -> None:
+    """Prints how well entities are found, which types are confused, and examples of mistakes of each type."""
+    if scores is None:
+        return
+    print_text(
+        f"entities: F1 {percent(scores.f1)} (precision {percent(scores.precision)}, recall {percent(scores.recall)}); "
+        f"{percent(scores.lenient_f1)} if it is enough that spans overlap; {scores.support:,} marked in "
+        f"{scores.rows:,} utterances"
+    )
+    if scores.unknown_rows:
+        print_text(f"left out: {scores.unknown_rows:,} utterances of files in which no entities are given")
+    if scores.value_accuracy is not None:
+        print_text(f"right values: {percent(scores.value_accuracy)} of {scores.valued:,} that are not their text")
+    if scores.role_accuracy is not None:
+        print_text(f"right roles: {percent(scores.role_accuracy)}")
+    columns = ("entity", "F1", "overlapping", "precision", "recall", "marked", "found")
+    rows = [
+        (
+            score.entity,
+            *map(percent, (score.f1, score.lenient_f1, score.precision, score.recall)),
+            score.support,
+            score.predicted,
+        )
+        for score in scores.entities[:worst]
+    ]
+    if rows:
+        print_table(columns, rows, numbers=columns[1:])
+    confusions = [
+        (cell.meant or "(spurious)", cell.said or "(missed)", cell.count)
+        for cell in scores.confusion_table
+        if cell.meant != cell.said
+    ][:worst]
+    if confusions:
+        print_table(("marked", "found", "times"), confusions, numbers=["times"])
+    _print_entity_mistakes(scores, worst, places)
+
+
+def _print_entity_mistakes(scores: EntityScores, worst: int, places: Sequence[str]) -> None:
+    """Prints as many mistakes of each type as there is room for, those of the weakest types first."""
+    by_type = [[wrong for wrong in scores.mistakes if wrong.entity == score.entity] for score in scores.entities]
+    each = max(1, worst // len(by_type))
+    shown = [wrong for mistakes in by_type for wrong in mistakes[:each]][:worst]
+    if not shown:
+        return
+    rows = [(f"{wrong.text} ({Path(places[wrong.row]).name})", wrong.kind, wrong.meant, wrong.said) for wrong in shown]
+    total = len(scores.mistakes)
+    title = f"wrong entities: {total:,}" + (f", {len(shown)} of them" if total > len(shown) else "")
+    print_table(("utterance", "mistake", "marked", "found"), rows, title=title)

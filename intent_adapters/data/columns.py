@@ -66,6 +66,8 @@ def pick_examples(
 ) -> list[Example]:
     """Reduces a table to text, label and entities; a row without one of the columns gets None there.
 
+    Where other rows of the table have entities, one that lacks them has none: a list that is empty may be left out.
+
     Rows of several splits are a DataError. A line inside a quoted field that has the label of a row where rows have it
     is a problem.
     """
@@ -83,8 +85,9 @@ def pick_examples(
             )
             problems.add(line.place, what, cure)
     entities = entity_column(table.columns)
+    unmarked: list[object] | None = [] if entities in table.columns else None
     return [
-        Example(row.place, row.values.get(text), row.values.get(label), row.values.get(entities))
+        Example(row.place, row.values.get(text), row.values.get(label), row.values.get(entities, unmarked))
         for row in table.records
     ]
 

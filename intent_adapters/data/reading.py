@@ -96,9 +96,9 @@ def read_intents(
     return dataset_of(rows, entities=entities)
 
 
-def read_rows(source: Source, **reading: Any) -> list[Row]:
+def read_rows(source: Source, *, entities: bool = False, **reading: Any) -> list[Row]:
     """As `read_intents`, but each row still knows where it was written."""
-    return _read(source, entities=False, definitions=False, **reading)[0]
+    return _read(source, entities=entities, definitions=False, **reading)[0]
 
 
 def read_annotated(source: Source, **reading: Any) -> tuple[list[Row], EntityDefinitions]:

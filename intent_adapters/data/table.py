@@ -31,12 +31,16 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row that was checked: its place, and text and label as training takes them; entities only if asked for."""
+    """One row that was checked: its place, and text and label as training takes them; entities only if asked for.
+
+    Where it is not `annotated`, nobody said what entities it has, and `entities` is empty.
+    """
 
     place: str
     text: str
     label: str
     entities: tuple[EntityAnnotation, ...] = ()
+    annotated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ def validate_rows(
     label_column: str | None = None,
     purpose: Purpose = "training",
     origin: str = "rows",
+    entities: bool = False,
 ) -> Dataset:
     """Checks rows that are already in memory and brings them into the form that training takes.
 
@@ -54,9 +55,11 @@ def validate_rows(
         label_column: The column of the intents; found by its name if None. ClassLabel numbers become their names.
         purpose: "training" or "evaluation".
         origin: What an error calls them.
+        entities: Check what is marked in the texts too.
 
     Returns:
-        A dataset with exactly the string columns `text` and `label`, rows in their order.
+        A dataset with exactly the string columns `text` and `label`, rows in their order; and `entities` if asked for,
+        None where nobody said what a row has.
 
     Raises:
         DataError: Up to ten problems, each with its row: text or label missing, empty, not a string, with a NUL
@@ -70,7 +73,8 @@ def validate_rows(
     """
     table, problems = table_of_object(rows, origin, text_column=text_column, label_column=label_column), Problems()
     examples = pick_examples(table, problems, text_column, label_column)
-    return dataset_of(check_examples(table.origin, examples, problems, purpose))
+    checked = check_examples(table.origin, examples, problems, purpose, entities=entities)
+    return dataset_of(checked, entities=entities)
 
 
 def check_examples(
@@ -87,7 +91,8 @@ def check_examples(
         label = check_label(example.place, example.label, problems)
         if text is not None and label is not None:
             marked, written = (example.entities if entities else None), str(_plain(example.text))
-            checked.append(Row(example.place, text, label, entities_of_text(marked, example.place, written, problems)))
+            found = entities_of_text(marked, example.place, written, problems)
+            checked.append(Row(example.place, text, label, found, annotated=not _is_missing(marked)))
     if purpose == "training":
         checked = _without_repetitions(checked, problems)
     problems.report()
@@ -105,7 +110,7 @@ def dataset_of(rows: Sequence[Row], *, entities: bool = False) -> Dataset:
     columns: dict[str, list[Any]] = {"text": [row.text for row in rows], "label": [row.label for row in rows]}
     features: dict[str, Any] = {"text": Value("string"), "label": Value("string")}
     if entities:
-        columns["entities"] = [[asdict(entity) for entity in row.entities] for row in rows]
+        columns["entities"] = [list(map(asdict, row.entities)) if row.annotated else None for row in rows]
         offsets = {"start": Value("int32"), "end": Value("int32")}
         features["entities"] = [{**offsets, **dict.fromkeys(("entity", "value", "role", "group"), Value("string"))}]
     return Dataset.from_dict(columns, features=Features(features))

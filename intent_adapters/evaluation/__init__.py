@@ -23,6 +23,14 @@ from intent_adapters.evaluation.classification import ClassificationScores, Conf
 from intent_adapters.evaluation.comparison import SYSTEMS, ComparedSystem, System, compare
 from intent_adapters.evaluation.cross_validation import CrossValidation, HeldOutScores, cross_validate, score_held_out
 from intent_adapters.evaluation.difference import Change, Difference, PairedScores, diff_agents
+from intent_adapters.evaluation.entities import (
+    EntityConfusion,
+    EntityMistake,
+    EntityScore,
+    EntityScores,
+    EntitySpan,
+    score_entities,
+)
 from intent_adapters.evaluation.mistakes import Mistake, write_mistakes
 from intent_adapters.evaluation.out_of_scope import (
     OutOfScopeScores,
@@ -49,6 +57,11 @@ __all__ = [
     "CrossValidation",
     "Difference",
     "Drift",
+    "EntityConfusion",
+    "EntityMistake",
+    "EntityScore",
+    "EntityScores",
+    "EntitySpan",
     "Evaluation",
     "HeldOutScores",
     "IntentScore",
@@ -79,6 +92,7 @@ __all__ = [
     "review",
     "risk_coverage",
     "score_calibration",
+    "score_entities",
     "score_held_out",
     "score_labels",
     "score_out_of_scope",

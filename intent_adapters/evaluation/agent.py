@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from datasets import Dataset
 from numpy.typing import NDArray
 
-from intent_adapters.data import texts_of, validate_rows
+from intent_adapters.data import EntityAnnotation, texts_of, validate_rows
 from intent_adapters.data.texts import Texts
 from intent_adapters.data.validation import reduced
 from intent_adapters.errors import DataError, shorten
 from intent_adapters.evaluation.answers import Answers, ask
 from intent_adapters.evaluation.calibration import CalibrationScores, score_calibration
 from intent_adapters.evaluation.classification import ClassificationScores, score_labels
+from intent_adapters.evaluation.entities import EntityScores, score_entities
 from intent_adapters.evaluation.mistakes import Mistake, find_mistakes
 from intent_adapters.evaluation.out_of_scope import (
     OutOfScopeScores,
@@ -46,6 +47,8 @@ class Evaluation(ClassificationScores):
         trained_on: How many of the labelled rows are training rows too, which flatters all figures; None where the
             training rows were not given.
         mistakes: What it got wrong; see `Mistake`.
+        entities: How well it finds what is marked in the labelled rows; None where nothing is marked in any, or the
+            agent does not look for entities.
         labels: The true labels of the labelled rows.
         answers: What it said to the labelled rows.
         out_of_scope_answers: What it said to the out-of-scope rows, if any.
@@ -60,6 +63,7 @@ class Evaluation(ClassificationScores):
     out_of_scope: OutOfScopeScores | None
     trained_on: int | None
     mistakes: tuple[Mistake, ...]
+    entities: EntityScores | None
     labels: tuple[str, ...] = field(compare=False, repr=False)
     answers: Answers = field(compare=False, repr=False)
     out_of_scope_answers: Answers | None = field(compare=False, repr=False)
@@ -68,6 +72,13 @@ class Evaluation(ClassificationScores):
     def correct(self) -> NDArray[np.bool_]:
         """(rows,) whether each labelled row's most probable intent was right."""
         return np.array([true == said for true, said in zip(self.labels, self.answers.labels, strict=True)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as values that JSON can hold; with `entities` only if they were scored."""
+        figures = ClassificationScores.to_dict(self)
+        if self.entities is None:
+            del figures["entities"]
+        return figures
 
 
 def evaluate(
@@ -86,7 +97,7 @@ def evaluate(
 
     Args:
         model: The model.
-        rows: `text` and `label`; see `intent_adapters.data.validate_rows`.
+        rows: `text` and `label`, and perhaps `entities`; see `intent_adapters.data.validate_rows`.
         agent: The agent's name; may be left out if the model has just one.
         out_of_scope: Utterances that it should reject: texts, or rows whose labels play no part.
         train: The rows that the agent was trained on, to count which of `rows` are among them.
@@ -101,7 +112,7 @@ def evaluate(
         AgentError: The agent is not in memory, or none is named where there are several.
         ConfigError: The threshold is out of range.
     """
-    rows = validate_rows(rows, purpose="evaluation")
+    rows = validate_rows(rows, purpose="evaluation", entities=True)
     agent = model.sole_agent() if agent is None else agent
     check_known_labels(rows["label"][:], model.labels(agent), f"agent {agent!r}")
     others = None if out_of_scope is None else texts_of(out_of_scope, "out_of_scope")
@@ -114,6 +125,10 @@ def evaluate(
         threshold=config.calibration.threshold if threshold is None else threshold,
         catch_all=config.catch_all or (),
         trained_on=None if train is None else count_repeated(rows, train),
+        marked=[
+            None if entities is None else [EntityAnnotation(**entity) for entity in entities]
+            for entities in rows["entities"][:]
+        ],
     )
 
 
@@ -151,10 +166,12 @@ def score_answers(
     threshold: float | None,
     catch_all: Collection[str] = (),
     trained_on: int | None = None,
+    marked: Sequence[Sequence[EntityAnnotation] | None] = (),
 ) -> Evaluation:
     """Scores what was said to labelled rows, and perhaps to `out_of_scope` rows, which have no intent.
 
-    `threshold` is what decided on acceptance. Rows of a `catch_all` intent are to be rejected.
+    `threshold` is what decided on acceptance. Rows of a `catch_all` intent are to be rejected. `marked` are the
+    entities of the labelled rows, as `score_entities` takes them.
     """
     classification = score_labels(labels, answers.labels)
     numbers = np.array([answers.intents.index(label) for label in labels])
@@ -176,6 +193,9 @@ def score_answers(
         ),
         trained_on=trained_on,
         mistakes=find_mistakes(answers, labels, out_of_scope, catch_all),
+        entities=None
+        if answers.entities is None or not any(marked)
+        else score_entities(answers.texts, marked, answers.entities),
         labels=tuple(labels),
         answers=answers,
         out_of_scope_answers=out_of_scope,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intent_adapters.model import IntentModel
+from intent_adapters.prediction import PredictedEntity
 
 # Predictions with all their probabilities are large objects: this many numbers at a time become rows of an array.
 PROBABILITIES_AT_A_TIME = 2**18
@@ -25,6 +26,7 @@ class Answers:
         predicted: (texts,) number of the most probable intent.
         scores: (texts,) `Prediction.scope_score`, what the threshold is applied to; higher is more in scope.
         accepted: (texts,) whether the agent took each as in scope.
+        entities: What it found in each text; None for an agent that does not look for any.
     """
 
     texts: tuple[str, ...]
@@ -33,6 +35,7 @@ class Answers:
     predicted: NDArray[np.int64]
     scores: NDArray[np.float64]
     accepted: NDArray[np.bool_]
+    entities: tuple[tuple[PredictedEntity, ...], ...] | None = None
 
     @property
     def labels(self) -> list[str]:
@@ -70,6 +73,7 @@ def ask(
     column = {intent: index for index, intent in enumerate(intents)}
     probabilities = np.zeros((len(texts), len(intents)), dtype=np.float32)
     answers: list[tuple[int, float, bool]] = []
+    entities: list[tuple[PredictedEntity, ...]] = []
     step = max(batch_size, PROBABILITIES_AT_A_TIME // len(intents))
     for start in range(0, len(texts), step):
         part = list(texts[start : start + step])
@@ -78,6 +82,8 @@ def ask(
             columns = [column[label] for label, _ in prediction.top_k]
             probabilities[row, columns] = [probability for _, probability in prediction.top_k]
             answers.append((column[prediction.label], prediction.scope_score, prediction.in_scope))
+            if prediction.entities is not None:
+                entities.append(prediction.entities)
     return Answers(
         texts=tuple(texts),
         intents=intents,
@@ -85,4 +91,5 @@ def ask(
         predicted=np.array([predicted for predicted, _, _ in answers], dtype=np.int64),
         scores=np.array([score for _, score, _ in answers], dtype=np.float64),
         accepted=np.array([accepted for _, _, accepted in answers], dtype=np.bool_),
+        entities=tuple(entities) if entities else None,
     )

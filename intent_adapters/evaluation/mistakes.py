@@ -10,6 +10,7 @@ from typing import Literal, get_args
 from intent_adapters.data.row_files import write_rows
 from intent_adapters.evaluation.answers import Answers
 from intent_adapters.evaluation.arrays import Figures
+from intent_adapters.evaluation.entities import EntityMistake
 
 MistakeKind = Literal["wrong", "wrongly accepted", "falsely rejected"]
 KINDS: tuple[MistakeKind, ...] = get_args(MistakeKind)
@@ -66,7 +67,11 @@ def kind_of_mistake(
 
 
 def write_mistakes(
-    path: str | Path, mistakes: Sequence[Mistake], places: Sequence[str] = (), out_of_scope_places: Sequence[str] = ()
+    path: str | Path,
+    mistakes: Sequence[Mistake],
+    places: Sequence[str] = (),
+    out_of_scope_places: Sequence[str] = (),
+    entities: Sequence[EntityMistake] = (),
 ) -> None:
     """Writes mistakes, one a row.
 
@@ -75,11 +80,18 @@ def write_mistakes(
         mistakes: The mistakes.
         places: Where each labelled row stands, by its index, such as `test.csv:17`.
         out_of_scope_places: Where each out-of-scope utterance stands.
+        entities: Mistakes in entities of the labelled rows; they come last, their kind as `"entity: missed"`, what was
+            meant and said as `"city: Seoul"`.
 
     Raises:
         ConfigError: The file has another suffix, or its folder is not there.
     """
-    rows = ({**mistake.to_dict(), "place": place_of(mistake, places, out_of_scope_places)} for mistake in mistakes)
+    rows = [{**mistake.to_dict(), "place": place_of(mistake, places, out_of_scope_places)} for mistake in mistakes]
+    for wrong in entities:
+        meant, said = (None if span is None else str(span) for span in (wrong.meant, wrong.said))
+        place = places[wrong.row] if places else ""
+        values = (f"entity: {wrong.kind}", place, wrong.text, meant, said, None, None)
+        rows.append(dict(zip(COLUMNS, values, strict=True)))
     write_rows(path, COLUMNS, rows, digits=4)
 
 

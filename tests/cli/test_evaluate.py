@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from intent_adapters import IntentModel
+from intent_adapters.data import Definition, EntityDefinitions
 from tests.cli.conftest import Agents, run
 
 TEXTS = ["예약", "취소", "cancel", "how much", "a", "b?", "주세요", "진료비", "얼마", "0123"]
@@ -166,3 +167,41 @@ def test_cross_validation_needs_no_test_file(agents: Agents, tmp_path: Path):
         assert run(*arguments, *option).exit_code == 2
     assert run("evaluate", path, "--cross-validate").exit_code == 2
     assert run("evaluate", path).exit_code == 2
+
+
+def test_marked_entities_are_measured_where_the_agent_finds_some(agents: Agents, data: Path, tmp_path: Path):
+    intent = data.read_text(encoding="utf-8").splitlines()[2].rpartition(",")[2]
+    rows = [
+        {"text": "서울 12:30", "entities": [{"start": 0, "end": 2, "entity": "city", "value": "Seoul"}]},
+        {"text": "15:30", "entities": [{"start": 0, "end": 2, "entity": "when"}]},
+        {"text": "cancel"},
+    ]
+    folder = tmp_path / "data"
+    folder.mkdir()
+    path, plain = folder / "marked.jsonl", folder / "plain.csv"
+    path.write_text("".join(json.dumps(row | {"label": intent}) + "\n" for row in rows), encoding="utf-8")
+    plain.write_text(f"text,label\nhello,{intent}\n", encoding="utf-8")
+    silent = run("evaluate", path, "-a", agents.it)
+    assert silent.exit_code == 0, silent.stderr
+    assert "not measured: 2 marked entities; it does not look for any" in silent.stderr
+    assert "entit" not in silent.stdout
+    assert "entities" not in json.loads(run("evaluate", path, "-a", agents.it, "--json").stdout)
+
+    model = IntentModel.from_pretrained(agents.base, adapter=agents.it, device="cpu")
+    definitions = {"city": Definition({"Seoul": ("서울",)}), "when": Definition(system=("time",))}
+    model.set_entities("it", EntityDefinitions(definitions))
+    model.save_adapter("it", tmp_path / "it")
+    errors, pictures = tmp_path / "errors.csv", tmp_path / "pictures"
+    result = run("evaluate", path, "-b", agents.base, "-a", tmp_path / "it", "--errors", errors, "--plots", pictures)
+    assert result.exit_code == 0, result.stderr
+    shown = " ".join(result.stdout.split())
+    assert "entities: F1 40.0 % (precision 33.3 %, recall 50.0 %); 80.0 % if it is enough" in shown
+    assert "2 marked in 3 utterances" in shown
+    assert "right values: 100.0 % of 1" in shown
+    assert "wrong boundaries" in shown
+    assert (pictures / "entities.png").exists()
+    written = errors.read_text(encoding="utf-8-sig")
+    assert f"entity: wrong boundaries,{path}:2,15:30,when: 15,when: 15:30,," in written
+    assert "entity: spurious" in written
+    scores = json.loads(run("evaluate", folder, "-b", agents.base, "-a", tmp_path / "it", "--json").stdout)["entities"]
+    assert (scores["rows"], scores["unknown_rows"], scores["support"]) == (3, 1, 2)

@@ -176,3 +176,15 @@ def test_definitions_in_a_folder_are_of_all_its_files(tmp_path: Path):
     rows, definitions = read_annotated(tmp_path, split="test")
     assert len(rows) == 2
     assert list(definitions.entities) == ["city"]
+
+
+def test_a_row_that_leaves_entities_out_has_none_where_others_of_its_file_have_some(tmp_path: Path):
+    mark = '[{"start": 0, "end": 2, "entity": "a"}]'
+    lines = [f'{{"text": "hi", "label": "x", "entities": {mark}}}', '{"text": "hi", "label": "x"}']
+    lines.append('{"text": "hi", "label": "x", "entities": null}')
+    (tmp_path / "marked.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    (tmp_path / "plain.csv").write_text("text,label\nhi,x\n", encoding="utf-8")
+    (tmp_path / "table.csv").write_text("text,label,entities\nhi,x,\n", encoding="utf-8")
+    rows = read_intents(tmp_path, purpose="evaluation", entities=True)
+    marked = [None if entities is None else len(entities) for entities in rows["entities"]]
+    assert marked == [1, 0, None, None, 0]

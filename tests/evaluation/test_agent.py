@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import cast
 
@@ -22,7 +23,7 @@ from intent_adapters.evaluation import (
 )
 from intent_adapters.evaluation.answers import PROBABILITIES_AT_A_TIME
 from intent_adapters.model import IntentModel
-from intent_adapters.prediction import Prediction
+from intent_adapters.prediction import PredictedEntity, Prediction
 
 LABELS = ["1", "2", "3"]
 ROWS = [{"text": text, "label": label} for text, label in [("a", "1"), ("bb", "2"), ("c", "1"), ("ddd", "2")]]
@@ -174,3 +175,33 @@ def test_bad_rows_and_unknown_labels():
         evaluate(it, ROWS, out_of_scope=["a", " "])
     with pytest.raises(DataError, match="out_of_scope: there are no utterances"):
         evaluate(it, ROWS, out_of_scope=[])
+
+
+class FirstLetterModel(LengthModel):
+    """Finds the first letter of each text, and takes it for an entity of the type `first`."""
+
+    def answer(self, agent: str, text: str, top_k: int, threshold: float | None) -> Prediction:
+        found = PredictedEntity(0, 1, text[0], "first", text[0], None, 1.0, "values")
+        return replace(super().answer(agent, text, top_k, threshold), entities=(found,))
+
+
+def test_entities_are_scored_where_some_are_marked_and_the_agent_finds_some():
+    finder = cast(IntentModel, FirstLetterModel("it"))
+    first, none = [{"start": 1, "end": 2, "entity": "first"}], []
+    marked = [{**row, "entities": entities} for row, entities in zip(ROWS, [first, none, None, none], strict=True)]
+    marked[0]["text"] = " a"
+    scores = evaluate(finder, marked)
+    assert scores.entities is not None
+    assert (scores.entities.rows, scores.entities.unknown_rows, scores.entities.f1) == (3, 1, 0.5)
+    found = json.loads(json.dumps(scores.to_dict()))
+    assert found["entities"]["recall"] == 1
+    # Everything else is as it would be without.
+    plain = evaluate(model("it"), ROWS)
+    assert {name: value for name, value in found.items() if name != "entities"} == plain.to_dict() | {
+        "mistakes": found["mistakes"]
+    }
+    assert evaluate(model("it"), marked).entities is None
+    assert evaluate(finder, ROWS).entities is None
+    assert "entities" not in evaluate(finder, [{**row, "entities": none} for row in ROWS]).to_dict()
+    with pytest.raises(DataError, match=r"rows\[0\]: the entity's offsets 0, 9 are not in the text"):
+        evaluate(finder, [{**ROWS[0], "entities": [{"start": 0, "end": 9, "entity": "first"}]}])

@@ -104,6 +104,18 @@ def test_one_run_has_no_spread(folder):
     assert "±" not in section(card, "results")
 
 
+def test_figures_of_entities_are_those_of_entity_recognition(folder):
+    entities = {"f1": 0.5, "precision": 0.4, "recall": 0.6, "lenient_f1": 0.7, "value_accuracy": None, "entities": []}
+    runs = [{"accuracy": 0.8, "entities": entities}]
+    measurements = Measurement.from_evaluations(runs, "clinic")
+    card = adapter_card(folder, facts=CardFacts(measurements=measurements))
+    assert "| Entity F1, exact spans | 50.00 % | 1 |" in section(card, "results")
+    assert "Right values" not in section(card, "results")
+    tasks = {entry.metric: entry.to_eval_result().task_type for entry in measurements}
+    assert tasks["accuracy"] == "text-classification"
+    assert tasks["entities.lenient_f1"] == "token-classification"
+
+
 def test_the_usage_names_the_repository_and_the_pinned_base(folder):
     blocks = python_blocks(str(adapter_card(folder, repo_id="org/clinic", facts=FACTS)))
     assert len(blocks) == 2

@@ -12,6 +12,7 @@ except ModuleNotFoundError as error:
 from intent_adapters.evaluation.plots.canvas import Picture
 from intent_adapters.evaluation.plots.confidence import plot_confidence
 from intent_adapters.evaluation.plots.confusion import most_confused, plot_confusion
+from intent_adapters.evaluation.plots.entities import plot_entities
 from intent_adapters.evaluation.plots.fonts import MissingFontWarning
 from intent_adapters.evaluation.plots.learning_curve import plot_learning_curve
 from intent_adapters.evaluation.plots.reliability import plot_reliability
@@ -28,6 +29,7 @@ __all__ = [
     "most_similar",
     "plot_confidence",
     "plot_confusion",
+    "plot_entities",
     "plot_learning_curve",
     "plot_map",
     "plot_reliability",

@@ -44,7 +44,7 @@ def plot_confusion(scores: ClassificationScores) -> Picture:
     if len(names) <= NAMED_UP_TO:
         with new_picture(side(len(names)), side(len(names)), names) as picture:
             axes = picture.add_subplot()
-            _draw_cells(axes, counts, names, counts.sum(axis=1))
+            draw_cells(axes, counts, names, counts.sum(axis=1))
             axes.set_title(_headline(scores))
         return picture
     chosen = set(most_confused(scores, BLOCK))
@@ -56,7 +56,7 @@ def plot_confusion(scores: ClassificationScores) -> Picture:
         overview.set_title(_headline(scores))
         if block:
             part = counts[np.ix_(block, block)]
-            _draw_cells(detail, part, [names[index] for index in block], counts[block].sum(axis=1))
+            draw_cells(detail, part, [names[index] for index in block], counts[block].sum(axis=1))
             detail.set_title(f"The {len(block)} intents confused most often")
         else:
             detail.set_axis_off()
@@ -93,7 +93,8 @@ def _headline(scores: ClassificationScores) -> str:
     return f"{100 * scores.accuracy:.1f} % right: {wrong} of {scores.rows} utterances taken for another intent"
 
 
-def _draw_cells(axes: Axes, counts: NDArray[np.float64], names: list[str], totals: NDArray[np.float64]) -> None:
+def draw_cells(axes: Axes, counts: NDArray[np.float64], names: list[str], totals: NDArray[np.float64]) -> None:
+    """Draw a table of counts, meant by said; the darker, the larger the share of the row's total."""
     shares = counts / np.maximum(totals, 1)[:, None]
     diagonal = np.eye(len(names), dtype=bool)
     for colours, cells in ((_RIGHT, diagonal), (_WRONG, ~diagonal & (counts > 0))):

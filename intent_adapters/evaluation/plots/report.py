@@ -13,6 +13,7 @@ from intent_adapters.evaluation.agent import Evaluation
 from intent_adapters.evaluation.plots.canvas import Picture
 from intent_adapters.evaluation.plots.confidence import plot_confidence
 from intent_adapters.evaluation.plots.confusion import most_confused, plot_confusion
+from intent_adapters.evaluation.plots.entities import plot_entities
 from intent_adapters.evaluation.plots.reliability import plot_reliability
 from intent_adapters.evaluation.plots.selective import plot_risk_coverage
 from intent_adapters.evaluation.plots.similarity import plot_similarity
@@ -31,7 +32,8 @@ def save_plots(model: IntentModel, evaluation: Evaluation, folder: str | Path) -
         model: The model that was evaluated; up to 1,500 of the rows are encoded again, for the map and the similarity.
         evaluation: What `evaluate` gave for it.
         folder: Where to write `confusion.png`, `similarity.png`, `map.png` (from 3 rows on), `confidence.png`,
-            `reliability.png` and `risk_coverage.png`; made if need be, and files of these names are replaced.
+            `reliability.png`, `risk_coverage.png` and, if entities were scored, `entities.png`; made if need be, and
+            files of these names are replaced.
 
     Returns:
         The files.
@@ -61,6 +63,8 @@ def _pictures(model: IntentModel, evaluation: Evaluation) -> Iterator[tuple[str,
     yield "confidence", plot_confidence(scores, correct, foreign, threshold, "scope score")
     yield "reliability", plot_reliability(evaluation.calibration)
     yield "risk_coverage", _risk_coverage(evaluation)
+    if evaluation.entities is not None:
+        yield "entities", plot_entities(evaluation.entities)
 
 
 def _risk_coverage(evaluation: Evaluation) -> Picture:

@@ -26,6 +26,11 @@ METRICS: Mapping[str, tuple[str, str]] = {
     "out_of_scope.auroc": ("Out-of-scope AUROC", "roc_auc"),
     "out_of_scope.fpr95": ("Out-of-scope FPR at 95 % TPR", "fpr95"),
     "calibration.expected_calibration_error": ("Expected calibration error", "expected_calibration_error"),
+    "entities.f1": ("Entity F1, exact spans", "f1"),
+    "entities.precision": ("Entity precision, exact spans", "precision"),
+    "entities.recall": ("Entity recall, exact spans", "recall"),
+    "entities.lenient_f1": ("Entity F1, overlapping spans", "f1"),
+    "entities.value_accuracy": ("Right values of exact entities", "accuracy"),
 }
 """What cards report of an evaluation: its key there, its name in words, and its type in a model-index."""
 
@@ -72,9 +77,10 @@ class Measurement:
     def to_eval_result(self) -> EvalResult:
         """The mean, as an entry of a model-index."""
         runs = len(self.values)
+        of_entities = self.metric.startswith("entities.")
         return EvalResult(
-            task_type="text-classification",
-            task_name="Intent classification",
+            task_type="token-classification" if of_entities else "text-classification",
+            task_name="Entity recognition" if of_entities else "Intent classification",
             dataset_type=self.dataset_id or re.sub(r"\W+", "-", self.dataset.lower()).strip("-") or "unnamed",
             dataset_name=self.dataset,
             dataset_split=self.split,

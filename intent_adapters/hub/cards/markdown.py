@@ -22,7 +22,16 @@ CITATION = """The method follows Yoon and Kang:
 }
 ```"""
 SPECIAL = re.compile(r"([\\`*_\[\]|~$#])")
-SHARES = {"accuracy", "f1", "recall", "false_rejection_rate", "fpr95", "roc_auc", "expected_calibration_error"}
+SHARES = {
+    "accuracy",
+    "f1",
+    "precision",
+    "recall",
+    "false_rejection_rate",
+    "fpr95",
+    "roc_auc",
+    "expected_calibration_error",
+}
 
 
 def plain(text: str) -> str:

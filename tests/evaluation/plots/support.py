@@ -7,8 +7,10 @@ import struct
 import numpy as np
 from matplotlib.text import Text
 
-from intent_adapters.evaluation import ClassificationScores, score_labels
+from intent_adapters.data import EntityAnnotation
+from intent_adapters.evaluation import ClassificationScores, EntityScores, score_entities, score_labels
 from intent_adapters.evaluation.plots import Picture
+from intent_adapters.prediction import PredictedEntity
 
 
 def size_of(png: bytes) -> tuple[int, int]:
@@ -28,6 +30,17 @@ def many_confusions(intents: int, seed: int = 0) -> ClassificationScores:
     true = np.repeat(np.arange(intents), 5)
     said = np.where(random.random(len(true)) < 0.3, (true + 1) % intents, true)
     return score_labels([f"intent {label}" for label in true], [f"intent {label}" for label in said])
+
+
+def many_entities(types: int) -> EntityScores:
+    """Two entities of each type, one found too long, the other missed; and one of each type where there is none."""
+    names = [f"type {number}" for number in range(types)]
+    marked = [[EntityAnnotation(0, 5, name, "hello"), EntityAnnotation(6, 8, name, "hi")] for name in names]
+    found = [
+        [PredictedEntity(start, end, "", name, "", None, 1.0, "tagger") for start, end in ((0, 6), (9, 12))]
+        for name in names
+    ]
+    return score_entities(["hello hi you"] * types, marked, found)
 
 
 def blobs(intents: int, rows: int = 6, seed: int = 0) -> tuple[np.ndarray, list[str]]:

@@ -16,13 +16,14 @@ from intent_adapters.evaluation.plots import (
     most_similar,
     plot_confidence,
     plot_confusion,
+    plot_entities,
     plot_learning_curve,
     plot_map,
     plot_reliability,
     plot_risk_coverage,
     plot_similarity,
 )
-from tests.evaluation.plots.support import blobs, many_confusions, size_of, written
+from tests.evaluation.plots.support import blobs, many_confusions, many_entities, size_of, written
 
 RANDOM = np.random.default_rng(0)
 SURE = RANDOM.uniform(0.2, 1, 60)
@@ -49,6 +50,7 @@ PICTURES = {
     "reliability of one row": lambda: plot_reliability(score_calibration([[0.5, 0.5]], [1])),
     "risk and coverage": lambda: plot_risk_coverage({"a": risk_coverage(SURE, RIGHT)}, {"a": (0.5, 0.1)}),
     "no risk": lambda: plot_risk_coverage({str(n): risk_coverage([1.0], [True]) for n in range(8)}),
+    "entities": lambda: plot_entities(many_entities(4)),
     "learning curve": lambda: plot_learning_curve({"a": {1: [0.5], 5: [0.7, 0.8]}, "b": {2: [0.4]}}),
 }
 
@@ -93,6 +95,12 @@ def test_counts_stand_in_the_cells():
     assert sorted(text for text in texts if text.isdigit()) == ["1", "1", "2", "2"]
     assert {"a", "b", "c", "meant", "said"} <= set(texts)
     assert any("2 of 6 utterances" in text for text in texts)
+
+
+def test_missed_and_spurious_entities_have_a_column_and_a_row():
+    texts = written(plot_entities(many_entities(4)))
+    assert {"missed", "spurious", "type 0 (2)"} <= set(texts)
+    assert sum(text.startswith("type") for text in written(plot_entities(many_entities(60)))) == 3 * 24
 
 
 def test_of_many_intents_the_most_confused_are_named():
