@@ -14,6 +14,7 @@ from intent_adapters.cli.loading import check_folders, open_model
 from intent_adapters.errors import BaseMismatchError
 
 if TYPE_CHECKING:
+    from intent_adapters.data import EntityDefinitions
     from intent_adapters.evaluation import Difference, PairedScores
 
 
@@ -94,12 +95,26 @@ def command(
             threshold=threshold,
             batch_size=batch_size,
         )
+    entities = _entity_changes(model.adapter("old").entities, (other or model).adapter("new").entities)
     if json:
-        print_json({"old": old, "new": new, **found.to_dict()})
+        print_json({"old": old, "new": new, **found.to_dict(), "entities": entities})
     else:
         _print_difference(found, old, new, show)
+        for what, names in entities.items():
+            if names:
+                print_text(f"entities {what}: {', '.join(names)}")
     if (fail_on == "worse" and found.verdict == "worse") or (fail_on == "loss" and found.loses):
         raise typer.Exit(1)
+
+
+def _entity_changes(old: EntityDefinitions | None, new: EntityDefinitions | None) -> dict[str, list[str]]:
+    """The names of the entities whose definitions the new agent has more, no more, and other than the old one."""
+    before, now = (found.entities if found else {} for found in (old, new))
+    return {
+        "added": [name for name in now if name not in before],
+        "removed": [name for name in before if name not in now],
+        "changed": [name for name in now if name in before and now[name] != before[name]],
+    }
 
 
 def _locate(old: str, new: str | None) -> tuple[str, str]:

@@ -94,6 +94,8 @@ def _show_files(source: str, json: bool) -> None:
         limit = facts["threshold"]
         facts["threshold"] = "none: it never rejects" if limit is None else f"{limit:.3g}"
         facts["temperature"] = f"{facts['temperature']:.3g}"
+    if facts.get("entities"):
+        facts["entities"] = "; ".join(f"{name}: {what}" for name, what in facts["entities"].items())
     if catch_all:
         facts["catch_all"] = ", ".join(catch_all)
     print_facts(facts, f"{'adapter' if is_adapter else 'base'} {source}")
@@ -117,6 +119,9 @@ def _adapter_facts(folder: Path) -> dict[str, Any]:
         "head": config.head,
         "intents": len(adapter.labels),
         "catch_all": config.catch_all,
+        "entities": {name: str(entity) for name, entity in adapter.entities.entities.items()}
+        if adapter.entities
+        else None,
         "descriptions": len(config.descriptions) if config.descriptions else None,
         "threshold": config.calibration.threshold,
         "temperature": config.calibration.temperature,

@@ -38,6 +38,12 @@ class Definition:
         parts = {"values": values, "patterns": list(self.patterns), "system": list(self.system)}
         return {name: part for name, part in parts.items() if part}
 
+    def __str__(self) -> str:
+        """Such as "2 values, 1 pattern, date"."""
+        counts = {"value": len(self.values), "pattern": len(self.patterns)}
+        counted = [f"{count:,} {what}{'s' * (count > 1)}" for what, count in counts.items() if count]
+        return ", ".join([*counted, *self.system]) or "examples only"
+
 
 @dataclass(frozen=True, slots=True)
 class EntityDefinitions:

@@ -167,3 +167,30 @@ def test_agents_of_two_bases_are_compared(agents: Agents, data: Path, tmp_path: 
     result = run("diff", agents.it, tmp_path / "it", "--on", data, "--out-of-scope", tmp_path / "chatter.txt")
     assert "out of scope" in result.stdout
     assert "intents added: intent 4" in result.stdout
+
+
+def test_what_entities_an_agent_has_is_shown_and_compared(agents: Agents, data: Path, tmp_path: Path):
+    old, new = tmp_path / "old", tmp_path / "new"
+    for place, entities in (
+        (old, {"city": {"values": {"Seoul": []}}, "when": {"system": ["date"]}}),
+        (
+            new,
+            {
+                "city": {"values": {"Seoul": [], "Busan": []}, "patterns": ["[A-Z]{3}"]},
+                "order": {"system": ["number"]},
+            },
+        ),
+    ):
+        shutil.copytree(agents.it, place)
+        (place / "entities.json").write_text(json.dumps({"entities": entities}))
+    shown = json.loads(run("info", new, "--json").stdout)
+    assert shown["entities"] == {"city": "2 values, 1 pattern", "order": "number"}
+    assert json.loads(run("info", agents.it, "--json").stdout)["entities"] is None
+    assert "1 pattern" in run("info", new).stdout
+    arguments = ("diff", old, new, "--on", data, "--fail-on", "never")
+    assert json.loads(run(*arguments, "--json").stdout)["entities"] == {
+        "added": ["order"],
+        "removed": ["when"],
+        "changed": ["city"],
+    }
+    assert "entities changed: city" in run(*arguments).stdout

@@ -90,6 +90,12 @@ def test_what_the_intents_are_about_is_on_the_card(base: Base, tmp_path):
     assert "| `intent 0` | 예약을 없애는 일 / calling it off | 예약 취소해 주세요 |" in both
 
 
+def test_what_entities_an_agent_finds_is_on_the_card(folder):
+    assert "entities" not in adapter_card(folder).text
+    (folder / "entities.json").write_text('{"entities": {"city": {"values": {"Seoul": []}, "system": ["date"]}}}')
+    assert "city (1 value, date)" in adapter_card(folder).text
+
+
 def test_what_is_not_known_is_left_out(folder):
     card = adapter_card(folder)
     assert not {"license", "language", "datasets", "metrics", "model-index"} & card.data.to_dict().keys()

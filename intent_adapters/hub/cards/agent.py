@@ -87,7 +87,7 @@ def adapter_card(
         ),
         "labels": _intents(adapter, facts),
         "texts": config.provenance.rows or facts.texts,
-        "settings": markdown.listed(_settings(config)),
+        "settings": markdown.listed(_settings(config) | {"entities": _entities(adapter)}),
         "parameters": f"{adapter.num_parameters:,}",
         "fingerprint": config.provenance.base_fingerprint,
         "scope": WITHOUT_THRESHOLD if config.calibration.threshold is None else WITH_THRESHOLD,
@@ -138,6 +138,11 @@ def _intents(adapter: Adapter, facts: CardFacts) -> str:
         for label in adapter.labels
     ]
     return markdown.table(["intent", *columns], rows)
+
+
+def _entities(adapter: Adapter) -> str | None:
+    found = adapter.entities.entities if adapter.entities else {}
+    return "; ".join(f"{markdown.plain(name)} ({entity})" for name, entity in found.items()) or None
 
 
 def _settings(config: AdapterConfig) -> dict[str, object]:
