@@ -315,15 +315,24 @@ def _read_config(folder: Path) -> AdapterConfig:
     return config
 
 
-def entities_of(folder: Path) -> EntityDefinitions | None:
-    """What the adapter in a folder finds in utterances: one that takes its place does, too, unless it has its own.
+def in_place_of(adapter: Adapter, folder: Path) -> Adapter:
+    """An adapter that takes the place of one in a folder: with the definitions of that one, unless it has its own.
 
-    None where it finds nothing, or where there is no adapter that can be read.
+    Warns:
+        IntentAdaptersWarning: That one marks entities that it has learned, and this one does not.
     """
     try:
-        return Adapter.read(folder).entities
+        former = Adapter.read(folder)
     except AdapterError:
-        return None
+        return adapter
+    if former.config.tagger and not adapter.config.tagger:
+        warnings.warn(
+            f"the former adapter in {str(folder)!r} had learned to mark {', '.join(former.config.tagger.entities)}; "
+            "the new one has not: train it with --entities, from utterances in which they are marked",
+            IntentAdaptersWarning,
+            stacklevel=2,
+        )
+    return adapter.with_entities(adapter.entities or former.entities)
 
 
 def _read_entities(folder: Path) -> EntityDefinitions | None:

@@ -204,7 +204,7 @@ Entities = Annotated[
     bool,
     typer.Option(
         "--entities",
-        help="Have agents find the entities that their data defines: lookup tables, synonyms, patterns, kinds such as "
-        "dates. What a former version found stays.",
+        help="Have agents find the entities that their data defines (lookup tables, synonyms, patterns, kinds such as "
+        "dates) and learn those that are marked in their utterances. What a former version defined stays.",
     ),
 ]

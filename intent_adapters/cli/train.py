@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
     from intent_adapters.data.check import DataReport
+    from intent_adapters.data.definitions import EntityDefinitions
+    from intent_adapters.data.table import Row
     from intent_adapters.evaluation import Evaluation, HeldOutScores
-    from intent_adapters.training import TrainingResult
+    from intent_adapters.training import TaggerResult, TrainingResult
 
 
 EXAMPLES = examples(
@@ -149,22 +152,14 @@ def command(
         check_adapter_target(output)
     except AdapterError as error:
         raise typer.BadParameter(str(error), param_hint="--output") from error
-    from intent_adapters.artifacts.adapter import entities_of
+    from intent_adapters.artifacts.adapter import in_place_of
     from intent_adapters.data import label_counts, read_descriptions, read_texts
-    from intent_adapters.data.definition_files import definition_file_of
-    from intent_adapters.data.definitions import FILE_NAME
-    from intent_adapters.data.reading import read_annotated, read_rows
+    from intent_adapters.data.reading import read_rows
     from intent_adapters.data.validation import dataset_of
 
     columns: dict[str, Any] = {"text_column": text_column, "label_column": label_column, "encoding": encoding}
     reading: dict[str, Any] = {"split": split, "add": add or (), **columns}
-    placed, definitions = read_annotated(data, **reading) if entities else (read_rows(data, **reading), None)
-    if entities and not definitions:
-        place = definition_file_of(Path(data)) if Path(data).is_file() else Path(data, FILE_NAME)
-        raise DataError(f"{data}: no entities are defined; write them to {place}, or leave --entities out")
-    marked = {mark.entity for row in placed for mark in row.entities} if definitions else set[str]()
-    if definitions and (names := ", ".join(sorted(marked - definitions.entities.keys()))):
-        print_text(f"Warning: marked in {data} and not defined, so that it is not found: {names}", "yellow", to=err)
+    placed, definitions = _annotated(data, reading) if entities else (read_rows(data, **reading), None)
     rows = dataset_of(placed)
     with renamed(split="test_split"):
         tested = read_rows(test, split=test_split, purpose="evaluation", **columns) if test else []
@@ -198,8 +193,8 @@ def command(
         unlabelled=log,
         progress=err.is_terminal,
     )
-    if found := definitions or entities_of(output):  # those of the former version stay
-        result.model.set_entities(agent, found)
+    tagger = _learn_entities(result, placed, definitions, seed) if entities else None
+    result.model.add_agent(agent, in_place_of(result.model.adapter(agent), output), replace=True)
     result.save(output, versions=versions)
     facts: dict[str, Any] = {
         "agent": agent,
@@ -223,6 +218,8 @@ def command(
     if result.unlabelled:
         facts["unlabelled"] = result.unlabelled.given
         facts["learned_from"] = result.unlabelled.used if result.unlabelled.kept else 0
+    if tagger:
+        facts["entities"] = tagger.entities
     scores = _measured(result, dataset_of(tested), rows, output) if tested else None
     held_out = score_held_out(result.held_out) if result.held_out else None
     if json:
@@ -236,8 +233,40 @@ def command(
         facts["threshold"] = "none: it never rejects"
     if result.method != method:
         facts["method"] = f"{result.method}, kept because {method} is no better"
+    if tagger:
+        facts["entities"] = ", ".join(f"{name} {count}" for name, count in tagger.entities.items())
     print_facts({**facts, "accuracies": compared or None}, f"trained {agent}")
     _print_results(scores, held_out)
+
+
+def _annotated(data: str, reading: dict[str, Any]) -> tuple[list[Row], EntityDefinitions]:
+    """The utterances with what is marked in them, and the definitions; there is one or the other."""
+    from intent_adapters.data.definition_files import definition_file_of
+    from intent_adapters.data.definitions import FILE_NAME
+    from intent_adapters.data.reading import read_annotated
+
+    placed, definitions = read_annotated(data, **reading)
+    if not definitions and not any(row.entities for row in placed):
+        place = definition_file_of(Path(data)) if Path(data).is_file() else Path(data, FILE_NAME)
+        raise DataError(
+            f"{data}: no entities are marked or defined; mark some, define them in {place}, or leave --entities out"
+        )
+    return placed, definitions
+
+
+def _learn_entities(
+    result: TrainingResult, placed: Sequence[Row], definitions: EntityDefinitions | None, seed: int
+) -> TaggerResult | None:
+    """Gives the agent what it finds by definition, and what it learns from what is marked."""
+    from intent_adapters.data.validation import dataset_of
+    from intent_adapters.training import train_tagger
+
+    if definitions:
+        result.model.set_entities(result.agent, definitions)
+    if not any(row.entities for row in placed):
+        return None
+    with working("learning entities"):
+        return train_tagger(result.model, result.agent, dataset_of(placed, entities=True), seed=seed)
 
 
 def _measured(result: TrainingResult, test_rows: Dataset, rows: Dataset, output: Path) -> Evaluation:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from intent_adapters.artifacts.adapter import Adapter, entities_of
+from intent_adapters.artifacts.adapter import Adapter, in_place_of
 from intent_adapters.artifacts.agents_folder import OWN_FOLDER, write_base
 from intent_adapters.artifacts.contents import CONFIG_NAME
 from intent_adapters.artifacts.folders import link_or_copy, replaced_folder, sole_writer
@@ -68,7 +68,7 @@ def switch(folder: Path, source: Path, expected: Mapping[str, str]) -> None:
                 shutil.copytree(folder / OWN_FOLDER, staging / OWN_FOLDER, copy_function=link_or_copy)
             for name in expected:
                 adapter, place = Adapter.read(source / name), staging / places[name].name
-                adapter = adapter.with_entities(adapter.entities or entities_of(places[name]))
+                adapter = in_place_of(adapter, places[name])
                 shutil.copytree(places[name], place, copy_function=link_or_copy)
                 save_with_card(adapter, place)
             if (source / REPORT_NAME).is_file():

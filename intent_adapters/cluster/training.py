@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import hashlib
 import json
@@ -11,19 +10,19 @@ import os
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from intent_adapters.artifacts.adapter import Adapter, entities_of
+from intent_adapters.artifacts.adapter import Adapter, in_place_of
 from intent_adapters.artifacts.contents import check_adapter_target
 from intent_adapters.artifacts.folders import remove_leftovers, write_whole
 from intent_adapters.choices import ExecutorName
 from intent_adapters.cluster.executors import EXECUTORS, Executor, Workers
 from intent_adapters.cluster.report import REPORT_NAME, AgentReport, Status, TrainingReport
 from intent_adapters.data.agents import AgentData, find_agents
-from intent_adapters.data.definitions import EntityDefinitions
 from intent_adapters.data.digest import digest_of
 from intent_adapters.data.reading import Source
 from intent_adapters.errors import (
@@ -70,7 +69,7 @@ def train_agents(
     address: str | None = None,
     runtime_env: Mapping[str, Any] | None = None,
     seed: int = 0,
-    entities: bool = False,
+    entities: bool | Collection[str] = False,
     on_agent: OnAgent | None = None,
     **settings: Any,
 ) -> TrainingReport:
@@ -96,8 +95,9 @@ def train_agents(
             None: the one that it belongs to, if any. It plays no part where this process has begun Ray already.
         runtime_env: What Ray's workers need to run this package; see Ray's documentation.
         seed: Of each training.
-        entities: Have agents find the entities that their data defines; see `IntentModel.set_entities`. Those that an
-            adapter in `output` finds, its successor finds, too.
+        entities: Have agents find the entities that their data defines, and learn those that are marked in their
+            utterances; see `IntentModel.set_entities` and `train_tagger`. True, or the names of these agents.
+            What an adapter in `output` defines, its successor does, too.
         on_agent: Called when an agent is over: with its report, how many are over, how many there are, and in about
             how many seconds all will be; None where nothing has been trained yet.
         **settings: As for `train_agent`: `method`, but not `"full"`, `label_names`, `descriptions`, `catch_all`,
@@ -160,7 +160,7 @@ class _Run:
         given: Mapping[str, Source | AgentData],
         output: Path,
         settings: Mapping[str, Any],
-        entities: bool,
+        entities: bool | Collection[str],
         on_agent: OnAgent | None,
     ) -> None:
         # Workers may be in another folder.
@@ -174,7 +174,6 @@ class _Run:
         self._started = time.monotonic()
         self._jobs: list[Job] = []
         self._digests: dict[str, str] = {}
-        self._definitions: dict[str, EntityDefinitions] = {}
         self._warnings: dict[str, list[str]] = {name: [] for name in given}
         self._over: dict[str, AgentReport] = {}
         # A Mac takes the letters of names apart.
@@ -193,7 +192,7 @@ class _Run:
                             "share a folder. Rename one."
                         )
                     job = self._job(name, data if isinstance(data, AgentData) else AgentData(data))
-                    self._digests[name] = _digest(job, self._definitions.get(name))
+                    self._digests[name] = _digest(job)
             except ITS_OWN as error:
                 self._end(AgentReport(name, "failed", error=str(error)))
                 continue
@@ -210,16 +209,21 @@ class _Run:
             raise AgentError(f"{name!r} is too long a name for a folder here. Shorten it.")
         settings = {**self._settings, **data.settings}
         check_settings({name: value for name, value in settings.items() if name != "seed"})
-        if self._entities:
+        definitions = None
+        learns = self._entities is True or (self._entities and name in self._entities)
+        if learns:
             found, defined = data.annotated_rows()
-            if defined:
-                self._definitions[name] = defined
+            definitions = defined.to_dict() if defined else None
         else:
             found = data.training_rows()
-        rows = [{"text": row.text, "label": row.label} for row in found]
+        rows: list[dict[str, Any]] = [{"text": row.text, "label": row.label} for row in found]
+        if learns:
+            for row, own in zip(found, rows, strict=True):
+                if row.annotated:
+                    own["entities"] = list(map(asdict, row.entities))
         if settings.get("calibrate", True) and (rejected := data.rejected_texts()):
             settings["out_of_scope"] = rejected
-        return Job(name, rows, settings, self.model.fingerprint, threads=1)
+        return Job(name, rows, settings, self.model.fingerprint, threads=1, definitions=definitions)
 
     def _done_before(self, name: str) -> Adapter | None:
         try:
@@ -244,11 +248,11 @@ class _Run:
                 self._end(report, left)
 
     def _write(self, name: str, done: Trained) -> AgentReport:
-        provenance = dataclasses.replace(done.adapter.config.provenance, job_digest=self._digests[name])
+        provenance = replace(done.adapter.config.provenance, job_digest=self._digests[name])
         adapter, place = done.adapter.with_config(provenance=provenance), self._place(name)
         try:
             with self._heard(name):
-                save_with_card(adapter.with_entities(self._definitions.get(name) or entities_of(place)), place)
+                save_with_card(in_place_of(adapter, place), place)
         except AdapterError as error:  # something has been put there since
             return AgentReport(name, "failed", error=str(error))
         return self._success(name, "trained", adapter, round(done.seconds, 2))
@@ -268,7 +272,7 @@ class _Run:
 
     def _end(self, report: AgentReport, seconds_left: float | None = None) -> None:
         said = tuple(dict.fromkeys(self._warnings[report.agent]))
-        self._over[report.agent] = report = dataclasses.replace(report, warnings=said)
+        self._over[report.agent] = report = replace(report, warnings=said)
         if self._on_agent:
             self._on_agent(report, len(self._over), len(self._given), seconds_left)
 
@@ -292,7 +296,7 @@ class _Run:
         return TrainingReport(self.base, self.model.fingerprint, executor, seconds, agents)
 
 
-def _digest(job: Job, definitions: EntityDefinitions | None) -> str:
+def _digest(job: Job) -> str:
     """Of all that decides what comes of a job; the order of the utterances does not count."""
     given = {name: value for name, value in job.settings.items() if value is not None}
     try:
@@ -302,8 +306,10 @@ def _digest(job: Job, definitions: EntityDefinitions | None) -> str:
             f"the settings of {job.agent!r} must be plain values, which JSON can hold: {error}"
         ) from error
     facts: list[object] = [digest_of((row["text"], row["label"]) for row in job.rows), settings, job.fingerprint]
-    if definitions:
-        facts.append(definitions.to_dict())
+    if job.definitions:
+        facts.append(job.definitions)
+    if marked := sorted([row["text"], row["entities"]] for row in job.rows if "entities" in row):
+        facts.append(marked)
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 

@@ -113,7 +113,8 @@ def upgrade_agents(
     remove_leftovers(place.parent, [place.name])
     beside = place.with_name(f".{place.name}.upgrade")
     _take_along(old, beside)
-    training = train_agents(base, data, beside, executor=executor, on_agent=on_agent, **options)
+    tagged = [name for name, path in old.items() if Adapter.read(path).config.tagger]
+    training = train_agents(base, data, beside, executor=executor, on_agent=on_agent, entities=tagged, **options)
     compared = _compare(training, old, beside, data)
     reasons = [
         *_unable(training, compared, uncompared),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from intent_adapters.data.definitions import (
@@ -32,6 +32,14 @@ def read_definitions(path: str | Path) -> EntityDefinitions:
     """
     problems = Problems()
     definitions = definitions_of(read_definition_file(Path(path), problems), problems)
+    problems.report()
+    return definitions
+
+
+def definitions_from(document: Mapping[str, object]) -> EntityDefinitions:
+    """The definitions that `EntityDefinitions.to_dict` gave."""
+    problems = Problems()
+    definitions = definitions_of(parts_of_document(document, FILE_NAME, problems), problems)
     problems.report()
     return definitions
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from intent_adapters.artifacts.adapter import Adapter, entities_of
+from intent_adapters.artifacts.adapter import Adapter, in_place_of
 from intent_adapters.artifacts.agents_folder import OWN_FOLDER
 from intent_adapters.artifacts.contents import CONFIG_NAME
 from intent_adapters.errors import IntentAdaptersError
@@ -205,7 +205,7 @@ class Trainer:
                 message = "The training failed; the server's log says why."
             raise _Failure(code, message)
         if event in ("probe_ready", "ready"):
-            adapter = Adapter.read(self._jobs.folder / job / RESULTS / event).with_entities(entities_of(target))
+            adapter = in_place_of(Adapter.read(self._jobs.folder / job / RESULTS / event), target)
             save_with_card(adapter, target)
             said["version"] = adapter.version
         self._jobs.note(job, event, **said)

@@ -36,17 +36,19 @@ class Job:
 
     Attributes:
         agent: Its name.
-        rows: Its utterances, each with `text` and `label`.
+        rows: Its utterances, each with `text` and `label`; with `entities` where it is to learn them, too.
         settings: As for `train_agent`.
         fingerprint: Of the base to train it on.
         threads: How many threads to compute with; None: as many as PyTorch likes.
+        definitions: What it finds by definition, as `entities.json` has it; None: nothing.
     """
 
     agent: str
-    rows: list[dict[str, str]]
+    rows: list[dict[str, Any]]
     settings: dict[str, Any]
     fingerprint: str
     threads: int | None = None
+    definitions: dict[str, Any] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,7 +129,16 @@ def _train(job: Job, model: IntentModel, train_agent: Callable[..., TrainingResu
             f"{model.fingerprint[:12]} and {job.fingerprint[:12]}."
         )
     try:
-        result = train_agent(model, job.agent, job.rows, replace=True, **job.settings)
+        rows = [{"text": row["text"], "label": row["label"]} for row in job.rows]
+        result = train_agent(model, job.agent, rows, replace=True, **job.settings)
+        if job.definitions:
+            from intent_adapters.data.definition_files import definitions_from
+
+            model.set_entities(job.agent, definitions_from(job.definitions))
+        if any(row.get("entities") for row in job.rows):
+            from intent_adapters.training import train_tagger
+
+            train_tagger(model, job.agent, [row for row in job.rows if "entities" in row])
         adapter = model.adapter(job.agent)
     finally:
         if job.agent in model.agents:

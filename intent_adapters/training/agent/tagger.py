@@ -139,7 +139,7 @@ def train_tagger(
     dropout = 0.5 if len(marked) < MANY_TEXTS else 0.3
     with OwnDraws(seed):
         tagger, loss = _fit(data, config, epochs or EPOCHS, dropout, seed, progress)
-    tensors = {f"{TAGGER}.{name}": value.detach().numpy() for name, value in tagger.state_dict().items()}
+    tensors = {f"{TAGGER}.{name}": value.half().float().numpy() for name, value in tagger.state_dict().items()}
     kept = {name: array for name, array in adapter.arrays.items() if not name.startswith(f"{TAGGER}.")}
     model.add_agent(agent, adapter.with_tagger(config, {**kept, **tensors}), replace=True)
     return TaggerResult(
