@@ -77,6 +77,16 @@ class Adapter:
         return list(self.config.labels or ())
 
     @property
+    def entity_facts(self) -> dict[str, str]:
+        """What there is of each entity that it finds, by name: such as "learned, 2 values"."""
+        defined = self.entities.entities if self.entities else {}
+        learned = self.config.tagger.entities if self.config.tagger else []
+        facts = {name: str(definition) for name, definition in defined.items()}
+        return {**dict.fromkeys(learned, "learned"), **facts} | {
+            name: f"learned, {facts[name]}" for name in learned if name in facts
+        }
+
+    @property
     def num_parameters(self) -> int:
         """How many numbers the adapter holds, head included."""
         return sum(array.size for array in self.arrays.values())

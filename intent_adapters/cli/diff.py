@@ -14,7 +14,7 @@ from intent_adapters.cli.loading import check_folders, open_model
 from intent_adapters.errors import BaseMismatchError
 
 if TYPE_CHECKING:
-    from intent_adapters.data import EntityDefinitions
+    from intent_adapters.artifacts.adapter import Adapter
     from intent_adapters.evaluation import Difference, PairedScores
 
 
@@ -95,7 +95,7 @@ def command(
             threshold=threshold,
             batch_size=batch_size,
         )
-    entities = _entity_changes(model.adapter("old").entities, (other or model).adapter("new").entities)
+    entities = _entity_changes(model.adapter("old"), (other or model).adapter("new"))
     if json:
         print_json({"old": old, "new": new, **found.to_dict(), "entities": entities})
     else:
@@ -107,9 +107,15 @@ def command(
         raise typer.Exit(1)
 
 
-def _entity_changes(old: EntityDefinitions | None, new: EntityDefinitions | None) -> dict[str, list[str]]:
-    """The names of the entities whose definitions the new agent has more, no more, and other than the old one."""
-    before, now = (found.entities if found else {} for found in (old, new))
+def _entity_changes(old: Adapter, new: Adapter) -> dict[str, list[str]]:
+    """The names of the entities that the new agent has more, no more, and with another definition than the old one."""
+    before, now = (
+        {
+            name: (facts, adapter.entities and adapter.entities.entities.get(name))
+            for name, facts in adapter.entity_facts.items()
+        }
+        for adapter in (old, new)
+    )
     return {
         "added": [name for name in now if name not in before],
         "removed": [name for name in before if name not in now],

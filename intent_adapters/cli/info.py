@@ -119,9 +119,7 @@ def _adapter_facts(folder: Path) -> dict[str, Any]:
         "head": config.head,
         "intents": len(adapter.labels),
         "catch_all": config.catch_all,
-        "entities": {name: str(entity) for name, entity in adapter.entities.entities.items()}
-        if adapter.entities
-        else None,
+        "entities": adapter.entity_facts or None,
         "descriptions": len(config.descriptions) if config.descriptions else None,
         "threshold": config.calibration.threshold,
         "temperature": config.calibration.temperature,

@@ -65,8 +65,8 @@ class AgentTagger:
             defined: What the agent's definitions find in each.
 
         Returns:
-            For each, in its order, what was learned, and of what is defined that which is trusted, or was not learned,
-            and is not in its way.
+            For each, in its order, what definitions find of entities of which they are trusted; what was learned; and
+            what definitions find of entities that were not learned. What overlaps one before it is left out.
         """
         words = [words_of(text, own.offsets) for text, own in zip(texts, tokens, strict=True)]
         full = [row for row, own in enumerate(words) if own.spans]
@@ -126,17 +126,17 @@ class AgentTagger:
     def _merged(
         self, learned: Sequence[PredictedEntity], defined: Sequence[PredictedEntity]
     ) -> tuple[PredictedEntity, ...]:
-        """What was learned, with the values of definitions that found the same, and what these found beside it."""
-        same = {(entity.start, entity.end, entity.entity): entity for entity in defined}
-        found = [
-            replace(entity, value=twin.value)
-            if (twin := same.get((entity.start, entity.end, entity.entity)))
-            else entity
+        """What definitions find of trusted entities; what was learned beside that; what else definitions find."""
+        same = {(entity.start, entity.end, entity.entity): entity.value for entity in defined}
+        valued = [
+            replace(entity, value=same.get((entity.start, entity.end, entity.entity), entity.value))
             for entity in learned
         ]
-        free = {*self.config.trusted} | ({entity.entity for entity in defined} - {*self.config.entities})
-        for entity in defined:
-            if entity.entity in free and all(entity.end <= own.start or entity.start >= own.end for own in learned):
+        trusted = [entity for entity in defined if entity.entity in self.config.trusted]
+        others = [entity for entity in defined if entity.entity not in self.config.entities]
+        found: list[PredictedEntity] = []
+        for entity in (*trusted, *valued, *others):
+            if all(entity.end <= own.start or entity.start >= own.end for own in found):
                 found.append(entity)
         return tuple(sorted(found, key=lambda entity: entity.start))
 

@@ -141,8 +141,7 @@ def _intents(adapter: Adapter, facts: CardFacts) -> str:
 
 
 def _entities(adapter: Adapter) -> str | None:
-    found = adapter.entities.entities if adapter.entities else {}
-    return "; ".join(f"{markdown.plain(name)} ({entity})" for name, entity in found.items()) or None
+    return "; ".join(f"{markdown.plain(name)} ({facts})" for name, facts in adapter.entity_facts.items()) or None
 
 
 def _settings(config: AdapterConfig) -> dict[str, object]:
