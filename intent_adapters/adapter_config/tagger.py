@@ -65,10 +65,10 @@ class TaggerConfig:
         """The shape of each of its tensors, by its name in the token head."""
         return {
             "outside": (self.width,),
-            "hidden.weight": (self.hidden, NEIGHBOURS * self.width),
-            "hidden.bias": (self.hidden,),
-            "output.weight": (self.tags, self.hidden),
-            "output.bias": (self.tags,),
-            "features.weight": (self.features, self.tags),
+            "hidden_weight": (self.hidden, NEIGHBOURS * self.width),
+            "hidden_bias": (self.hidden,),
+            "output_weight": (self.tags, self.hidden),
+            "output_bias": (self.tags,),
+            "feature_weights": (self.features, self.tags),
             "transitions": (self.tags, self.tags),
         }

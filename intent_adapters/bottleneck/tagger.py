@@ -15,22 +15,26 @@ class Tagger(nn.Module):
     Args:
         config: Sizes and entities.
 
+    Its parameters are its own, and not those of modules inside: PEFT finds an adapter's parameters by such names.
+
     Attributes:
         outside: What stands for the state of a word before the first and behind the last, shape (width,).
-        hidden: From the states of a word and its neighbours.
-        output: From the hidden layer to the tags.
-        features: One row a feature, with what it adds to each tag's score.
-        transitions: Score of a tag behind another, shape (tags, tags); the last of the conditional random field.
+        hidden_weight: From the states of a word and its neighbours to the hidden layer.
+        hidden_bias: Of the hidden layer.
+        output_weight: From the hidden layer to the tags.
+        output_bias: Of the tags.
+        feature_weights: One row a feature, with what it adds to each tag's score.
+        transitions: What a tag adds behind another, shape (tags, tags).
     """
 
     def __init__(self, config: TaggerConfig) -> None:
         super().__init__()
+        hidden, output = nn.Linear(NEIGHBOURS * config.width, config.hidden), nn.Linear(config.hidden, config.tags)
         self.outside = nn.Parameter(torch.zeros(config.width))
-        self.hidden = nn.Linear(NEIGHBOURS * config.width, config.hidden)
-        self.output = nn.Linear(config.hidden, config.tags)
-        self.features = nn.EmbeddingBag(config.features, config.tags, mode="sum")
+        self.hidden_weight, self.hidden_bias = hidden.weight, hidden.bias
+        self.output_weight, self.output_bias = output.weight, output.bias
+        self.feature_weights = nn.Parameter(torch.zeros(config.features, config.tags))
         self.transitions = nn.Parameter(torch.zeros(config.tags, config.tags))
-        nn.init.zeros_(self.features.weight)
 
     def forward(self, states: Tensor, features: Tensor, starts: Tensor, dropout: float = 0.0) -> Tensor:
         """The scores of the tags.
@@ -44,6 +48,6 @@ class Tagger(nn.Module):
         Returns:
             (words, tags).
         """
-        inner = F.gelu(self.hidden(F.dropout(states, dropout)), approximate="tanh")
-        scores: Tensor = self.output(F.dropout(inner, dropout)) + self.features(features, starts)
-        return scores
+        inner = F.linear(F.dropout(states, dropout), self.hidden_weight, self.hidden_bias)
+        scores = F.linear(F.dropout(F.gelu(inner, approximate="tanh"), dropout), self.output_weight, self.output_bias)
+        return scores + F.embedding_bag(features, self.feature_weights, starts, mode="sum")

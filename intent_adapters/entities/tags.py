@@ -71,19 +71,21 @@ def probabilities(
     Returns:
         (words, tags); the sum over the tags is 1.
     """
-    local, passing = np.exp(scores - scores.max(axis=1, keepdims=True)), np.exp(behind - behind.max())
-    forward = np.empty_like(local)
-    backward = np.ones_like(local)
-    reached = np.exp(first - first.max()) * local[0]
-    forward[0] = reached / reached.sum()
-    for word in range(1, len(local)):
-        reached = (forward[word - 1] @ passing) * local[word]
-        forward[word] = reached / reached.sum()
-    for word in range(len(local) - 2, -1, -1):
-        left = passing @ (backward[word + 1] * local[word + 1])
-        backward[word] = left / left.sum()
-    both = forward * backward
-    found: NDArray[np.float32] = both / both.sum(axis=1, keepdims=True)
+    own, passing = scores.astype(np.float64), behind.astype(np.float64)
+    forward, backward = np.empty_like(own), np.zeros_like(own)
+    forward[0] = own[0] + first
+    for word in range(1, len(own)):
+        forward[word] = _log_sum(forward[word - 1][:, None] + passing, 0) + own[word]
+    for word in range(len(own) - 2, -1, -1):
+        backward[word] = _log_sum(passing + backward[word + 1] + own[word + 1], 1)
+    both = forward + backward
+    powers = np.exp(both - both.max(axis=1, keepdims=True))
+    return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def _log_sum(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    highest = values.max(axis=axis, keepdims=True)
+    found: NDArray[np.float64] = np.log(np.exp(values - highest).sum(axis=axis)) + highest.squeeze(axis)
     return found
 
 

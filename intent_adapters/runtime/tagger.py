@@ -45,9 +45,9 @@ class AgentTagger:
         self.layer = config.layer
         tensors: dict[str, Floats] = {name: adapter.arrays[f"{TAGGER}.{name}"] for name in config.shapes()}
         self._outside = tensors["outside"]
-        self._hidden, self._hidden_bias = np.ascontiguousarray(tensors["hidden.weight"].T), tensors["hidden.bias"]
-        self._output, self._output_bias = np.ascontiguousarray(tensors["output.weight"].T), tensors["output.bias"]
-        self._features = tensors["features.weight"]
+        self._hidden, self._hidden_bias = np.ascontiguousarray(tensors["hidden_weight"].T), tensors["hidden_bias"]
+        self._output, self._output_bias = np.ascontiguousarray(tensors["output_weight"].T), tensors["output_bias"]
+        self._features = tensors["feature_weights"]
         self._first, behind = forbidden(config.tags)
         self._behind = behind + tensors["transitions"]
 

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from peft import PeftConfig, TaskType
 
+from intent_adapters.adapter_config.tagger import TaggerConfig
 from intent_adapters.bottleneck import (
     INTENT_BOTTLENECK,
     NON_LINEARITIES,
@@ -62,6 +63,7 @@ EVERYTHING = {
     "base_model_name_or_path": "some/base",
     "revision": "main",
     "inference_mode": True,
+    "tagger": TaggerConfig(["date", "도시"], layer=4, width=384, trusted=["date"], starts="(", ends=")."),
 }
 
 

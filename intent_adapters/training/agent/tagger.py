@@ -305,9 +305,9 @@ def _fit(
     """Trains the head, with AdamW; its inputs' mean and deviation go into its weights."""
     tagger = Tagger(config)
     first, behind = map(torch.from_numpy, forbidden(config.tags))
-    dense = [*tagger.hidden.parameters(), *tagger.output.parameters()]
+    dense = [tagger.hidden_weight, tagger.hidden_bias, tagger.output_weight, tagger.output_bias]
     rates = (RATE, FEATURE_RATE, TRANSITION_RATE)
-    groups = zip((dense, [tagger.features.weight], [tagger.transitions]), rates, (1e-3, 0.0, 0.0), strict=True)
+    groups = zip((dense, [tagger.feature_weights], [tagger.transitions]), rates, (1e-3, 0.0, 0.0), strict=True)
     optimizer = torch.optim.AdamW([{"params": p, "lr": rate, "weight_decay": decay} for p, rate, decay in groups])
     steps, step, loss_sum = epochs * math.ceil(len(data.rows) / BATCH), 0, 0.0
     draw = np.random.default_rng(seed)
@@ -332,8 +332,8 @@ def _fit(
                     progress("tagging", step, steps)
     with torch.no_grad():
         deviation, mean = (torch.from_numpy(np.tile(part, 3)) for part in (data.deviation, data.mean))
-        tagger.hidden.weight.div_(deviation)
-        tagger.hidden.bias.sub_(tagger.hidden.weight @ mean)
+        tagger.hidden_weight.div_(deviation)
+        tagger.hidden_bias.sub_(tagger.hidden_weight @ mean)
         tagger.outside.copy_(torch.from_numpy(data.mean))
     return tagger, loss_sum / len(data.rows)
 
