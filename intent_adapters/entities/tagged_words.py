@@ -6,6 +6,7 @@ import itertools
 import unicodedata
 import zlib
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -74,7 +75,8 @@ def words_of(text: str, offsets: Sequence[tuple[int, int]]) -> Words:
     words, pieces = [], []
     start = 0
     for end in range(1, len(letters) + 1):
-        if end < len(letters) and not _parts(letters, end, piece):
+        inside = end < len(letters) and normal.starts[end] == normal.starts[end - 1]  # of a character as it was given
+        if inside or (end < len(letters) and not _parts(letters, end, piece)):
             continue
         if piece[end - 1] >= 0 and not letters[start:end].isspace():
             words.append((start, end))
@@ -88,10 +90,10 @@ def _parts(text: str, place: int, piece: Sequence[int]) -> bool:
     before, letter = text[place - 1], text[place]
     if before.isspace() or letter.isspace():
         return not (before.isspace() and letter.isspace())
+    if before == _ZERO_WIDTH_JOINER or _continues(letter) or (_is_of_flag(before) and _is_of_flag(letter)):
+        return False
     if (piece[place - 1] < 0) != (piece[place] < 0):
         return True
-    if before == _ZERO_WIDTH_JOINER or _continues(letter):
-        return False
     one, other = script(before), script(letter)
     if one == "" or other == "":
         return True
@@ -105,6 +107,10 @@ def _continues(letter: str) -> bool:
     return letter > "\u02ff" and (
         unicodedata.category(letter) in ("Mn", "Mc", "Me", "Cf") or "\U0001f3fb" <= letter <= "\U0001f3ff"
     )
+
+
+def _is_of_flag(letter: str) -> bool:
+    return "\U0001f1e6" <= letter <= "\U0001f1ff"
 
 
 def is_sign(letter: str) -> bool:
@@ -124,33 +130,44 @@ def features(words: Words, found: Sequence[PredictedEntity], rows: int) -> list[
         For each word, rows of the table.
     """
     text = words.text.text
-    spelled = [text[start:end].lower().encode("utf-8", "surrogatepass") for start, end in words.spans]
-    shapes = [
-        text[start:end].lower().translate(_DIGITS).encode("utf-8", "surrogatepass") for start, end in words.spans
-    ]
-    around = [b"\0", b"\0", *shapes, b"\0", b"\0"]
+    lowered = text.lower() if len(text.lower()) == len(text) else text
+    known = [_of_word(lowered[start:end]) for start, end in words.spans]
+    around = [b"\0", b"\0", *(shape for shape, _ in known), b"\0", b"\0"]
     hits = _hits(words, found)
     crc = zlib.crc32
     codes: list[list[int]] = []
     for number, (start, end) in enumerate(words.spans):
-        word, shape = spelled[number], shapes[number]
-        letters = text[start:end].lower()
-        own = [crc(around[number + place], place) for place in range(5)]
-        own += [crc(word, 5), crc(shape, crc(around[number + 1], 6)), crc(around[number + 3], crc(shape, 7))]
-        for size in (1, 2, 3):
-            own += [crc(letters[:size].encode("utf-8", "surrogatepass"), 7 + size)]
-            own += [crc(letters[-size:].encode("utf-8", "surrogatepass"), 10 + size)]
-        own += [
-            crc(text[max(start - 2, 0) : start].lower().encode("utf-8", "surrogatepass"), 14),
-            crc(text[max(start - 3, 0) : start].lower().encode("utf-8", "surrogatepass"), 15),
-            crc(text[end : end + 2].lower().encode("utf-8", "surrogatepass"), 16),
-            crc(text[end : end + 3].lower().encode("utf-8", "surrogatepass"), 17),
-            crc(_kind(text[start], start == 0 or text[start - 1].isspace()), 18),
-        ]
-        codes.append(own + hits[number])
+        shape, own = known[number]
+        codes.append(
+            [
+                *own,
+                *(crc(around[number + place], place) for place in range(5)),
+                crc(shape, crc(around[number + 1], 6)),
+                crc(around[number + 3], crc(shape, 7)),
+                crc(_bytes(lowered[max(start - 2, 0) : start]), 14),
+                crc(_bytes(lowered[max(start - 3, 0) : start]), 15),
+                crc(_bytes(lowered[end : end + 2]), 16),
+                crc(_bytes(lowered[end : end + 3]), 17),
+                crc(_kind(text[start], start == 0 or text[start - 1].isspace()), 18),
+                *hits[number],
+            ]
+        )
     flat = np.fromiter(itertools.chain.from_iterable(codes), np.uint64)
     hashed = (((flat * _MULTIPLIER) & _BITS) * np.uint64(rows) >> np.uint64(32)).astype(np.int64)
     return np.split(hashed, np.cumsum([len(own) for own in codes])[:-1]) if codes else []
+
+
+@lru_cache(maxsize=4096)  # most words of utterances have been in others
+def _of_word(letters: str) -> tuple[bytes, list[int]]:
+    """A word with all digits alike, and the codes of what it is by itself: its spelling, beginnings and endings."""
+    codes = [zlib.crc32(_bytes(letters), 5)]
+    for size in (1, 2, 3):
+        codes += [zlib.crc32(_bytes(letters[:size]), 7 + size), zlib.crc32(_bytes(letters[-size:]), 10 + size)]
+    return _bytes(letters.translate(_DIGITS)), codes
+
+
+def _bytes(letters: str) -> bytes:
+    return letters.encode("utf-8", "surrogatepass")
 
 
 def _kind(letter: str, first: bool) -> bytes:

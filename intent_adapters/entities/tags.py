@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 FORBIDDEN = np.float32(-1e4)
 """Score of a tag that may not stand there."""
+LARGEST_DIFFERENCE = 230.0
+"""Scores that are further below the highest count as so far below it where probabilities are computed."""
 
 
 def forbidden(tags: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -71,21 +73,25 @@ def probabilities(
     Returns:
         (words, tags); the sum over the tags is 1.
     """
-    own, passing = scores.astype(np.float64), behind.astype(np.float64)
-    forward, backward = np.empty_like(own), np.zeros_like(own)
-    forward[0] = own[0] + first
-    for word in range(1, len(own)):
-        forward[word] = _log_sum(forward[word - 1][:, None] + passing, 0) + own[word]
-    for word in range(len(own) - 2, -1, -1):
-        backward[word] = _log_sum(passing + backward[word + 1] + own[word + 1], 1)
-    both = forward + backward
-    powers = np.exp(both - both.max(axis=1, keepdims=True))
-    return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+    local, passing = _powers(scores, 1), _powers(behind, None)
+    forward, backward = np.empty_like(local), np.ones_like(local)
+    reached = _powers(scores[0] + first, None)
+    forward[0] = reached / reached.sum()
+    for word in range(1, len(local)):
+        reached = (forward[word - 1] @ passing) * local[word]
+        forward[word] = reached / reached.sum()
+    for word in range(len(local) - 2, -1, -1):
+        reached = passing @ (backward[word + 1] * local[word + 1])
+        backward[word] = reached / reached.sum()
+    both = forward * backward
+    return (both / both.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def _log_sum(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-    highest = values.max(axis=axis, keepdims=True)
-    found: NDArray[np.float64] = np.log(np.exp(values - highest).sum(axis=axis)) + highest.squeeze(axis)
+def _powers(scores: NDArray[np.float32], axis: int | None) -> NDArray[np.float64]:
+    """Powers of e, the highest 1; never 0, so that nothing is divided by it."""
+    found: NDArray[np.float64] = np.exp(
+        np.maximum(scores - scores.max(axis=axis, keepdims=True), -LARGEST_DIFFERENCE, dtype=np.float64)
+    )
     return found
 
 

@@ -41,7 +41,7 @@ class Runtime(Protocol):
             texts: As the encoder is to read them, with the prompts of their agents.
             residents: One per text; `None` for the bare base.
             batch_size: Texts in one pass of the encoder, at most.
-            states: Takes the token states of texts for which it has a layer.
+            states: Takes the offsets of all tokens, and the token states of texts for which it has a layer.
 
         Returns:
             (texts, dimensions).
@@ -50,10 +50,6 @@ class Runtime(Protocol):
 
     def keep_states(self, layer: int) -> None:
         """See to it that token states behind a layer, from 1, can be had; raises AdapterError if they cannot."""
-        ...
-
-    def offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
-        """Where in each text its tokens start and end, of those that the encoder reads."""
         ...
 
     def token_lengths(self, texts: Sequence[str]) -> list[int]:
@@ -108,7 +104,7 @@ def answer(
             by_agent = [
                 AgentRows(names[rows[own[0]]], resident.head, own) for resident, own in places.items() if resident
             ]
-            entities = _entities(runtime, [texts[row] for row in rows], prompted, places, states)
+            entities = _entities([texts[row] for row in rows], places, states)
             for place, prediction in predictions(by_agent, embeddings, top_k, [thresholds[row] for row in rows]):
                 found = entities.get(place)
                 answers[rows[place]] = prediction if found is None else replace(prediction, entities=found)
@@ -117,9 +113,7 @@ def answer(
 
 
 def _entities(
-    runtime: Runtime,
     texts: Sequence[str],
-    prompted: Sequence[str],
     places: Mapping[Resident | None, Sequence[int]],
     states: TokenStates | None,
 ) -> dict[int, tuple[PredictedEntity, ...]]:
@@ -132,15 +126,9 @@ def _entities(
     }
     if states is None:
         return found
-    tagged = list(states.layers)
-    offsets = dict(zip(tagged, runtime.offsets([prompted[place] for place in tagged]), strict=True))
     for resident, own in places.items():
         if resident and resident.tagger:
-            before = len(resident.prompt)
-            tokens = [
-                Tokens([(start - before, end - before) for start, end in offsets[place]], states.found[place])
-                for place in own
-            ]
+            tokens = [_tokens(states, place, len(resident.prompt)) for place in own]
             defined = [found.get(place, ()) for place in own]
             found |= zip(own, resident.tagger.find([texts[place] for place in own], tokens, defined), strict=True)
     return found
@@ -161,11 +149,16 @@ def token_states(
             states = TokenStates(dict.fromkeys(range(len(rows)), layer))
             runtime.embed(prompted, residents, batch_size, states)
             before = len(prompted[0]) - len(texts[rows[0]])
-            return [
-                Tokens([(start - before, end - before) for start, end in offsets], states.found[place])
-                for place, offsets in enumerate(runtime.offsets(prompted))
-            ]
+            return [_tokens(states, place, before) for place in range(len(rows))]
     return []
+
+
+def _tokens(states: TokenStates, place: int, before: int) -> Tokens:
+    """The tokens of a text, which begins behind so many characters of what was read."""
+    offsets = states.offsets[place]
+    if before:
+        offsets = [(start - before, end - before) for start, end in offsets]
+    return Tokens(offsets, states.found[place])
 
 
 def embed(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +20,19 @@ def product(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np
     two of them a batch took twice as long. How many there are belongs to the whole process, so that calls take turns
     to set it.
     """
-    with _one_at_a_time, _blas().limit(limits=1, user_api="blas"):
-        found: NDArray[np.float32] = left @ right
+    with _one_at_a_time:
+        before = [library.get_num_threads() for library in _blas()]
+        for library in _blas():
+            library.set_num_threads(1)
+        try:
+            found: NDArray[np.float32] = left @ right
+        finally:
+            for library, threads in zip(_blas(), before, strict=True):
+                library.set_num_threads(threads)
     return found
 
 
 @cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController()  # looking for the libraries of a process takes milliseconds
+def _blas() -> list[Any]:
+    # Looking for the libraries of a process takes milliseconds, and the controller's own limits a tenth of one.
+    return ThreadpoolController().select(user_api="blas").lib_controllers

@@ -16,10 +16,12 @@ class TokenStates:
     Attributes:
         layers: For rows whose states are wanted: behind which layer, from 1.
         found: The states of these rows (tokens, width), without padding: what `Runtime.embed` fills.
+        offsets: Of all rows, where their tokens start and end: what `Runtime.embed` fills.
     """
 
     layers: Mapping[int, int]
     found: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+    offsets: list[list[tuple[int, int]]] = field(default_factory=list)
 
     def of(self, rows: Sequence[int]) -> set[int]:
         """The layers that some rows want."""

@@ -75,13 +75,12 @@ class FastTokenizer:
             padding_type=int(tokenizer.pad_token_type_id) if has_types else None,
         )
 
-    def __call__(self, texts: list[str]) -> TokenRows:
-        """Tokenise."""
-        return TokenRows([encoding.ids for encoding in self._backend.encode_batch_fast(texts)], self._pad)
-
-    def offsets(self, texts: list[str]) -> list[list[tuple[int, int]]]:
-        """Where each token that the encoder reads starts and ends in its text: nowhere, (0, 0), for special ones."""
-        return [encoding.offsets for encoding in self._backend.encode_batch(texts)]
+    def __call__(self, texts: list[str], *, offsets: bool = False) -> TokenRows:
+        """Tokenise; with the offsets of tokens if they are wanted, which takes longer."""
+        encode = self._backend.encode_batch if offsets else self._backend.encode_batch_fast
+        encodings = encode(texts)
+        found = [encoding.offsets for encoding in encodings] if offsets else []
+        return TokenRows([encoding.ids for encoding in encodings], self._pad, found)
 
     def _pad(self, ids: Sequence[list[int]]) -> dict[str, NDArray[np.int64]]:
         """Put token numbers of different lengths into one batch: `input_ids` and what goes with them."""
@@ -105,14 +104,21 @@ class TokenRows:
     Args:
         ids: Of each text.
         pad: Makes one batch of some.
+        offsets: As the attribute.
 
     Attributes:
         lengths: How many tokens each text has.
+        offsets: Where each token that the encoder reads starts and ends in its text: nowhere, (0, 0), for special
+            ones. Empty where they were not wanted.
     """
 
     def __init__(
-        self, ids: list[list[int]], pad: Callable[[Sequence[list[int]]], dict[str, NDArray[np.int64]]]
+        self,
+        ids: list[list[int]],
+        pad: Callable[[Sequence[list[int]]], dict[str, NDArray[np.int64]]],
+        offsets: Sequence[list[tuple[int, int]]] = (),
     ) -> None:
+        self.offsets = offsets
         self.lengths = [len(row) for row in ids]
         self._ids = ids
         self._pad = pad

@@ -24,7 +24,7 @@ from intent_adapters.runtime.batching import batches, blocks
 from intent_adapters.runtime.resident import Resident, ResidentFactory
 from intent_adapters.runtime.routing import Router
 from intent_adapters.runtime.token_states import TokenStates
-from intent_adapters.runtime.tokens import FastTokenizer, Tokenizer, tokenizer_for
+from intent_adapters.runtime.tokens import FastTokenizer, PaddedTokens, Tokenizer, TokenRows, tokenizer_for
 from intent_adapters.surroundings import own_settings
 
 
@@ -128,7 +128,13 @@ class TorchRuntime:
         embeddings: list[Tensor] = []
         order: list[int] = []
         with own_settings(gradients=False):
-            tokens = self._tokenizer()(list(texts))
+            tokenize = self._tokenizer()
+            tokens: TokenRows | PaddedTokens
+            if states and isinstance(tokenize, FastTokenizer):
+                tokens = placed = tokenize(list(texts), offsets=True)
+                states.offsets.extend(placed.offsets)
+            else:
+                tokens = tokenize(list(texts))
             for rows in batches(tokens.lengths, residents, batch_size):
                 features = tokens.batch(rows)
                 with self._router.route(blocks([residents[row] for row in rows])), self._kept() as kept:
@@ -142,13 +148,6 @@ class TorchRuntime:
             ordered = torch.empty_like(together)
             ordered[torch.tensor(order)] = together
             return ordered.numpy()
-
-    def offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
-        """See `Runtime`."""
-        tokenize = self._tokenizer()
-        if not isinstance(tokenize, FastTokenizer):
-            raise BaseError("The base has no fast tokenizer, which taggers need.")
-        return tokenize.offsets(list(texts))
 
     def token_lengths(self, texts: Sequence[str]) -> list[int]:
         """See `Runtime`."""

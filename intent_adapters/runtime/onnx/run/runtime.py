@@ -48,7 +48,9 @@ class OnnxRuntime:
     ) -> NDArray[np.float32]:
         """See `Runtime`."""
         base = self._base
-        tokens = base.tokenize(list(texts))
+        tokens = base.tokenize(list(texts), offsets=states is not None)
+        if states:
+            states.offsets.extend(tokens.offsets)
         planned = runs(tokens.lengths, residents, batch_size, base.threads)
         if len(texts) == 1:
             return self._run(base.session, tokens, planned[0], states)
@@ -70,10 +72,6 @@ class OnnxRuntime:
                 f"{f'those behind layer {given}' if given else 'none'}: export the base again with this version of "
                 "intent-adapters."
             )
-
-    def offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
-        """See `Runtime`."""
-        return self._base.tokenize.offsets(list(texts))
 
     def token_lengths(self, texts: Sequence[str]) -> list[int]:
         """See `Runtime`."""
