@@ -18,16 +18,8 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-import numpy as np
-
 from intent_adapters import IntentModel, train_agent
-from intent_adapters.adapter_config import AdapterConfig
-from intent_adapters.adapter_config.tensors import HEAD
-from intent_adapters.artifacts.adapter import Adapter
-from intent_adapters.data.annotations import EntityAnnotation
-from intent_adapters.data.definition_files import read_definitions
-from intent_adapters.data.definitions import Definition, EntityDefinitions
-from intent_adapters.data.reading import read_annotated
+from intent_adapters.data import Definition, EntityAnnotation, EntityDefinitions, read_annotated, read_definitions
 from intent_adapters.evaluation import score_entities
 from intent_adapters.training import train_tagger
 
@@ -42,11 +34,9 @@ def read_slots(path: Path) -> list[Row]:
 
 
 def bare_agent(model: IntentModel, name: str) -> None:
-    """An agent with one intent and no bottlenecks: its token states are those of the base."""
-    size = int(model.encode("a").shape[0])
-    config = AdapterConfig(sites="none", labels=["any"], head="linear", embedding_dim=size)
-    tensors = {f"{HEAD}.weight": np.zeros((1, size), np.float32), f"{HEAD}.bias": np.zeros(1, np.float32)}
-    model.add_agent(name, Adapter(config, tensors), replace=True)
+    """An agent without bottlenecks, whose token states are those of the base; its intents are of no use."""
+    rows = [{"text": text, "label": text} for text in ("yes", "no")]
+    train_agent(model, name, rows, method="probe", calibrate=False, progress=False, replace=True)
 
 
 def annotations(row: Row) -> list[EntityAnnotation]:
