@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from intent_adapters.errors import DataError
+from intent_adapters.errors import DataError, IntentAdaptersWarning
 from intent_adapters.training.agent.recipe import recipe_for
 from tests.cli.conftest import Agents, run
 
@@ -45,8 +45,9 @@ def test_an_agent_finds_the_entities_that_its_data_defines(agents: Agents, data:
     arguments = ("train", data, "-b", agents.base, "-o", tmp_path / "clinic", "--epochs", 1, "--no-calibrate")
     refused = run(*arguments, "--entities")
     assert refused.exit_code == 1
-    assert "no entities are defined; write them to" in refused.stderr
-    assert "clinic.entities.json" in refused.stderr
+    said = " ".join(refused.stderr.split())
+    assert "no entities are marked or defined" in said
+    assert "clinic.entities.json" in said
     data.with_name("clinic.entities.json").write_text('{"entities": {"when": {"system": ["time"]}}}')
     assert run(*arguments, "--entities").exit_code == 0
     asked = ("predict", "취소 15:30", "how much", "-a", tmp_path / "clinic")
@@ -58,6 +59,31 @@ def test_an_agent_finds_the_entities_that_its_data_defines(agents: Agents, data:
     assert again.exit_code == 0
     assert "left out: files of entity definitions" in again.stderr
     assert "when: 15:30" in run(*asked).stdout  # as the former version
+
+
+def test_an_agent_learns_the_entities_that_are_marked(agents: Agents, tmp_path: Path):
+    cities = ("Busan", "Seoul", "York", "Rome")
+    rows = [
+        {"text": f"{before} {city}", "label": label, "entities": [mark(len(before) + 1, city)]}
+        for city in cities
+        for before, label in (("take me to", "go"), ("cancel", "stop"))
+    ]
+    data = tmp_path / "trips.jsonl"
+    data.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    arguments = ("train", data, "-b", agents.base, "-o", tmp_path / "trips", "--epochs", 1, "--no-calibrate")
+    taught = run(*arguments, "--entities", "--json")
+    assert taught.exit_code == 0, taught.stderr
+    assert json.loads(taught.stdout)["entities"] == {"city": 8}
+    answer = json.loads(run("predict", "take me to Seoul", "-a", tmp_path / "trips", "--json").stdout)
+    assert [(one["text"], one["source"]) for one in answer["entities"]] == [("Seoul", "tagger")]
+    assert json.loads(run("info", tmp_path / "trips", "--json").stdout)["entities"] == {"city": "learned"}
+    plain = [{name: row[name] for name in ("text", "label")} for row in rows]
+    data.write_text("\n".join(map(json.dumps, plain)), encoding="utf-8")
+    assert "had learned to mark city; the new one has not" in " ".join(run(*arguments).stderr.split())
+
+
+def mark(start: int, city: str) -> dict[str, object]:
+    return {"start": start, "end": start + len(city), "entity": "city"}
 
 
 def test_the_same_seed_gives_the_same_adapter(agents: Agents, data: Path, tmp_path: Path):
