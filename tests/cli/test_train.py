@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from intent_adapters.errors import DataError, IntentAdaptersWarning
+from intent_adapters.errors import DataError
 from intent_adapters.training.agent.recipe import recipe_for
 from tests.cli.conftest import Agents, run
 
