@@ -26,9 +26,27 @@ def own_settings(*, gradients: bool) -> Iterator[None]:
         for kind in ("cpu", *_accelerator()):  # heads are on the CPU
             if torch.is_autocast_enabled(kind):
                 stack.enter_context(torch.autocast(kind, enabled=False))
+                stack.enter_context(_outermost_autocast())
         if torch.get_default_device().type != "cpu":
             stack.enter_context(torch.device("cpu"))
         yield
+
+
+@contextmanager
+def _outermost_autocast() -> Iterator[None]:
+    """Let autocasts of the block be outermost ones: only these forget, at their end, what they cast weights to.
+
+    Otherwise a training that casts would compute with the weights of its first step until the caller's own ends.
+    """
+    depth = torch.autocast_increment_nesting() - 1
+    for _ in range(depth + 1):
+        torch.autocast_decrement_nesting()
+    try:
+        yield
+    finally:
+        torch.clear_autocast_cache()
+        for _ in range(depth):
+            torch.autocast_increment_nesting()
 
 
 def _accelerator() -> list[str]:
