@@ -79,12 +79,10 @@ class Adapter:
     @property
     def entity_facts(self) -> dict[str, str]:
         """What there is of each entity that it finds, by name: such as "learned, 2 values"."""
-        defined = self.entities.entities if self.entities else {}
-        learned = self.config.tagger.entities if self.config.tagger else []
-        facts = {name: str(definition) for name, definition in defined.items()}
-        return {**dict.fromkeys(learned, "learned"), **facts} | {
-            name: f"learned, {facts[name]}" for name in learned if name in facts
-        }
+        parts = {name: ["learned"] for name in (self.config.tagger.entities if self.config.tagger else ())}
+        for name, definition in (self.entities.entities if self.entities else {}).items():
+            parts.setdefault(name, []).append(str(definition))
+        return {name: ", ".join(own) for name, own in parts.items()}
 
     @property
     def num_parameters(self) -> int:

@@ -210,17 +210,19 @@ class _Run:
         settings = {**self._settings, **data.settings}
         check_settings({name: value for name, value in settings.items() if name != "seed"})
         definitions = None
-        learns = self._entities is True or (self._entities and name in self._entities)
-        if learns:
+        if self._entities is True or (self._entities and name in self._entities):
             found, defined = data.annotated_rows()
             definitions = defined.to_dict() if defined else None
         else:
             found = data.training_rows()
-        rows: list[dict[str, Any]] = [{"text": row.text, "label": row.label} for row in found]
-        if learns:
-            for row, own in zip(found, rows, strict=True):
-                if row.annotated:
-                    own["entities"] = list(map(asdict, row.entities))
+        rows: list[dict[str, Any]] = [
+            {
+                "text": row.text,
+                "label": row.label,
+                **({"entities": list(map(asdict, row.entities))} if row.annotated else {}),
+            }
+            for row in found
+        ]
         if settings.get("calibrate", True) and (rejected := data.rejected_texts()):
             settings["out_of_scope"] = rejected
         return Job(name, rows, settings, self.model.fingerprint, threads=1, definitions=definitions)

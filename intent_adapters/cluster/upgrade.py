@@ -109,11 +109,10 @@ def upgrade_agents(
     place = Path(folder).resolve()  # what a link leads to is replaced, not the link
     given = agents if isinstance(agents, Mapping) else find_agents(agents)
     old = agents_in(place)
-    data, versions = _as_before(old, given)
+    data, versions, tagged = _as_before(old, given)
     remove_leftovers(place.parent, [place.name])
     beside = place.with_name(f".{place.name}.upgrade")
     _take_along(old, beside)
-    tagged = [name for name, path in old.items() if Adapter.read(path).config.tagger]
     training = train_agents(base, data, beside, executor=executor, on_agent=on_agent, entities=tagged, **options)
     compared = _compare(training, old, beside, data)
     reasons = [
@@ -131,20 +130,22 @@ def upgrade_agents(
 
 def _as_before(
     old: Mapping[str, Path], given: Mapping[str, Source | AgentData]
-) -> tuple[dict[str, AgentData], dict[str, str]]:
-    """The data of each agent with what its old adapter says of its intents, and the version of that adapter."""
+) -> tuple[dict[str, AgentData], dict[str, str], list[str]]:
+    """The data of each agent with what its old adapter says of its intents; its version; which agents have taggers."""
     if missing := [name for name in old if name not in given]:
         raise DataError(
             f"there is no data for {len(missing)} agent(s): {', '.join(missing[:10])}; all agents of a folder are "
             "upgraded together: add their data, or move their folders out"
         )
-    data, versions = dict[str, AgentData](), dict[str, str]()
+    data, versions, tagged = dict[str, AgentData](), dict[str, str](), list[str]()
     for name, path in old.items():
         adapter, own = Adapter.read(path), given[name]
         own = own if isinstance(own, AgentData) else AgentData(own)
         settings = {**_chosen_before(adapter, own), **own.settings}
         data[name], versions[name] = dataclasses.replace(own, settings=settings), adapter.version
-    return data, versions
+        if adapter.config.tagger:
+            tagged.append(name)
+    return data, versions, tagged
 
 
 def _chosen_before(adapter: Adapter, data: AgentData) -> dict[str, Any]:

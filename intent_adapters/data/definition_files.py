@@ -30,29 +30,30 @@ def read_definitions(path: str | Path) -> EntityDefinitions:
     Raises:
         DataError: It cannot be read, or something in it is no definition; up to ten problems with their places.
     """
-    problems = Problems()
-    definitions = definitions_of(read_definition_file(Path(path), problems), problems)
-    problems.report()
-    return definitions
+    return definitions_from(_document(Path(path)), str(path))
 
 
-def definitions_from(document: Mapping[str, object]) -> EntityDefinitions:
-    """The definitions that `EntityDefinitions.to_dict` gave."""
+def definitions_from(document: Mapping[str, object], place: str = FILE_NAME) -> EntityDefinitions:
+    """The definitions that `EntityDefinitions.to_dict` gave, of which errors say that they stand in `place`."""
     problems = Problems()
-    definitions = definitions_of(parts_of_document(document, FILE_NAME, problems), problems)
+    definitions = definitions_of(parts_of_document(document, place, problems), problems)
     problems.report()
     return definitions
 
 
 def read_definition_file(path: Path, problems: Problems, encoding: str | None = None) -> list[DefinitionPart]:
     """What an `entities.json` says, part by part."""
+    return parts_of_document(_document(path, encoding), str(path), problems)
+
+
+def _document(path: Path, encoding: str | None = None) -> dict[str, object]:
     try:
         document = json.loads(read_text(path, encoding))
     except (ValueError, RecursionError) as error:
         raise data_error(str(path), f"broken JSON ({error})", "write it as the documentation shows") from error
     if not isinstance(document, dict):
         raise data_error(str(path), "this is no JSON object", 'write {"entities": {"city": {"values": {}}}}')
-    return parts_of_document(document, str(path), problems)
+    return document
 
 
 def definition_file_of(path: Path) -> Path:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from intent_adapters.data.annotations import EntityAnnotation
 from intent_adapters.entities.normalised import NormalisedText, composed
 from intent_adapters.entities.words import ends_word, script
 from intent_adapters.prediction import PredictedEntity
@@ -35,6 +36,15 @@ class Words(NamedTuple):
     text: NormalisedText
     spans: list[tuple[int, int]]
     pieces: list[int]
+
+    @property
+    def places(self) -> list[tuple[int, int]]:
+        """Where each word starts and ends in the utterance as it was given."""
+        return [(self.text.starts[start], self.text.ends[end - 1]) for start, end in self.spans]
+
+    def within(self, entity: EntityAnnotation | PredictedEntity) -> list[int]:
+        """The words that share a character with an entity."""
+        return [word for word, (start, end) in enumerate(self.places) if start < entity.end and end > entity.start]
 
     def span(self, first: int, last: int, *, starts: str, ends: str) -> tuple[int, int] | None:
         """Where a sequence of words stands in the utterance as it was given, less signs that do not belong to it.
@@ -178,15 +188,9 @@ def _kind(letter: str, first: bool) -> bytes:
 def _hits(words: Words, found: Sequence[PredictedEntity]) -> list[list[int]]:
     """For each word, which entities definitions find there, before it and behind it."""
     codes: list[list[int]] = [[] for _ in words.spans]
-    if not found:
-        return codes
-    starts, ends = words.text.starts, words.text.ends
-    places = [(starts[start], ends[end - 1]) for start, end in words.spans]
     for entity in found:
-        name = entity.entity.encode("utf-8", "surrogatepass")
-        inside = [row for row, (start, end) in enumerate(places) if start < entity.end and end > entity.start]
-        for row, salt in _around(inside, len(places)):
-            codes[row].append(zlib.crc32(name, salt))
+        for word, salt in _around(words.within(entity), len(codes)):
+            codes[word].append(zlib.crc32(_bytes(entity.entity), salt))
     return codes
 
 

@@ -104,7 +104,7 @@ def answer(
             by_agent = [
                 AgentRows(names[rows[own[0]]], resident.head, own) for resident, own in places.items() if resident
             ]
-            entities = _entities([texts[row] for row in rows], places, states)
+            entities = _entities(texts, rows, places, states)
             for place, prediction in predictions(by_agent, embeddings, top_k, [thresholds[row] for row in rows]):
                 found = entities.get(place)
                 answers[rows[place]] = prediction if found is None else replace(prediction, entities=found)
@@ -114,12 +114,13 @@ def answer(
 
 def _entities(
     texts: Sequence[str],
+    rows: Sequence[int],
     places: Mapping[Resident | None, Sequence[int]],
     states: TokenStates | None,
 ) -> dict[int, tuple[PredictedEntity, ...]]:
-    """The entities of the texts whose agents look for some, by their places."""
+    """The entities of the texts in some rows whose agents look for some, by their places among these rows."""
     found = {
-        place: resident.finder.find(texts[place])
+        place: resident.finder.find(texts[rows[place]])
         for resident, own in places.items()
         if resident and resident.finder
         for place in own
@@ -130,7 +131,8 @@ def _entities(
         if resident and resident.tagger:
             tokens = [_tokens(states, place, len(resident.prompt)) for place in own]
             defined = [found.get(place, ()) for place in own]
-            found |= zip(own, resident.tagger.find([texts[place] for place in own], tokens, defined), strict=True)
+            asked = [texts[rows[place]] for place in own]
+            found |= zip(own, resident.tagger.find(asked, tokens, defined), strict=True)
     return found
 
 

@@ -27,6 +27,7 @@ from intent_adapters.errors import DataError
 from intent_adapters.inputs import check_range
 from intent_adapters.model import IntentModel
 from intent_adapters.prediction import PredictedEntity
+from intent_adapters.runtime.tagger import windows
 from intent_adapters.training.randomness import OwnDraws, check_seed
 
 # What follows was chosen on rows of Restaurants-8k and KLUE-NER that are not in their test files.
@@ -41,6 +42,8 @@ WARM_UP = 0.1
 MANY_TEXTS = 1500
 # A definition's finds count by themselves where so many of them were right.
 TRUST = 0.9
+
+Defined = Mapping[str, Sequence[PredictedEntity]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,8 +137,9 @@ def train_tagger(
         ends=_signs(row.text[entity.end - 1] for row in marked for entity in row.entities),
     )
     finder = EntityFinder(adapter.entities) if adapter.entities else None
-    config = dataclasses.replace(config, trusted=_trusted(marked, finder, names))
-    data = _Examples(model, agent, varied, config, finder)
+    defined = {row.text: finder.find(row.text) if finder else () for row in varied}
+    config = dataclasses.replace(config, trusted=_trusted(marked, defined, names))
+    data = _Examples(model, agent, varied, config, defined)
     dropout = 0.5 if len(marked) < MANY_TEXTS else 0.3
     with OwnDraws(seed):
         tagger, loss = _fit(data, config, epochs or EPOCHS, dropout, seed, progress)
@@ -191,14 +195,12 @@ def _with_others(row: _Marked, known: Mapping[str, Sequence[str]], draw: random.
     return _Marked(text + row.text[last:], tuple(entities))
 
 
-def _trusted(rows: Sequence[_Marked], finder: EntityFinder | None, names: Sequence[str]) -> list[str]:
+def _trusted(rows: Sequence[_Marked], defined: Defined, names: Sequence[str]) -> list[str]:
     """Of which entities definitions find hardly anything but what is marked."""
-    if finder is None:
-        return []
     found, right = Counter[str](), Counter[str]()
     for row in rows:
         spans = {(entity.start, entity.end, entity.entity) for entity in row.entities}
-        for entity in finder.find(row.text):
+        for entity in defined[row.text]:
             found[entity.entity] += 1
             right[entity.entity] += (entity.start, entity.end, entity.entity) in spans
     return [name for name in names if found[name] and right[name] >= TRUST * found[name]]
@@ -212,7 +214,7 @@ class _Examples:
         agent: Its name.
         rows: The utterances.
         config: Of the token head.
-        finder: Finds what the agent defines, if it defines anything.
+        defined: What the agent's definitions find in each text.
     """
 
     def __init__(
@@ -221,20 +223,19 @@ class _Examples:
         agent: str,
         rows: Sequence[_Marked],
         config: TaggerConfig,
-        finder: EntityFinder | None,
+        defined: Defined,
     ) -> None:
         number = {name: place for place, name in enumerate(config.entities)}
-        texts = list(dict.fromkeys(row.text for row in rows))
+        texts = list(defined)
         place = {text: row for row, text in enumerate(texts)}
         self.words: list[Words] = []
         self._states: list[NDArray[np.float16]] = []
         self._features: list[list[NDArray[np.int64]]] = []
-        found: list[Sequence[PredictedEntity]] = [finder.find(text) if finder else () for text in texts]
-        for text, tokens, hits in zip(texts, model.token_states(texts, agent, config.layer), found, strict=True):
+        for text, tokens in zip(texts, model.token_states(texts, agent, config.layer), strict=True):
             words = words_of(text, tokens.offsets)
             self.words.append(words)
             self._states.append(tokens.states[words.pieces].astype(np.float16))
-            self._features.append(features(words, hits, config.features))
+            self._features.append(features(words, defined[text], config.features))
         self.rows = [(place[row.text], row) for row in rows if self.words[place[row.text]].spans]
         if not self.rows:
             raise DataError("the utterances have no words that the base's tokenizer knows")
@@ -258,9 +259,7 @@ class _Examples:
         for row in rows:
             own = self.rows[row][0]
             states = (self._states[own].astype(np.float32) - self.mean) / self.deviation
-            none = np.zeros_like(states[:1])
-            padded = np.vstack([none, states, none])
-            inputs.append(np.hstack([padded[:-2], padded[1:-1], padded[2:]]))
+            inputs.append(windows(states, np.zeros_like(self.mean)))
             flat += self._features[own]
             sizes += [len(codes) for codes in self._features[own]]
             lengths.append(len(states))
@@ -273,25 +272,18 @@ class _Examples:
         )
 
 
-def _places(words: Words) -> list[tuple[int, int]]:
-    """Where the words stand in the utterance as it was given."""
-    return [(words.text.starts[start], words.text.ends[end - 1]) for start, end in words.spans]
-
-
 def _tags(words: Words, entities: Sequence[EntityAnnotation], number: Mapping[str, int]) -> list[int]:
     tags = [0] * len(words.spans)
-    places = _places(words)
     for entity in entities:
-        inside = [row for row, (start, end) in enumerate(places) if start < entity.end and end > entity.start]
-        free = [row for row in inside if not tags[row]]
+        free = [row for row in words.within(entity) if not tags[row]]
         for row in free:
             tags[row] = 1 + 2 * number[entity.entity] + (row != free[0])
     return tags
 
 
 def _is_exact(words: Words, entity: EntityAnnotation) -> bool:
-    places = _places(words)
-    return entity.start in {start for start, _ in places} and entity.end in {end for _, end in places}
+    starts, ends = zip(*words.places, strict=True)
+    return entity.start in starts and entity.end in ends
 
 
 def _fit(

@@ -144,7 +144,10 @@ def _read_data(table: DataTable, folder: Path, share: float) -> tuple[Dataset, l
         drawn = _drawn(len(latin), table.plain_share)
         singles += [plain for row in drawn if (plain := latin[row].lower().translate(PLAIN).strip())]
     singles = list(dict.fromkeys(singles))
-    return pairs.select(_drawn(len(pairs), share)), [singles[row] for row in _drawn(len(singles), share)]
+    if share < 1:
+        pairs = pairs.select(_drawn(len(pairs), share))
+        singles = [singles[row] for row in _drawn(len(singles), share)]
+    return pairs, singles
 
 
 def _drawn(rows: int, share: float) -> NDArray[np.int64]:
@@ -160,9 +163,10 @@ def _read_pairs(table: DataTable, kinds: Sequence[str], folder: Path) -> Dataset
 def _average(
     vectors: NDArray[np.float16], texts: Sequence[str], anchors: Sequence[str], positives: Sequence[str]
 ) -> None:
-    """Gives anchors the mean of their own target and their positive's."""
+    """Gives anchors the mean of their own target and their positive's, where both have one."""
     row = {text: number for number, text in enumerate(texts)}
-    ours, theirs = ([row[text] for text in side] for side in (anchors, positives))
+    both = [pair for pair in zip(anchors, positives, strict=True) if row.keys() >= set(pair)]
+    ours, theirs = ([row[pair[side]] for pair in both] for side in (0, 1))
     vectors[ours] = unit_vectors(vectors[ours].astype(np.float32) + vectors[theirs], np.float32)
 
 

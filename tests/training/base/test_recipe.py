@@ -141,6 +141,16 @@ def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(data, whole, tmp_pa
     assert torch.equal(weights(tmp_path / "base"), weights(folder))
 
 
+def test_a_share_of_the_data(data, tmp_path):
+    recipe = read_recipe(data / "recipe.toml")
+    make_base(recipe, tmp_path / "base", data=data, share=0.5, stop_after=1)
+    stored = (tmp_path / "base-work" / "embeddings").glob("*/*.npy")
+    of_pairs, single = 2 * len(WORDS), 3 * len(WORDS) + 3 * len(WORDS) // 2
+    assert 0 < max(len(np.load(file)) for file in stored) <= (of_pairs + single) / 2 + 2
+    with pytest.raises(ConfigError, match="share"):
+        make_base(recipe, tmp_path / "other", data=data, share=0)
+
+
 def test_the_final_weights_are_partly_those_of_the_start(data, whole, tmp_path):
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(RECIPE.replace("start_share = 0.25", ""), encoding="utf-8")

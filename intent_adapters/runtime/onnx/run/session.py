@@ -96,10 +96,11 @@ class OnnxSession:
             for name, size, address in feeds:
                 bind.bind_input(name, device, np.float32, size, address)
             binding.feeds = feeds
-        bind.clear_binding_outputs()
         bind.bind_output(OUTPUT, device, np.float32, embeddings.shape, embeddings.ctypes.data)
         if states:
             bind.bind_output(states[0], device, np.float32, states[1].shape, states[1].ctypes.data)
         self._session.run_with_iobinding(binding.whole)
+        if states:
+            bind.clear_binding_outputs()
         self._idle.append(binding)
         return embeddings
