@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
+import hashlib
 import unicodedata
 import zlib
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -17,11 +17,36 @@ from intent_adapters.entities.normalised import NormalisedText, composed
 from intent_adapters.entities.words import ends_word, script
 from intent_adapters.prediction import PredictedEntity
 
-# Knuth's multiplicative hashing: CRCs of words of one length that differ in the prefix alone differ by a constant.
-_MULTIPLIER = np.uint64(2654435761)
-_BITS = np.uint64(0xFFFFFFFF)
 _DIGITS = str.maketrans("123456789", "000000000")
 _ZERO_WIDTH_JOINER = "\u200d"
+# Kinds of characters: the first two are never parted from their like.
+_SPACE, _FLAG, _LETTER, _DIGIT, _HANGUL, _SIGN, _MARK = range(7)
+_OF_SCRIPT = {"letter": _LETTER, "digit": _DIGIT, "hangul": _HANGUL, "": _SIGN}
+# The features of a word, by what of which words they depend on: 0 is the word, -1 the one before it. A feature's code is
+# a sum of products with odd numbers, of which the upper half counts (multilinear hashing: Carter and Wegman, 1979).
+_FEATURES = (
+    *(((0, "word"),), ((0, "first"),), ((0, "first two"),), ((0, "first three"),)),
+    *(((0, "last"),), ((0, "last two"),), ((0, "last three"),), ((0, "kind"),)),
+    *(((-2, "shape"),), ((-1, "shape"),), ((0, "shape"),), ((1, "shape"),), ((2, "shape"),)),
+    *(((-1, "shape"), (0, "shape")), ((0, "shape"), (1, "shape"))),
+)
+# And two and three letters before and behind it; and what definitions find.
+_LETTERS = ("two before", "three before", "two behind", "three behind")
+_HITS = ("from it on", "in it", "behind it", "before it")
+_COUNT = len(_FEATURES) + len(_LETTERS) + len(_HITS)
+_REACH = 2
+_HALF = np.uint64(32)
+
+
+@cache
+def _odd(*parts: object) -> int:
+    """An odd number of 64 bits, the same for ever and everywhere, since the weights of adapters rest on it."""
+    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8], "little") | 1
+
+
+_OF_HITS = np.array([_odd(sort) for sort in _HITS], np.uint64)
+# What a word gives to each feature of the words from two behind it to two before it; here of none.
+_NONE = np.zeros((2 * _REACH + 1, _COUNT), np.uint64)
 
 
 class Words(NamedTuple):
@@ -75,52 +100,54 @@ def words_of(text: str, offsets: Sequence[tuple[int, int]]) -> Words:
     """
     normal = composed(text)
     piece = [-1] * len(text)
-    for number, (start, end) in enumerate(offsets):
-        for place in range(max(start, 0), min(end, len(text))):
-            if piece[place] < 0:
-                piece[place] = number
+    for number in range(len(offsets) - 1, -1, -1):  # of several for one character, as for an emoji's bytes, the first
+        start, end = max(offsets[number][0], 0), min(offsets[number][1], len(text))
+        if start < end:
+            piece[start:end] = [number] * (end - start)
     letters = normal.text
     if letters is not text:
         piece = [piece[end - 1] for end in normal.ends]
+    kinds = list(map(_kind, letters))
     words, pieces = [], []
     start = 0
     for end in range(1, len(letters) + 1):
-        inside = end < len(letters) and normal.starts[end] == normal.starts[end - 1]  # of a character as it was given
-        if inside or (end < len(letters) and not _parts(letters, end, piece)):
+        if end < len(letters) and (
+            _belongs(letters, end, kinds, piece) or normal.starts[end] == normal.starts[end - 1]
+        ):
             continue
-        if piece[end - 1] >= 0 and not letters[start:end].isspace():
+        if piece[end - 1] >= 0 and kinds[end - 1] != _SPACE:
             words.append((start, end))
             pieces.append(piece[end - 1])
         start = end
     return Words(normal, words, pieces)
 
 
-def _parts(text: str, place: int, piece: Sequence[int]) -> bool:
-    """Whether a word ends, or white space ends, before a letter."""
-    before, letter = text[place - 1], text[place]
-    if before.isspace() or letter.isspace():
-        return not (before.isspace() and letter.isspace())
-    if before == _ZERO_WIDTH_JOINER or _continues(letter) or (_is_of_flag(before) and _is_of_flag(letter)):
-        return False
-    if (piece[place - 1] < 0) != (piece[place] < 0):
+def _belongs(text: str, place: int, kinds: list[int], piece: Sequence[int]) -> bool:
+    """Whether a letter belongs to the one before it. Marks become of the kind of theirs."""
+    before, kind = kinds[place - 1], kinds[place]
+    if kind == _MARK and before != _SPACE:
+        kinds[place] = before
         return True
-    one, other = script(before), script(letter)
-    if one == "" or other == "":
-        return True
-    if "hangul" not in (one, other):
-        return one != other
-    return piece[place - 1] != piece[place] or ends_word(text, place)
+    if before == kind:
+        if kind <= _FLAG:
+            return True
+        if kind == _HANGUL:
+            return piece[place - 1] == piece[place] and not ends_word(text, place)
+        if kind != _SIGN and (piece[place - 1] < 0) == (piece[place] < 0):
+            return True
+    return kind != _SPACE and text[place - 1] == _ZERO_WIDTH_JOINER
 
 
-def _continues(letter: str) -> bool:
-    """Whether a character belongs to the one before it: marks, joiners, and skin colours of emoji."""
-    return letter > "\u02ff" and (
-        unicodedata.category(letter) in ("Mn", "Mc", "Me", "Cf") or "\U0001f3fb" <= letter <= "\U0001f3ff"
-    )
-
-
-def _is_of_flag(letter: str) -> bool:
-    return "\U0001f1e6" <= letter <= "\U0001f1ff"
+@lru_cache(maxsize=4096)
+def _kind(letter: str) -> int:
+    if letter.isspace():
+        return _SPACE
+    if "\U0001f1e6" <= letter <= "\U0001f1ff":
+        return _FLAG
+    # Marks, joiners, and skin colours of emoji belong to what is before them.
+    if unicodedata.category(letter) in ("Mn", "Mc", "Me", "Cf") or "\U0001f3fb" <= letter <= "\U0001f3ff":
+        return _MARK
+    return _OF_SCRIPT[script(letter)]
 
 
 def is_sign(letter: str) -> bool:
@@ -128,78 +155,96 @@ def is_sign(letter: str) -> bool:
     return letter.isspace() or unicodedata.category(letter)[0] in "PS"
 
 
-def features(words: Words, found: Sequence[PredictedEntity], rows: int) -> list[NDArray[np.int64]]:
-    """The features of each word: spelling, neighbours, and what definitions find there.
+def features(words: Sequence[Words], found: Sequence[Sequence[PredictedEntity]], rows: int) -> NDArray[np.int64]:
+    """What is known of words beside their states: spelling, neighbours, and what definitions find there.
 
     Args:
-        words: The words.
-        found: What the agent's definitions find in the utterance.
+        words: Those of some utterances.
+        found: What the agent's definitions find in each utterance.
         rows: Of the table of features.
 
     Returns:
-        For each word, rows of the table.
+        Rows of the table, (words of all utterances, features).
     """
-    text = words.text.text
-    lowered = text.lower() if len(text.lower()) == len(text) else text
-    known = [_of_word(lowered[start:end]) for start, end in words.spans]
-    around = [b"\0", b"\0", *(shape for shape, _ in known), b"\0", b"\0"]
-    hits = _hits(words, found)
-    crc = zlib.crc32
-    codes: list[list[int]] = []
-    for number, (start, end) in enumerate(words.spans):
-        shape, own = known[number]
-        codes.append(
-            [
-                *own,
-                *(crc(around[number + place], place) for place in range(5)),
-                crc(shape, crc(around[number + 1], 6)),
-                crc(around[number + 3], crc(shape, 7)),
-                crc(_bytes(lowered[max(start - 2, 0) : start]), 14),
-                crc(_bytes(lowered[max(start - 3, 0) : start]), 15),
-                crc(_bytes(lowered[end : end + 2]), 16),
-                crc(_bytes(lowered[end : end + 3]), 17),
-                crc(_kind(text[start], start == 0 or text[start - 1].isspace()), 18),
-                *hits[number],
-            ]
-        )
-    flat = np.fromiter(itertools.chain.from_iterable(codes), np.uint64)
-    hashed = (((flat * _MULTIPLIER) & _BITS) * np.uint64(rows) >> np.uint64(32)).astype(np.int64)
-    return np.split(hashed, np.cumsum([len(own) for own in codes])[:-1]) if codes else []
+    given, letters = [_NONE] * _REACH, []
+    places: list[int] = []
+    for utterance in words:
+        text, before = utterance.text.text, -1
+        lowered = text.lower() if len(text.lower()) == len(text) else text
+        places += range(len(given) - _REACH, len(given) - _REACH + len(utterance.spans))
+        for start, end in utterance.spans:
+            given.append(_given(text[start:end], start != before))
+            before = end
+            letters.append(_before(lowered[max(start - 3, 0) : start]) + _behind(lowered[end : end + 3]))
+        given += [_NONE] * _REACH
+    parts = np.concatenate(given).reshape(len(given), *_NONE.shape)
+    codes = parts[: len(given) - 2 * _REACH, 0]
+    for place in range(1, 2 * _REACH + 1):
+        codes = codes + parts[place : len(given) - 2 * _REACH + place, place]
+    if len(words) > 1:
+        codes = codes[places]
+    codes[:, len(_FEATURES) : -len(_HITS)] += np.array(letters, np.uint64)
+    if any(found):
+        codes[:, -len(_HITS) :] += np.array(_hits(words, found), np.uint64) * _OF_HITS
+    return (((codes >> _HALF) * np.uint64(rows)) >> _HALF).view(np.int64)
 
 
 @lru_cache(maxsize=4096)  # most words of utterances have been in others
-def _of_word(letters: str) -> tuple[bytes, list[int]]:
-    """A word with all digits alike, and the codes of what it is by itself: its spelling, beginnings and endings."""
-    codes = [zlib.crc32(_bytes(letters), 5)]
-    for size in (1, 2, 3):
-        codes += [zlib.crc32(_bytes(letters[:size]), 7 + size), zlib.crc32(_bytes(letters[-size:]), 10 + size)]
-    return _bytes(letters.translate(_DIGITS)), codes
+def _given(letters: str, spaced: bool) -> NDArray[np.uint64]:
+    """What a word, behind a space or not, gives to the codes of the features of it and its neighbours.
+
+    Returns:
+        (words from two behind it to two before it, features).
+    """
+    lowered, first = letters.lower(), letters[0]
+    kind = 0 if first.isdigit() else 1 if first.isupper() else 2 if first.isalpha() else 3
+    said = {
+        "word": _code(lowered),
+        "shape": _code(lowered.translate(_DIGITS)),
+        "kind": 1 + 2 * kind + spaced,
+    }
+    for size, name in enumerate(("", " two", " three"), 1):
+        said[f"first{name}"], said[f"last{name}"] = _code(lowered[:size]), _code(lowered[-size:])
+    codes = [[0] * _COUNT for _ in _NONE]
+    codes[_REACH] = [_odd(feature) for feature in range(_COUNT)]
+    for feature, parts in enumerate(_FEATURES):
+        for place, name in parts:
+            codes[_REACH + place][feature] += said[name] * _odd(feature, place, name)
+    return np.array([[code % 2**64 for code in own] for own in codes], np.uint64)
 
 
-def _bytes(letters: str) -> bytes:
-    return letters.encode("utf-8", "surrogatepass")
+@lru_cache(maxsize=4096)
+def _before(letters: str) -> tuple[int, int]:
+    """The codes of the two and three letters before a word."""
+    return _of_letters(0, letters[-2:]), _of_letters(1, letters)
 
 
-def _kind(letter: str, first: bool) -> bytes:
-    kind = "0" if letter.isdigit() else "A" if letter.isupper() else "a" if letter.isalpha() else "."
-    return f"{kind}{first}".encode()
+@lru_cache(maxsize=4096)
+def _behind(letters: str) -> tuple[int, int]:
+    """The codes of the two and three letters behind a word."""
+    return _of_letters(2, letters[:2]), _of_letters(3, letters)
 
 
-def _hits(words: Words, found: Sequence[PredictedEntity]) -> list[list[int]]:
-    """For each word, which entities definitions find there, before it and behind it."""
-    codes: list[list[int]] = [[] for _ in words.spans]
-    for entity in found:
-        for word, salt in _around(words.within(entity), len(codes)):
-            codes[word].append(zlib.crc32(_bytes(entity.entity), salt))
+def _of_letters(place: int, letters: str) -> int:
+    return int(_code(letters) * _odd(_LETTERS[place]) % 2**64)
+
+
+def _code(letters: str) -> int:
+    return zlib.crc32(letters.encode("utf-8", "surrogatepass"))
+
+
+def _hits(words: Sequence[Words], found: Sequence[Sequence[PredictedEntity]]) -> list[list[int]]:
+    """For each word, which entity definitions find from it on, further on in it, behind it and before it."""
+    codes: list[list[int]] = []
+    for own, entities in zip(words, found, strict=True):
+        hits = [[0, 0, 0, 0] for _ in own.spans]
+        for entity in entities:
+            code, inside = _code(entity.entity), own.within(entity)
+            for row in inside:
+                hits[row][row > inside[0]] = code
+            if inside and inside[0] > 0:
+                hits[inside[0] - 1][2] = code
+            if inside and inside[-1] + 1 < len(hits):
+                hits[inside[-1] + 1][3] = code
+        codes += hits
     return codes
-
-
-def _around(inside: Sequence[int], count: int) -> Iterator[tuple[int, int]]:
-    if not inside:
-        return
-    yield inside[0], 20
-    yield from ((row, 21) for row in inside[1:])
-    if inside[0] > 0:
-        yield inside[0] - 1, 22
-    if inside[-1] + 1 < count:
-        yield inside[-1] + 1, 23

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 FORBIDDEN = np.float32(-1e4)
 """Score of a tag that may not stand there."""
-LARGEST_DIFFERENCE = 230.0
-"""Scores that are further below the highest count as so far below it where probabilities are computed."""
 
 
 def forbidden(tags: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -32,67 +30,37 @@ def forbidden(tags: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 def best_tags(
     scores: NDArray[np.float32], lengths: Sequence[int], first: NDArray[np.float32], behind: NDArray[np.float32]
-) -> list[list[int]]:
-    """The sequences of tags with the highest sums (Viterbi).
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The sequences of tags with the highest sums, and how sure each tag is.
+
+    A tag is worth what the best of the sequences with it is worth (its max-marginal). So the best tag of each word is
+    that of the best sequence, and one pass from both ends at once does what takes Viterbi's algorithm a way back.
 
     Args:
-        scores: Of each tag of each word; of short utterances the last ones do not count: (utterances, words, tags).
-        lengths: How many words each utterance has, 1 at least.
+        scores: Of each tag of each word of all utterances, (words, tags).
+        lengths: How many of the words belong to each utterance, 1 at least.
         first: What each tag adds at the beginning, (tags,).
         behind: What each tag adds behind another, (tags, tags).
 
     Returns:
-        For each utterance, the tag of each word.
+        The tag of each word, and its share in the powers of e of what the tags of the word are worth.
     """
-    reached = scores[:, 0] + first
-    ends, origins = [reached], []
-    for word in range(1, scores.shape[1]):
-        sums = reached[:, :, None] + behind
-        origins.append(sums.argmax(axis=1))
-        reached = np.maximum.reduce(sums, axis=1) + scores[:, word]
-        ends.append(reached)
-    found = []
-    for row, length in enumerate(lengths):
-        tags = [int(ends[length - 1][row].argmax())]
-        for origin in reversed(origins[: length - 1]):
-            tags.append(int(origin[row, tags[-1]]))
-        found.append(tags[::-1])
-    return found
-
-
-def probabilities(
-    scores: NDArray[np.float32], first: NDArray[np.float32], behind: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """How probable each tag of each word is, whatever the others are (forward and backward sums).
-
-    Args:
-        scores: Of the words of one utterance, (words, tags).
-        first: What each tag adds at the beginning, (tags,).
-        behind: What each tag adds behind another, (tags, tags).
-
-    Returns:
-        (words, tags); the sum over the tags is 1.
-    """
-    local, passing = _powers(scores, 1), _powers(behind, None)
-    forward, backward = np.empty_like(local), np.ones_like(local)
-    reached = _powers(scores[0] + first, None)
-    forward[0] = reached / reached.sum()
-    for word in range(1, len(local)):
-        reached = (forward[word - 1] @ passing) * local[word]
-        forward[word] = reached / reached.sum()
-    for word in range(len(local) - 2, -1, -1):
-        reached = passing @ (backward[word + 1] * local[word + 1])
-        backward[word] = reached / reached.sum()
-    both = forward * backward
-    return (both / both.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-def _powers(scores: NDArray[np.float32], axis: int | None) -> NDArray[np.float64]:
-    """Powers of e, the highest 1; never 0, so that nothing is divided by it."""
-    found: NDArray[np.float64] = np.exp(
-        np.maximum(scores - scores.max(axis=axis, keepdims=True), -LARGEST_DIFFERENCE, dtype=np.float64)
-    )
-    return found
+    sizes = np.array(lengths)
+    row = np.repeat(np.arange(len(sizes)), sizes)
+    place = np.arange(len(row)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    turned = sizes[row] - 1 - place
+    best = np.zeros((sizes.max(), 2, len(sizes), len(first)), np.float32)
+    best[place, 0, row] = best[turned, 1, row] = scores
+    best[0, 0] += first
+    passing = np.stack([behind, behind.T])[:, None]
+    before = best[0]
+    for here in best[1:]:
+        here += (before[..., None] + passing).max(axis=-2)
+        before = here
+    worth = best[place, 0, row] + best[turned, 1, row] - scores
+    tags = worth.argmax(axis=1)
+    worth -= worth.max(axis=1, keepdims=True)
+    return tags, 1 / np.exp(worth).sum(axis=1)
 
 
 def spans(tags: Sequence[int]) -> Iterator[tuple[int, int, int]]:

@@ -12,8 +12,8 @@ from intent_adapters.entities.words import ends_number, ends_word, starts_word
 class ValueTable:
     """All values of all entities, by how they are written.
 
-    They are looked up in a hash table at every place where a word starts, for each length that a value has: what an
-    automaton finds inside of words would have to be thrown away.
+    They are looked up in a hash table at every place where a word starts, for each length that a value with that first
+    letter has: what an automaton finds inside of words would have to be thrown away.
 
     Args:
         definitions: The entities by name.
@@ -27,13 +27,16 @@ class ValueTable:
                     entries = self._known.setdefault(folded_word(word), [])
                     if (name, value) not in entries:
                         entries.append((name, value))
-        self._lengths = sorted({len(word) for word in self._known})
+        lengths: dict[str, set[int]] = {}
+        for word in self._known:
+            lengths.setdefault(word[:1], set()).add(len(word))
+        self._lengths = {letter: sorted(own) for letter, own in lengths.items()}
 
     def find(self, text: NormalisedText) -> Iterator[tuple[int, int, str, str]]:
         """Start and end in the text as given, entity and value of all that stands in a folded text."""
         letters = text.text
         for start in _starts(letters):
-            for length in self._lengths:
+            for length in self._lengths.get(letters[start], ()):
                 end = start + length
                 if end > len(letters):
                     break

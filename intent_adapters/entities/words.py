@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 # After a consonant, after a vowel; after either.
 _BY_SOUND = (
@@ -77,6 +78,7 @@ def _is_one_word(before: str, after: str) -> bool:
     return own != "" and own == script(after)
 
 
+@lru_cache(maxsize=4096)
 def script(letter: str) -> str:
     """What a letter may not be parted from; nothing for signs, and for scripts that are written without spaces."""
     if _is_hangul(letter) or "\u3131" <= letter <= "\u318e":

@@ -13,7 +13,7 @@ from intent_adapters.adapter_config.config import MINIMUM_SCALE
 from intent_adapters.adapter_config.tensors import HEAD
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.prediction import Prediction
-from intent_adapters.runtime.products import product
+from intent_adapters.runtime.products import one_thread
 
 Floats = NDArray[np.float32]
 SMALLEST_SQUARE = 1e-24
@@ -57,7 +57,8 @@ class AgentHead:
             (rows, labels).
         """
         if len(embeddings) * self._weight.size > MANY_PRODUCTS:
-            logits = product(embeddings, self._weight.T)
+            with one_thread():
+                logits = embeddings @ self._weight.T
         else:
             # One label of one row after the other, so that NumPy's BLAS wakes no thread: on a busy machine that takes
             # a thousand times as long as the product.

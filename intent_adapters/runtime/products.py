@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 _one_at_a_time = threading.Lock()
 
 
-def product(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
-    """`left @ right` on one thread.
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Products of matrices on one thread.
 
     Those of NumPy's OpenBLAS spin for a while after each product, on cores that the next pass of the encoder needs: on
     two of them a batch took twice as long. How many there are belongs to the whole process, so that calls take turns
@@ -25,11 +26,10 @@ def product(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np
         for library in _blas():
             library.set_num_threads(1)
         try:
-            found: NDArray[np.float32] = left @ right
+            yield
         finally:
             for library, threads in zip(_blas(), before, strict=True):
                 library.set_num_threads(threads)
-    return found
 
 
 @cache

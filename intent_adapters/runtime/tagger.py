@@ -9,15 +9,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from intent_adapters.adapter_config.tagger import TaggerConfig
+from intent_adapters.adapter_config.tagger import STEEPNESS, TaggerConfig
 from intent_adapters.adapter_config.tensors import TAGGER
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.entities.tagged_words import Words, features, words_of
-from intent_adapters.entities.tags import best_tags, forbidden, probabilities, spans
+from intent_adapters.entities.tags import best_tags, forbidden, spans
 from intent_adapters.prediction import PredictedEntity
-from intent_adapters.runtime.products import product
+from intent_adapters.runtime.products import one_thread
 
 Floats = NDArray[np.float32]
+ROWS = 128
+"""So many utterances are tagged at once, for the sake of memory."""
+_BESIDE = np.arange(-1, 2)
 
 
 class Tokens(NamedTuple):
@@ -69,58 +72,44 @@ class AgentTagger:
             what definitions find of entities that were not learned. What overlaps one before it is left out.
         """
         words = [words_of(text, own.offsets) for text, own in zip(texts, tokens, strict=True)]
-        full = [row for row, own in enumerate(words) if own.spans]
         found: list[list[PredictedEntity]] = [[] for _ in texts]
-        if full:
-            lengths = [len(words[row].spans) for row in full]
-            scores = self._scores([words[row] for row in full], [tokens[row].states for row in full], full, defined)
-            padded = np.zeros((len(full), max(lengths), self.config.tags), np.float32)
-            parts = np.split(scores, np.cumsum(lengths)[:-1])
-            for place, part in enumerate(parts):
-                padded[place, : len(part)] = part
-            for row, part, tags in zip(
-                full, parts, best_tags(padded, lengths, self._first, self._behind), strict=True
-            ):
-                found[row] = self._entities(texts[row], words[row], part, tags)
+        full = [row for row, own in enumerate(words) if own.spans]
+        for start in range(0, len(full), ROWS):
+            rows = full[start : start + ROWS]
+            own = [words[row] for row in rows]
+            states = [tokens[row].states[words[row].pieces] for row in rows]
+            with one_thread():
+                scores = self._scores(own, states, [defined[row] for row in rows])
+            lengths = [len(part) for part in states]
+            tags, shares = (part.tolist() for part in best_tags(scores, lengths, self._first, self._behind))
+            end = 0
+            for row, length in zip(rows, lengths, strict=True):
+                part = slice(end, end := end + length)
+                found[row] = self._entities(texts[row], words[row], tags[part], shares[part])
         return [self._merged(own, hits) for own, hits in zip(found, defined, strict=True)]
 
     def _scores(
-        self,
-        words: Sequence[Words],
-        states: Sequence[Floats],
-        rows: Sequence[int],
-        defined: Sequence[Sequence[PredictedEntity]],
+        self, words: Sequence[Words], states: Sequence[Floats], defined: Sequence[Sequence[PredictedEntity]]
     ) -> Floats:
-        """The scores of the tags of all words, (words, tags)."""
-        table, flat, starts, count = self._features, [], [], 0
-        for row, own in zip(rows, words, strict=True):
-            for codes in features(own, defined[row], len(table)):
-                flat.append(codes)
-                starts.append(count)
-                count += len(codes)
-        inputs = np.concatenate(
-            [windows(own_states[own.pieces], self._outside) for own, own_states in zip(words, states, strict=True)]
-        )
-        inner = product(inputs, self._hidden) + self._hidden_bias
-        # GELU by its hyperbolic tangent, as in training.
-        inner *= 0.5 * (1 + np.tanh(0.7978845608 * (inner + 0.044715 * inner * inner * inner)))
-        spelled = np.add.reduceat(table[np.concatenate(flat)], starts, axis=0)
-        scores: Floats = product(inner, self._output) + self._output_bias + spelled
-        return scores
+        """The scores of the tags of all words of some utterances, (words, tags)."""
+        codes = features(words, defined, len(self._features))
+        inputs, beside = neighbourhoods(states, self._outside)
+        inner = inputs @ self._hidden + self._hidden_bias
+        # The logistic function by the hyperbolic tangent, which cannot overflow.
+        np.multiply(inner, 0.5 + 0.5 * np.tanh(0.5 * STEEPNESS * inner), out=inner)
+        scores: Floats = inner[beside].reshape(len(beside), -1) @ self._output + self._output_bias
+        return scores + self._features[codes].sum(axis=1)
 
-    def _entities(self, text: str, words: Words, scores: Floats, tags: Sequence[int]) -> list[PredictedEntity]:
+    def _entities(
+        self, text: str, words: Words, tags: Sequence[int], shares: Sequence[float]
+    ) -> list[PredictedEntity]:
         found: list[PredictedEntity] = []
-        marked = list(spans(tags))
-        if not marked:
-            return found
-        chosen = probabilities(scores, self._first, self._behind)[np.arange(len(tags)), tags]
-        for first, last, number in marked:
+        for first, last, number in spans(tags):
             span = words.span(first, last, starts=self.config.starts, ends=self.config.ends)
-            if span is None:
-                continue
-            name, said = self.config.entities[number], text[slice(*span)]
-            score = min(float(chosen[first : last + 1].min()), 1.0)
-            found.append(PredictedEntity(*span, said, name, said, None, score, "tagger"))
+            if span is not None:
+                name, said = self.config.entities[number], text[slice(*span)]
+                score = min(shares[first : last + 1])
+                found.append(PredictedEntity(*span, said, name, said, None, score, "tagger"))
         return found
 
     def _merged(
@@ -141,7 +130,19 @@ class AgentTagger:
         return tuple(sorted(found, key=lambda entity: entity.start))
 
 
-def windows(states: Floats, outside: Floats) -> Floats:
-    """The state of each word with those of the words beside it: (words, width) to (words, 3 * width)."""
-    padded = np.vstack([outside[None], states, outside[None]])
-    return np.hstack([padded[:-2], padded[1:-1], padded[2:]])
+def neighbourhoods(states: Sequence[Floats], outside: Floats) -> tuple[Floats, NDArray[np.int64]]:
+    """The states of words, and for each word the rows of the word before it, of itself and of the one behind it.
+
+    Args:
+        states: Of the words of each utterance, (words, width) each.
+        outside: What stands for the word before the first and behind the last, (width,).
+
+    Returns:
+        The states, with those of `outside`; and the rows, (words of all utterances, 3).
+    """
+    apart, places, before = [outside[None]], [], 1
+    for own in states:
+        apart += [own, outside[None]]
+        places.append(np.arange(before, before + len(own)))
+        before += len(own) + 1
+    return np.concatenate(apart), np.concatenate(places)[:, None] + _BESIDE

@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import unicodedata
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intent_adapters.entities.tagged_words import features, words_of
+from intent_adapters.prediction import PredictedEntity
 
 
 def said(text, offsets=None):
@@ -28,6 +30,7 @@ def said(text, offsets=None):
         ("👩‍🚀 go", ["👩‍🚀", "go"]),
         ("👍🏽!", ["👍🏽", "!"]),
         ("🇰🇷 ok", ["🇰🇷", "ok"]),
+        ("हिन्दी में", ["हिन्दी", "में"]),
         ("  ", []),
         ("", []),
     ],
@@ -75,6 +78,24 @@ def test_words_are_in_order_apart_and_without_white_space(text, data):
         assert 0 <= piece < max(len(cuts) - 1, 1)
         assert end == len(text) or unicodedata.category(text[end]) != "Mn" or text[end - 1].isspace()
     assert all(one[1] <= other[0] for one, other in itertools.pairwise(places))
-    codes = features(words, (), 64)
-    assert len(codes) == len(places)
-    assert all(own.min() >= 0 and own.max() < 64 for own in codes)
+    if places:
+        codes = features([words], [()], 64)
+        assert len(codes) == len(places)
+        assert codes.min() >= 0
+        assert codes.max() < 64
+
+
+def test_features_of_an_utterance_are_the_same_beside_others():
+    texts = ["서울에서 7시", "at 7pm, please", "a"]
+    words = [words_of(text, [(0, len(text))]) for text in texts]
+    found = [[PredictedEntity(0, 2, "서울", "city", "서울", None, 1.0, "values")], [], []]
+    together = features(words, found, 4096)
+    alone = [features([own], [hits], 4096) for own, hits in zip(words, found, strict=True)]
+    assert (together == np.concatenate(alone)).all()
+    without = features(words[:1], [[]], 4096)
+    assert [(one != other).sum() for one, other in zip(alone[0], without, strict=True)] == [1, 1, 0, 0]
+
+
+def test_features_are_those_that_saved_taggers_learned_with():
+    found = features([words_of("내일 7pm", [(0, 6)])], [[]], 4096)
+    assert found[:, :4].tolist() == [[715, 3092, 749, 1665], [271, 2757, 91, 1487], [991, 1162, 717, 374]]

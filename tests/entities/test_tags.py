@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from intent_adapters.entities.tags import best_tags, forbidden, probabilities, spans
+from intent_adapters.entities.tags import best_tags, forbidden, spans
 from intent_adapters.training.agent.tagger import crf_loss
 
 
@@ -42,36 +42,38 @@ def problems(draw):
     )
 
 
+def best_of(utterances, transitions):
+    """The tags of each utterance, and their shares."""
+    first, behind = forbidden(len(transitions))
+    tags, shares = best_tags(np.concatenate(utterances), list(map(len, utterances)), first, behind + transitions)
+    cuts = np.cumsum(list(map(len, utterances)))[:-1]
+    return list(zip(np.split(tags, cuts), np.split(shares, cuts), strict=True))
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(problems(), min_size=1, max_size=3))
 def test_the_best_sequence_has_the_highest_sum_and_is_allowed(given_problems):
     transitions = given_problems[0][1]
     own = [scores for scores, _ in given_problems if scores.shape[1] == len(transitions)]
-    first, behind = forbidden(len(transitions))
-    padded = np.zeros((len(own), max(map(len, own)), len(transitions)), np.float32)
-    for row, scores in enumerate(own):
-        padded[row, : len(scores)] = scores
-    found = best_tags(padded, [len(scores) for scores in own], first, behind + transitions)
-    for scores, tags in zip(own, found, strict=True):
+    for scores, (tags, shares) in zip(own, best_of(own, transitions), strict=True):
         every = sums(scores, transitions)
         assert allowed(tags)
         assert every[tuple(tags)] >= max(every.values()) - 1e-3 * max(1, abs(max(every.values())))
+        for word, (tag, share) in enumerate(zip(tags, shares, strict=True)):
+            worth = [
+                max((every[own] for own in every if own[word] == other), default=-np.inf)
+                for other in range(scores.shape[1])
+            ]
+            np.testing.assert_allclose(share, 1 / np.exp(np.array(worth) - worth[tag]).sum(), atol=2e-4)
 
 
 @settings(max_examples=40, deadline=None)
 @given(problems())
-def test_probabilities_and_loss_are_those_of_all_sequences(problem):
+def test_the_loss_is_that_of_all_sequences(problem):
     scores, transitions = problem
     first, behind = forbidden(len(transitions))
     every = sums(scores, transitions)
     highest = max(every.values())
-    weights = {tags: np.exp(total - highest) for tags, total in every.items()}
-    whole = sum(weights.values())
-    wanted = np.zeros(scores.shape)
-    for tags, weight in weights.items():
-        wanted[np.arange(len(tags)), tags] += weight / whole
-    found = probabilities(scores, first, behind + transitions)
-    np.testing.assert_allclose(found, wanted, atol=2e-4)
     right = max(every, key=every.get)
     loss = crf_loss(
         [torch.from_numpy(scores)],
@@ -79,7 +81,18 @@ def test_probabilities_and_loss_are_those_of_all_sequences(problem):
         torch.from_numpy(first),
         torch.from_numpy(behind + transitions),
     )
+    whole = sum(np.exp(total - highest) for total in every.values())
     np.testing.assert_allclose(loss.item(), highest + np.log(whole) - every[right], atol=2e-3)
+
+
+def test_long_utterances_with_sure_scores():
+    scores = np.full((300, 5), -200, np.float32)
+    scores[np.arange(300), [0, 1, 2, 3, 4] * 60] = 200
+    for length, (tags, shares) in zip(
+        (300, 7), best_of([scores, scores[:7]], np.zeros((5, 5), np.float32)), strict=True
+    ):
+        assert tags.tolist() == ([0, 1, 2, 3, 4] * 60)[:length]
+        np.testing.assert_allclose(shares, 1)
 
 
 def test_spans_of_tags():

@@ -27,7 +27,7 @@ from intent_adapters.errors import DataError
 from intent_adapters.inputs import check_range
 from intent_adapters.model import IntentModel
 from intent_adapters.prediction import PredictedEntity
-from intent_adapters.runtime.tagger import windows
+from intent_adapters.runtime.tagger import neighbourhoods
 from intent_adapters.training.randomness import OwnDraws, check_seed
 
 # What follows was chosen on rows of Restaurants-8k and KLUE-NER that are not in their test files.
@@ -230,12 +230,12 @@ class _Examples:
         place = {text: row for row, text in enumerate(texts)}
         self.words: list[Words] = []
         self._states: list[NDArray[np.float16]] = []
-        self._features: list[list[NDArray[np.int64]]] = []
+        self._features: list[NDArray[np.int64]] = []
         for text, tokens in zip(texts, model.token_states(texts, agent, config.layer), strict=True):
             words = words_of(text, tokens.offsets)
             self.words.append(words)
             self._states.append(tokens.states[words.pieces].astype(np.float16))
-            self._features.append(features(words, defined[text], config.features))
+            self._features.append(features([words], [defined[text]], config.features))
         self.rows = [(place[row.text], row) for row in rows if self.words[place[row.text]].spans]
         if not self.rows:
             raise DataError("the utterances have no words that the base's tokenizer knows")
@@ -255,20 +255,14 @@ class _Examples:
 
     def batch(self, rows: Sequence[int]) -> tuple[Tensor, Tensor, Tensor, list[int]]:
         """Inputs of the head for some rows, standardised, and how many words each has."""
-        inputs, flat, sizes, lengths = [], [], [], []
-        for row in rows:
-            own = self.rows[row][0]
-            states = (self._states[own].astype(np.float32) - self.mean) / self.deviation
-            inputs.append(windows(states, np.zeros_like(self.mean)))
-            flat += self._features[own]
-            sizes += [len(codes) for codes in self._features[own]]
-            lengths.append(len(states))
-        starts = np.cumsum([0, *sizes[:-1]])
+        own = [self.rows[row][0] for row in rows]
+        states = [(self._states[row].astype(np.float32) - self.mean) / self.deviation for row in own]
+        inputs, beside = neighbourhoods(states, np.zeros_like(self.mean))
         return (
-            torch.from_numpy(np.concatenate(inputs)),
-            torch.from_numpy(np.concatenate(flat)),
-            torch.from_numpy(starts),
-            lengths,
+            torch.from_numpy(inputs),
+            torch.from_numpy(beside),
+            torch.from_numpy(np.concatenate([self._features[row] for row in own])),
+            [len(part) for part in states],
         )
 
 
@@ -312,8 +306,8 @@ def _fit(
                 for group, rate in zip(optimizer.param_groups, rates, strict=True):
                     group["lr"] = rate * factor
                 rows = order[start : start + BATCH].tolist()
-                states, flat, starts, lengths = data.batch(rows)
-                scores = tagger(states, flat, starts, dropout)
+                states, beside, codes, lengths = data.batch(rows)
+                scores = tagger(states, beside, codes, dropout)
                 tags = [torch.tensor(data.tags[row]) for row in rows]
                 loss = crf_loss(scores.split(lengths), tags, first, tagger.transitions + behind)
                 optimizer.zero_grad()
@@ -323,7 +317,7 @@ def _fit(
                 if progress:
                     progress("tagging", step, steps)
     with torch.no_grad():
-        deviation, mean = (torch.from_numpy(np.tile(part, 3)) for part in (data.deviation, data.mean))
+        deviation, mean = torch.from_numpy(data.deviation), torch.from_numpy(data.mean)
         tagger.hidden_weight.div_(deviation)
         tagger.hidden_bias.sub_(tagger.hidden_weight @ mean)
         tagger.outside.copy_(torch.from_numpy(data.mean))
