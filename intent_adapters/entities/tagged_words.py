@@ -22,8 +22,8 @@ _ZERO_WIDTH_JOINER = "\u200d"
 # Kinds of characters: the first two are never parted from their like.
 _SPACE, _FLAG, _LETTER, _DIGIT, _HANGUL, _SIGN, _MARK = range(7)
 _OF_SCRIPT = {"letter": _LETTER, "digit": _DIGIT, "hangul": _HANGUL, "": _SIGN}
-# The features of a word, by what of which words they depend on: 0 is the word, -1 the one before it. A feature's code is
-# a sum of products with odd numbers, of which the upper half counts (multilinear hashing: Carter and Wegman, 1979).
+# The features of a word, by what of which words they depend on: 0 is the word, -1 the one before it. A feature's code
+# is a sum of products with odd numbers, of which the upper half counts (multilinear hashing: Carter and Wegman, 1979).
 _FEATURES = (
     *(((0, "word"),), ((0, "first"),), ((0, "first two"),), ((0, "first three"),)),
     *(((0, "last"),), ((0, "last two"),), ((0, "last three"),), ((0, "kind"),)),

@@ -94,9 +94,9 @@ class AgentTagger:
         """The scores of the tags of all words of some utterances, (words, tags)."""
         codes = features(words, defined, len(self._features))
         inputs, beside = neighbourhoods(states, self._outside)
-        inner = inputs @ self._hidden + self._hidden_bias
+        inner: Floats = inputs @ self._hidden + self._hidden_bias
         # The logistic function by the hyperbolic tangent, which cannot overflow.
-        np.multiply(inner, 0.5 + 0.5 * np.tanh(0.5 * STEEPNESS * inner), out=inner)
+        inner = inner * (0.5 + 0.5 * np.tanh(0.5 * STEEPNESS * inner))
         scores: Floats = inner[beside].reshape(len(beside), -1) @ self._output + self._output_bias
         return scores + self._features[codes].sum(axis=1)
 
