@@ -18,8 +18,8 @@ class PredictedEntity:
         entity: Which entity it is, such as `city`.
         value: What it stands for, such as `Seoul` for "SEL" or `2026-12-03` for "on Thursday".
         role: What it is in this utterance, such as `from`; None where nothing says so.
-        score: Between 0 and 1; 1 where a rule found it. Where it was learned: the least, over its words, of the
-            probability that the word is in such an entity.
+        score: Between 0 and 1; 1 where a rule found it. Where it was learned: how sure that is, the least over its
+            words; of a word, the share of its tag among all tags, each taken with the best tags for the other words.
         source: What found it: "values", "pattern", the kind of a system entity, such as "date", or "tagger".
     """
 
