@@ -21,7 +21,7 @@ def tagger_layer(layers: int) -> int:
 
 @dataclass(frozen=True)
 class TaggerConfig:
-    """A token head: a hidden layer on the states of words, read beside their neighbours, and weights of features.
+    """A token head: a hidden layer on the states of a word and of its neighbours, and weights of features.
 
     Args:
         entities: The names of the entities, in the order of the tags: O, then B and I of each.
@@ -67,9 +67,9 @@ class TaggerConfig:
         """The shape of each of its tensors, by its name in the token head."""
         return {
             "outside": (self.width,),
-            "hidden_weight": (self.hidden, self.width),
+            "hidden_weight": (self.hidden, NEIGHBOURS * self.width),
             "hidden_bias": (self.hidden,),
-            "output_weight": (self.tags, NEIGHBOURS * self.hidden),
+            "output_weight": (self.tags, self.hidden),
             "output_bias": (self.tags,),
             "feature_weights": (self.features, self.tags),
             "transitions": (self.tags, self.tags),

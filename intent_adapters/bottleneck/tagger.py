@@ -10,7 +10,7 @@ from intent_adapters.adapter_config.tagger import NEIGHBOURS, STEEPNESS, TaggerC
 
 
 class Tagger(nn.Module):
-    """Scores of the tags of words: from a hidden layer of each and its neighbours, and from the weights of features.
+    """Scores of the tags of words: from a hidden layer on each and its neighbours, and from the weights of features.
 
     Args:
         config: Sizes and entities.
@@ -19,9 +19,9 @@ class Tagger(nn.Module):
 
     Attributes:
         outside: What stands for the state of a word before the first and behind the last, shape (width,).
-        hidden_weight: From the state of a word to the hidden layer.
+        hidden_weight: From the states of a word and its neighbours to the hidden layer.
         hidden_bias: Of the hidden layer.
-        output_weight: From the hidden layers of a word and its neighbours to the tags.
+        output_weight: From the hidden layer to the tags.
         output_bias: Of the tags.
         feature_weights: One row a feature, with what it adds to each tag's score.
         transitions: What a tag adds behind another, shape (tags, tags).
@@ -29,7 +29,7 @@ class Tagger(nn.Module):
 
     def __init__(self, config: TaggerConfig) -> None:
         super().__init__()
-        hidden, output = nn.Linear(config.width, config.hidden), nn.Linear(NEIGHBOURS * config.hidden, config.tags)
+        hidden, output = nn.Linear(NEIGHBOURS * config.width, config.hidden), nn.Linear(config.hidden, config.tags)
         self.outside = nn.Parameter(torch.zeros(config.width))
         self.hidden_weight, self.hidden_bias = hidden.weight, hidden.bias
         self.output_weight, self.output_bias = output.weight, output.bias
@@ -49,7 +49,7 @@ class Tagger(nn.Module):
         Returns:
             (words, tags).
         """
-        inner = F.linear(F.dropout(states, dropout), self.hidden_weight, self.hidden_bias)
+        inner = F.linear(F.dropout(states[beside].flatten(1), dropout), self.hidden_weight, self.hidden_bias)
         inner = inner * torch.sigmoid(STEEPNESS * inner)
-        scores = F.linear(F.dropout(inner, dropout)[beside].flatten(1), self.output_weight, self.output_bias)
+        scores = F.linear(F.dropout(inner, dropout), self.output_weight, self.output_bias)
         return scores + F.embedding_bag(features, self.feature_weights, mode="sum")

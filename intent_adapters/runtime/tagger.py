@@ -94,10 +94,10 @@ class AgentTagger:
         """The scores of the tags of all words of some utterances, (words, tags)."""
         codes = features(words, defined, len(self._features))
         inputs, beside = neighbourhoods(states, self._outside)
-        inner: Floats = inputs @ self._hidden + self._hidden_bias
+        inner: Floats = inputs[beside].reshape(len(beside), -1) @ self._hidden + self._hidden_bias
         # The logistic function by the hyperbolic tangent, which cannot overflow.
         inner = inner * (0.5 + 0.5 * np.tanh(0.5 * STEEPNESS * inner))
-        scores: Floats = inner[beside].reshape(len(beside), -1) @ self._output + self._output_bias
+        scores: Floats = inner @ self._output + self._output_bias
         return scores + self._features[codes].sum(axis=1)
 
     def _entities(

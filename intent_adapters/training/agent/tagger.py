@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from intent_adapters.adapter_config.tagger import TaggerConfig, tagger_layer
+from intent_adapters.adapter_config.tagger import NEIGHBOURS, TaggerConfig, tagger_layer
 from intent_adapters.adapter_config.tensors import TAGGER
 from intent_adapters.artifacts.encoder import encoder_of
 from intent_adapters.bottleneck.tagger import Tagger
@@ -317,7 +317,7 @@ def _fit(
                 if progress:
                     progress("tagging", step, steps)
     with torch.no_grad():
-        deviation, mean = torch.from_numpy(data.deviation), torch.from_numpy(data.mean)
+        deviation, mean = (torch.from_numpy(np.tile(part, NEIGHBOURS)) for part in (data.deviation, data.mean))
         tagger.hidden_weight.div_(deviation)
         tagger.hidden_bias.sub_(tagger.hidden_weight @ mean)
         tagger.outside.copy_(torch.from_numpy(data.mean))
