@@ -102,8 +102,7 @@ def test_an_agent_that_is_gone_is_told_when_it_is_asked(folder, tmp_path):
     assert twin.predict("a", agents="trained") == model.predict("a", agents="trained")
 
 
-@pytest.mark.parametrize("backend", ["torch", "onnx"])
-def test_a_spawned_process_answers_the_same(folder, backend):
-    model = load(folder, backend)
+def test_a_spawned_process_answers_the_same(folder):
+    models = [load(folder, backend) for backend in ("torch", "onnx")]
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        assert pool.apply(answers, (model,)) == answers(model)
+        assert pool.map(answers, models) == [answers(model) for model in models]

@@ -17,6 +17,7 @@ import torch
 from intent_adapters import BottleneckConfig, IntentModel
 from intent_adapters.loading import load_base
 from intent_adapters.training import train_agent
+from tests.support.short_trainings import shorten
 from tests.support.tiny import tiny_base
 
 ROOT = Path(__file__).parents[1]
@@ -48,6 +49,13 @@ SURROUNDINGS = {
     "deterministic": lambda: setting(torch.use_deterministic_algorithms, True, False),
     "anomaly": lambda: torch.autograd.set_detect_anomaly(True, check_nan=True),
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_trainings():
+    with pytest.MonkeyPatch.context() as patch:
+        shorten(patch)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +104,10 @@ SCRIPT = """
     import sys
     from pathlib import Path
     sys.path.insert(0, sys.argv[1])
+    import pytest
+    from tests.support.short_trainings import shorten
     from tests.test_surroundings import digest
+    shorten(pytest.MonkeyPatch())
     print(digest(Path(sys.argv[2])))
 """
 

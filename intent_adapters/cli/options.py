@@ -16,7 +16,7 @@ Data = Annotated[
     typer.Argument(
         metavar="DATA",
         help="csv, tsv, jsonl, json, xlsx, parquet or Rasa nlu.yml; a folder of them; an export of CLU, LUIS, "
-        "Dialogflow ES, wit.ai or Botpress; or the name of a data set on the Hub.",
+        "Dialogflow ES, wit.ai, Lex V2 or Botpress; or the name of a data set on the Hub.",
     ),
 ]
 Base = Annotated[

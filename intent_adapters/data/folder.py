@@ -35,7 +35,7 @@ def read_folder(folder: Path, split: str | None, problems: Problems, encoding: s
     folder of .txt files only holds one intent a file, named after the file, one utterance a line. Data files that are
     not read are left out, and said. Files of entity definitions are not looked at.
 
-    An export of Dialogflow ES, wit.ai or Botpress is read whole.
+    An export of Dialogflow ES, wit.ai, Amazon Lex V2 or Botpress is read whole.
     """
     export = None if split is not None else read_export_folder(folder, problems)
     if export is not None:

@@ -15,7 +15,7 @@ _KINDS_OF = {
     **dict.fromkeys(("number", "numberinteger", "cardinal"), ("number",)),
     **dict.fromkeys(("currency", "unitcurrency", "money", "amountofmoney"), ("amount",)),
     **dict.fromkeys(("phone", "phonenumber"), ("phone",)),
-    "email": ("email",),
+    **dict.fromkeys(("email", "emailaddress"), ("email",)),
     "url": ("url",),
 }
 

@@ -85,7 +85,7 @@ def test_on_a_terminal_it_prompts_and_ends_politely(agents: Agents, end: str):
     # A shell's background jobs are born deaf to Ctrl-C.
     program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     program += "; from intent_adapters.cli import app; app()"
-    command = [sys.executable, "-c", program, "chat", "-a", str(agents.it)]
+    command = [sys.executable, "-c", program, "chat", "-a", str(agents.it), "--backend", "onnx"]
     ours, theirs = pty.openpty()
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TERM": "dumb"}
     process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)

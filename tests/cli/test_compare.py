@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Agents, run
+from tests.support.short_trainings import short_trainings
+
+__all__ = ["short_trainings"]
 
 
 @pytest.fixture
@@ -16,6 +19,7 @@ def data(tmp_path: Path) -> tuple[Path, Path]:
     return train, test
 
 
+@pytest.mark.usefixtures("short_trainings")
 def test_json_has_every_run(agents: Agents, data: tuple[Path, Path]):
     result = run("compare", *data, "-b", agents.base, "--systems", "probe, adapter", "--seeds", "0,1", "--json")
     assert result.exit_code == 0

@@ -9,6 +9,9 @@ import pytest
 from intent_adapters import IntentModel
 from intent_adapters.data import Definition, EntityDefinitions
 from tests.cli.conftest import Agents, run
+from tests.support.short_trainings import short_trainings
+
+__all__ = ["short_trainings"]
 
 TEXTS = ["예약", "취소", "cancel", "how much", "a", "b?", "주세요", "진료비", "얼마", "0123"]
 
@@ -151,6 +154,7 @@ def test_few_rows_say_so(agents: Agents, data: Path):
     assert "also in the training data" in shown
 
 
+@pytest.mark.usefixtures("short_trainings")
 def test_cross_validation_needs_no_test_file(agents: Agents, tmp_path: Path):
     path = tmp_path / "train.csv"
     rows = [

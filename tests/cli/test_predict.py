@@ -54,7 +54,8 @@ def test_a_line_is_answered_by_a_line(agents: Agents):
 
 
 def test_a_line_is_answered_before_the_next_one_comes(agents: Agents):
-    command = [sys.executable, "-c", "from intent_adapters.cli import app; app()", "predict", "-a", str(agents.it)]
+    program = "from intent_adapters.cli import app; app()"
+    command = [sys.executable, "-c", program, "predict", "-a", str(agents.it), "--backend", "onnx"]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "encoding": "utf-8"}
     with subprocess.Popen(
         command, env={**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONIOENCODING": "utf-8"}, **pipes

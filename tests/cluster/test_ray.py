@@ -30,7 +30,8 @@ def ray(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.fixture
 def begun(ray: ModuleType) -> Iterator[ModuleType]:
-    ray.init("local", num_cpus=2, include_dashboard=False, logging_level="warning", log_to_driver=False)
+    # One worker at a time, as each takes seconds to import PyTorch.
+    ray.init("local", num_cpus=1, include_dashboard=False, logging_level="warning", log_to_driver=False)
     yield ray
     ray.shutdown()
 

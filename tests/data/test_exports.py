@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from intent_adapters.data import Definition, convert, read_annotated, read_intents
 from intent_adapters.data.readers.exports import files as export_files
+from intent_adapters.entities import EntityFinder
 from intent_adapters.errors import DataError, DataWarning
 
 NFD = unicodedata.normalize("NFD", "서울에서 만나요")
@@ -228,6 +229,57 @@ BOTPRESS = {
     },
     "bot/entities/code.json": {"name": "code", "type": "pattern", "pattern": "[A-Z]{3}", "matchCase": False},
 }
+
+
+def lex_type(*values: str | tuple[str, ...], strategy: str = "TOP_RESOLUTION", **more: Any) -> dict[str, Any]:
+    words = [(value,) if isinstance(value, str) else value for value in values]
+    entries = [
+        {"sampleValue": {"value": value}, "synonyms": [{"value": synonym} for synonym in synonyms] or None}
+        for value, *synonyms in words
+    ]
+    setting = {"resolutionStrategy": strategy, "advancedRecognitionSetting": None, "regexFilter": None}
+    return {"slotTypeValues": entries, "parentSlotTypeSignature": None, "valueSelectionSetting": setting, **more}
+
+
+def lex_intent(name: str, *utterances: str, **more: Any) -> dict[str, Any]:
+    spoken = [{"utterance": utterance} for utterance in utterances] or None
+    return {"name": name, "parentIntentSignature": None, "sampleUtterances": spoken, "inputContexts": None, **more}
+
+
+def lex_slot(name: str, kind: str, **more: Any) -> dict[str, Any]:
+    elicitation = {"slotConstraint": "Required", "sampleUtterances": None, **more}
+    return {"name": name, "slotTypeName": kind, "valueElicitationSetting": elicitation, "obfuscationSetting": None}
+
+
+LEX = {
+    "Manifest.json": {"metaData": {"schemaVersion": "1", "fileFormat": "LexJson", "resourceType": "BOT"}},
+    "Hotel/Bot.json": {"name": "Hotel", "version": "DRAFT"},
+    "Hotel/BotLocales/en_US/BotLocale.json": {"name": "English (US)", "identifier": "en_US"},
+    "Hotel/BotLocales/en_US/Intents/BookRoom/Intent.json": lex_intent(
+        "BookRoom",
+        "I want a {Room} from {Arrival}",
+        "a {Room} for {Guests} please",
+        "a {Room} in {Town}",
+        outputContexts=[{"name": "booked"}],
+    ),
+    "Hotel/BotLocales/en_US/Intents/BookRoom/Slots/Arrival/Slot.json": lex_slot("Arrival", "AMAZON.Date"),
+    "Hotel/BotLocales/en_US/Intents/BookRoom/Slots/Guests/Slot.json": lex_slot("Guests", "AMAZON.Number"),
+    "Hotel/BotLocales/en_US/Intents/BookRoom/Slots/Room/Slot.json": lex_slot(
+        "Room", "RoomType", sampleUtterances=[{"utterance": "the {Room}"}]
+    ),
+    "Hotel/BotLocales/en_US/Intents/BookRoom/Slots/Town/Slot.json": lex_slot("Town", "AMAZON.City"),
+    "Hotel/BotLocales/en_US/Intents/FallbackIntent/Intent.json": lex_intent(
+        "FallbackIntent", parentIntentSignature="AMAZON.FallbackIntent"
+    ),
+    "Hotel/BotLocales/en_US/SlotTypes/RoomType/SlotType.json": lex_type(
+        ("suite", "big one"), "single", name="RoomType", strategy="ORIGINAL_VALUE"
+    ),
+    "Hotel/BotLocales/en_US/CustomVocabulary/CustomVocabulary.json": {"customVocabularyItems": [{"phrase": "suite"}]},
+    "Hotel/BotLocales/ko_KR/BotLocale.json": {"name": "Korean (KR)", "identifier": "ko_KR"},
+    "Hotel/BotLocales/ko_KR/Intents/BookRoom/Intent.json": lex_intent("BookRoom", "😀 {Room}에서\r\n{Room}로"),
+    "Hotel/BotLocales/ko_KR/Intents/BookRoom/Slots/Room/Slot.json": lex_slot("Room", "RoomType"),
+    "Hotel/BotLocales/ko_KR/SlotTypes/RoomType/SlotType.json": lex_type(("suite", "큰 방"), name="RoomType"),
+}
 FOLDERS: dict[str, tuple[dict[str, Any], list[list[tuple[str, str, str | None]]], list[str]]] = {
     "dialogflow": (
         DIALOGFLOW,
@@ -259,11 +311,33 @@ FOLDERS: dict[str, tuple[dict[str, Any], list[list[tuple[str, str, str | None]]]
         ],
         ["further kinds of slots (1", "fuzzy matching of entities (1"],
     ),
+    "lex": (
+        LEX,
+        [
+            [("suite", "RoomType", "Room"), ("2027-03-02", "AMAZON.Date", "Arrival")],
+            [("single", "RoomType", "Room"), ("2", "AMAZON.Number", "Guests")],
+            [("suite", "RoomType", "Room"), ("큰 방", "RoomType", "Room")],
+        ],
+        [
+            "utterances with slots of which there are no values (1",
+            "what system entities without a counterpart look like (1",
+            "utterances of slots (1",
+            "contexts of intents (1",
+            "expansion of slot types by other values (1",
+            "other files of the export (1",
+        ],
+    ),
 }
 DEFINED = {
     "dialogflow": {"room": {"values": {"large": ["큰 방"]}}, "code": {"patterns": ["[A-Z]{3}"]}},
     "wit": {"city": {"values": {"Busan": ["부산"]}}, "wit$datetime": {"system": ["date", "time"]}},
     "botpress": {"city": {"values": {"Busan": ["부산"]}}, "code": {"patterns": ["(?i)[A-Z]{3}"]}},
+    "lex": {
+        "RoomType": {"values": {"suite": ["big one", "큰 방"], "single": []}},
+        "AMAZON.Date": {"system": ["date"]},
+        "AMAZON.Number": {"system": ["number"]},
+        "AMAZON.City": {},
+    },
 }
 
 
@@ -291,7 +365,7 @@ def test_what_is_marked_in_a_folder_or_its_zip_is_read(tmp_path: Path, product: 
     else:
         source = write_folder(tmp_path / "agent", contents)
         # of wit.ai and Botpress all is in one folder more
-        source = next((path.parent for path in source.rglob("intents")), source)
+        source = next((path.parent for path in source.rglob("*") if path.name == "intents"), source)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         rows, definitions = read_annotated(source, purpose="evaluation")
@@ -301,6 +375,86 @@ def test_what_is_marked_in_a_folder_or_its_zip_is_read(tmp_path: Path, product: 
         assert kind in said(caught)
     defined = definitions.to_dict()["entities"]
     assert {name: defined[name] for name in DEFINED[product]} == DEFINED[product]
+
+
+TAXI = {
+    "Intents/OrderTaxi/Intent.json": lex_intent(
+        "OrderTaxi", "to {Place}", "{Place} at {When}", "to {Place} now", "a taxi to {Place}", "from {Place}"
+    ),
+    "Intents/OrderTaxi/Slots/Place/Slot.json": lex_slot("Place", "Place"),
+    "Intents/OrderTaxi/Slots/When/Slot.json": lex_slot("When", "AMAZON.Time"),
+    "Intents/TrackTaxi/Intent.json": lex_intent("TrackTaxi", "where is {Code}?", "{Mail} is mine", "call {Phone}"),
+    "Intents/TrackTaxi/Slots/Code/Slot.json": lex_slot("Code", "Code"),
+    "Intents/TrackTaxi/Slots/Mail/Slot.json": lex_slot("Mail", "AMAZON.EmailAddress"),
+    "Intents/TrackTaxi/Slots/Phone/Slot.json": lex_slot("Phone", "AMAZON.PhoneNumber"),
+    "SlotTypes/Place/SlotType.json": lex_type(("airport", "ICN", "Incheon"), ("station", "KTX"), name="Place"),
+    "SlotTypes/Code/SlotType.json": lex_type(
+        name="Code",
+        parentSlotTypeSignature="AMAZON.AlphaNumeric",
+        valueSelectionSetting={"resolutionStrategy": "ORIGINAL_VALUE", "regexFilter": {"pattern": "[A-Z]{2}[0-9]{3}"}},
+    ),
+}
+
+
+def test_slots_of_lex_take_one_word_of_their_type_after_the_other(tmp_path: Path):
+    bot = {f"Taxi/BotLocales/en_GB/{name}": content for name, content in TAXI.items()}
+    folder = write_folder(tmp_path / "export", {"Manifest.json": {}, "Taxi/Bot.json": {}, **bot})
+    read = []
+    for place in (folder, folder / "Taxi", folder / "Taxi" / "BotLocales" / "en_GB"):
+        with pytest.warns(DataWarning, match=r"which there are no values \(1: .*TrackTaxi/Intent\.json\[0\]\)"):
+            read.append(read_annotated(place, purpose="evaluation"))
+    assert read[0] == read[1] == read[2]
+    rows, definitions = read[0]
+    assert [(row.label, row.text, [entity.value for entity in row.entities]) for row in rows] == [
+        ("OrderTaxi", "to airport", ["airport"]),
+        ("OrderTaxi", "station at 10:30", ["station", "10:30"]),
+        ("OrderTaxi", "to ICN now", ["airport"]),
+        ("OrderTaxi", "a taxi to Incheon", ["airport"]),
+        ("OrderTaxi", "from KTX", ["station"]),
+        ("TrackTaxi", "kim@example.com is mine", ["kim@example.com"]),
+        ("TrackTaxi", "call 02-555-0142", ["02-555-0142"]),
+    ]
+    assert rows[0].entities[0].role is None  # the slot is named as its type
+    assert definitions.entities["Code"] == Definition(patterns=("[A-Z]{2}[0-9]{3}",))
+    finder = EntityFinder(definitions)
+    for row in rows:
+        found = {(entity.start, entity.end, entity.entity) for entity in finder.find(row.text)}
+        assert {(entity.start, entity.end, entity.entity) for entity in row.entities} <= found
+
+
+PIZZA = {
+    "manifest.json": {"metadata": {"schemaVersion": "1.0", "fileFormat": "LexJson", "resourceType": "BotLocale"}},
+    "BotLocale.json": {"identifier": "ko_KR"},
+    "Intents/주문/Intent.json": lex_intent(
+        "주문", "{크기} 피자 주세요", "{피자.종류} 하나", "{없음} 피자", "{아무거나"
+    ),
+    "Intents/주문/Slots/크기/Slot.json": {
+        "name": "크기",
+        "slotTypeName": "크기",
+        "slotValueElicitationSetting": {"sampleValueElicitingUtterances": ["큰 걸로"]},
+    },
+    "Intents/주문/Slots/피자/Slot.json": lex_slot("피자", "피자"),
+    "SlotTypes/크기/SlotType.json": lex_type(("큰", "라지"), name="크기"),
+    "SlotTypes/피자/SlotType.json": {
+        "name": "피자",
+        "slotTypeValues": None,
+        "valueSelectionSetting": None,
+        "compositeSlotTypeSetting": {"subSlots": [{"name": "종류", "slotTypeId": "X"}]},
+    },
+}
+
+
+def test_what_lex_has_and_is_not_read_is_said(tmp_path: Path):
+    with pytest.warns(DataWarning) as caught:
+        rows, definitions = read_annotated(write_zip(tmp_path / "pizza.zip", PIZZA), purpose="evaluation")
+    assert [row.text for row in rows] == ["큰 피자 주세요", "{아무거나"]
+    assert definitions.entities == {"크기": Definition({"큰": ("라지",)}), "피자": Definition()}
+    for kind in (
+        "utterances of slots (1",
+        "parts of composite slot types (1",
+        "utterances with slots of which there are no values (2",
+    ):
+        assert kind in said(list(caught))
 
 
 def test_a_name_that_leads_out_of_an_archive_is_refused(tmp_path: Path):
@@ -402,11 +556,19 @@ def of_rasa_json(before: str, span: str, behind: str) -> dict[str, Any]:
     return rasa([rasa_example(before + span + behind, span)])
 
 
+def of_lex(before: str, span: str, behind: str) -> dict[str, Any]:
+    return {
+        "Intents/a/Intent.json": lex_intent("a", f"{before}{{city}}{behind}"),
+        "Intents/a/Slots/city/Slot.json": lex_slot("city", "city"),
+        "SlotTypes/city/SlotType.json": lex_type(span),
+    }
+
+
 DOCUMENT_BUILDERS = (of_clu, of_luis, of_rasa_json)
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
-@pytest.mark.parametrize("build", [of_dialogflow, of_wit, of_wit_in_units, of_botpress, *DOCUMENT_BUILDERS])
+@pytest.mark.parametrize("build", [of_dialogflow, of_wit, of_wit_in_units, of_botpress, of_lex, *DOCUMENT_BUILDERS])
 def test_what_is_marked_survives_every_product_and_format(tmp_path: Path, build: Any, sample: str):
     before, span, behind = SAMPLES[sample]
     contents = build(before, span, behind)

@@ -10,10 +10,12 @@ import pytest
 
 from intent_adapters import IntentModel, train_agent
 from intent_adapters.data import few_shot_split, read_intents
-from intent_adapters.training.agent import recipe
 from tests.docs.blocks import Block, blocks_of
 from tests.docs.running import ROOT, Session, check
+from tests.support.short_trainings import short_trainings, shorten
 from tests.support.tiny import tiny_base
+
+__all__ = ["short_trainings"]
 
 PAGES = [
     path for pattern in ("README*.md", "examples/*/README.md", "docs/**/*.md") for path in sorted(ROOT.glob(pattern))
@@ -76,10 +78,12 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         few_shot_split(rows, CSV_UTTERANCES)[0].to_csv(folder / f"{name}.csv")
     (folder / "utterances.txt").write_text("can't make it tomorrow\ndo you have parking?\n", encoding="utf-8")
     model = IntentModel.from_pretrained(ROOT / "model_cards" / "intent-base-ko-en", device="cpu")
-    for name, agent in (("clinic", "en/clinic"), ("it-helpdesk", "en/it_helpdesk")):
-        rows = read_intents(folder / "examples" / "agents" / agent / "train.jsonl")
-        train_agent(model, name, rows, epochs=2, progress=False)
-        model.save_adapter(name, folder / "agents" / name)
+    with pytest.MonkeyPatch.context() as patch:
+        shorten(patch)
+        for name, agent in (("clinic", "en/clinic"), ("it-helpdesk", "en/it_helpdesk")):
+            rows = read_intents(folder / "examples" / "agents" / agent / "train.jsonl")
+            train_agent(model, name, rows, epochs=2, progress=False)
+            model.save_adapter(name, folder / "agents" / name)
     tiny_base(folder / "tiny").save(str(folder / "bases" / "next"))
     return folder
 
@@ -95,16 +99,8 @@ def session(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return Session(tmp_path)
 
 
-@pytest.fixture
-def short_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fifth of the steps, where a page leaves them to the data: enough for what the pages say of the answers."""
-    monkeypatch.setattr(recipe, "STEPS", recipe.STEPS // 5)
-    monkeypatch.setattr(recipe, "STEPS_FROM_FEW", recipe.STEPS_FROM_FEW // 5)
-    monkeypatch.setattr(recipe, "EPOCHS", tuple(epochs // 5 for epochs in recipe.EPOCHS))
-
-
 @pytest.mark.parametrize(("page", "tab"), cases(slow=False))
-@pytest.mark.usefixtures("short_trainings")
+@pytest.mark.usefixtures("short_trainings")  # enough for what the pages say of the answers
 def test_blocks_run(page: Path, tab: str | None, session: Session):
     for block in runnable(page, False, tab):
         session.run(block)

@@ -6,7 +6,10 @@ from datasets import Dataset
 from intent_adapters import IntentModel
 from intent_adapters.errors import ConfigError
 from intent_adapters.evaluation import SYSTEMS, ComparedSystem, compare
+from tests.support.short_trainings import short_trainings
 from tests.support.tiny import tiny_base
+
+__all__ = ["short_trainings"]
 
 ROWS = {
     "cancel": ["예약 취소해 주세요", "취소", "cancel it", "please cancel"],
@@ -24,6 +27,7 @@ def model(tmp_path_factory):
     return IntentModel(tiny_base(tmp_path_factory.mktemp("base")), name="tiny")
 
 
+@pytest.mark.usefixtures("short_trainings")
 def test_every_system_runs_on_every_seed_and_leaves_the_model_alone(model):
     before = model.fingerprint
     runs = []

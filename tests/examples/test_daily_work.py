@@ -8,8 +8,15 @@ import pytest
 from examples.daily_work.__main__ import CUSTOMERS, HERE, day
 
 
-@pytest.mark.parametrize("customer", CUSTOMERS)
-@pytest.mark.parametrize("method", ["probe", pytest.param("adapter", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("customer", "method"),
+    [
+        ("hotel", "probe"),
+        # The same steps, each of them half a minute or more.
+        pytest.param("bicycle_shop", "probe", marks=pytest.mark.slow),
+        *(pytest.param(customer, "adapter", marks=pytest.mark.slow) for customer in CUSTOMERS),
+    ],
+)
 def test_a_day_of_a_customer(customer: str, method: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     found = day(customer, tmp_path, method)
     with (HERE / customer / "corrections.csv").open(encoding="utf-8", newline="") as file:

@@ -13,12 +13,15 @@ from intent_adapters.training import train_agent
 from tests.docs.blocks import blocks_of
 from tests.docs.running import ROOT, Session
 from tests.support.loopback_hub import LoopbackHub, connect
+from tests.support.short_trainings import short_trainings
+
+__all__ = ["short_trainings"]
 
 PAGE = ROOT / "docs" / "how_to" / "publish.md"
 
 
 @pytest.fixture
-def session(hub: LoopbackHub, tmp_path, monkeypatch) -> Session:
+def session(hub: LoopbackHub, tmp_path, monkeypatch, short_trainings) -> Session:
     connect(hub, tmp_path / "home", monkeypatch, token=hub.add_user("reader", orgs=("my-org",)))
     folder = tmp_path / "reader"
     folder.mkdir()
@@ -36,7 +39,14 @@ def session(hub: LoopbackHub, tmp_path, monkeypatch) -> Session:
     return Session(folder)
 
 
-@pytest.mark.parametrize(("page", "count"), [(PAGE, 9), (ROOT / "docs" / "ko" / "how_to" / "publish.md", 5)])
+@pytest.mark.parametrize(
+    ("page", "count"),
+    [
+        pytest.param(PAGE, 9, id="en"),
+        # A translation, with fewer blocks.
+        pytest.param(ROOT / "docs" / "ko" / "how_to" / "publish.md", 5, id="ko", marks=pytest.mark.slow),
+    ],
+)
 def test_every_block_runs(session: Session, hub: LoopbackHub, page, count):
     blocks = list(blocks_of(page))
     assert len(blocks) == count

@@ -28,8 +28,8 @@ def soak(folder: Path, seconds: float, backend: Backend) -> Churn:
 
 @linux
 @pytest.mark.parametrize("backend", ["torch", "onnx"])
-def test_ten_seconds_of_everything_at_once(tmp_path, backend):
-    done = soak(tmp_path, 10, backend)
+def test_seconds_of_everything_at_once(tmp_path, backend):
+    done = soak(tmp_path, 4, backend)
     assert done.calls > 100
     assert done.changes > 100
     settled = done.memory[len(done.memory) // 3 :]

@@ -21,7 +21,12 @@ from intent_adapters.training.base.pair_training import PairTraining
 from intent_adapters.training.base.pretraining import MaskedTraining, pretrain
 from intent_adapters.training.base.student import student_from_shape
 from intent_adapters.training.randomness import own_process
+from tests.support.short_trainings import short_trainings
 from tests.support.tiny import tiny_base, tiny_tokenizer
+
+__all__ = ["short_trainings"]
+
+pytestmark = pytest.mark.usefixtures("short_trainings")
 
 ROWS = [
     {"text": text, "label": label}

@@ -11,7 +11,10 @@ from examples.paper import cells
 from examples.paper.cells import Cell, Setup, fill, find, key, plan, run
 from examples.paper.tracks import Column, read_track
 from intent_adapters.errors import ConfigError
+from tests.support.short_trainings import short_trainings
 from tests.support.tiny import tiny_base
+
+__all__ = ["short_trainings"]
 
 COLUMN = Column("clinic", "rows.jsonl", shots=2)
 
@@ -29,6 +32,7 @@ def setup(data, tmp_path):
     )
 
 
+@pytest.mark.usefixtures("short_trainings")
 def test_a_cell_is_trained_measured_and_kept(setup):
     cell = Cell("distilled-se-metric", COLUMN, 0)
     assert find(cell, setup) is None
@@ -40,6 +44,7 @@ def test_a_cell_is_trained_measured_and_kept(setup):
     assert [file.suffix for file in setup.cells.iterdir()] == [".json"]
 
 
+@pytest.mark.usefixtures("short_trainings")
 @pytest.mark.parametrize("system", ["distilled-se", "distilled-se-tuned", "distilled-se-probe"])
 def test_every_way_of_training_runs(setup, system):
     assert 0 <= run(Cell(system, COLUMN, 1), setup)["accuracy"] <= 1

@@ -8,6 +8,9 @@ from typer.testing import CliRunner
 
 from examples.paper import __main__ as command
 from examples.paper.results import Results
+from tests.support.short_trainings import short_trainings
+
+__all__ = ["short_trainings"]
 
 NAMES = "distilled-se,distilled-se-metric,distilled-plm"
 
@@ -24,6 +27,7 @@ def arguments(track_file, data, tokenizer, tmp_path):
     )
 
 
+@pytest.mark.usefixtures("short_trainings")
 def test_a_track_from_scratch_to_results_and_a_page(arguments, tmp_path):
     results, page = tmp_path / "results.json", tmp_path / "page.md"
     done = run("table2", *arguments, "--rows", NAMES, "--results", results)

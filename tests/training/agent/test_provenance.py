@@ -11,7 +11,12 @@ import torch
 from intent_adapters import IntentModel, train_agent
 from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.data import data_digest
+from tests.support.short_trainings import short_trainings
 from tests.support.tiny import tiny_base
+
+__all__ = ["short_trainings"]
+
+pytestmark = pytest.mark.usefixtures("short_trainings")
 
 ROWS = [
     {"text": text, "label": label}

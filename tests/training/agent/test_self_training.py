@@ -12,7 +12,12 @@ from intent_adapters.bottleneck import BottleneckConfig, Calibration
 from intent_adapters.errors import ConfigError, DataError
 from intent_adapters.training import train_agent
 from intent_adapters.training.agent.self_training import RegressionRows, accepted, prepare_unlabelled
+from tests.support.short_trainings import short_trainings
 from tests.support.tiny import tiny_base
+
+__all__ = ["short_trainings"]
+
+pytestmark = pytest.mark.usefixtures("short_trainings")
 
 TEXTS = {
     "card": ["where is my card", "my card is not here", "card still missing", "no card yet", "card?", "the card"],

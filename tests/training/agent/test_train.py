@@ -61,7 +61,7 @@ def test_every_method_learns_its_training_texts(model, method):
 
 
 def test_the_adapter_says_what_it_was_trained_on_and_survives_saving(model, tmp_path):
-    result = train(model)
+    result = train(model, epochs=2)
     config = model.adapter("bank").config
     assert config == result.config
     assert config.labels == sorted(TEXTS)
@@ -318,7 +318,7 @@ def test_training_asks_no_permission_of_transformers(model, tmp_path, monkeypatc
         raise ValueError(f"please use a version >= {min_version}")
 
     monkeypatch.setattr(transformers.integrations.peft, "check_peft_version", refuse)
-    train(model)
+    train(model, epochs=1)
     model.save_adapter("bank", tmp_path / "bank")
     loaded = IntentModel(tiny_base(tmp_path / "base"))
     loaded.load_adapter(tmp_path / "bank")

@@ -11,6 +11,7 @@ from intent_adapters.data.readers.exports.botpress import is_botpress, read_botp
 from intent_adapters.data.readers.exports.clu import read_clu
 from intent_adapters.data.readers.exports.dialogflow import is_dialogflow, read_dialogflow
 from intent_adapters.data.readers.exports.files import ExportFiles
+from intent_adapters.data.readers.exports.lex import is_lex, read_lex
 from intent_adapters.data.readers.exports.luis import read_luis
 from intent_adapters.data.readers.exports.rasa_json import read_rasa_json
 from intent_adapters.data.readers.exports.wit import is_wit, read_wit
@@ -26,8 +27,13 @@ _DOCUMENTS: dict[str, Callable[[str, Mapping[str, Any], Problems], Table]] = {
 _FOLDERS: tuple[tuple[Callable[[ExportFiles], bool], Callable[[ExportFiles, Problems], Table]], ...] = (
     (is_dialogflow, read_dialogflow),
     (is_wit, read_wit),
+    (is_lex, read_lex),
     (is_botpress, read_botpress),
 )
+
+# Where the folder of an export, and for Lex also that of a bot or of a locale, has utterances.
+_LEX = "Intents/*/Intent.json"
+_INTENTS = ("intents/*.json", "utterances/*.json", _LEX, f"BotLocales/*/{_LEX}", f"*/BotLocales/*/{_LEX}")
 
 
 def read_document(origin: str, document: Mapping[str, Any], problems: Problems) -> Table | None:
@@ -40,7 +46,7 @@ def read_document(origin: str, document: Mapping[str, Any], problems: Problems) 
 
 def read_export_folder(folder: Path, problems: Problems) -> Table | None:
     """The rows of a folder into which an export was unpacked; None where it is none that is known."""
-    if not any(path for name in ("intents", "utterances") for path in (folder / name).glob("*.json")):
+    if not any(path for pattern in _INTENTS for path in folder.glob(pattern)):
         return None
     return _read_files(ExportFiles.of_folder(folder), problems)
 
@@ -49,7 +55,7 @@ def read_zip(path: Path, problems: Problems) -> Table:
     """The rows of an export in a zip archive, of which nothing is unpacked to the disk."""
     table = _read_files(ExportFiles.of_zip(path), problems)
     if table is None:
-        what = "this archive is no export of Dialogflow ES, wit.ai or Botpress"
+        what = "this archive is no export of Dialogflow ES, wit.ai, Amazon Lex V2 or Botpress"
         raise data_error(str(path), what, "unpack it and read its files; a workbook is named .xlsx")
     return table
 

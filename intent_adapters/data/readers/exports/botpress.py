@@ -9,8 +9,14 @@ from typing import Any
 from intent_adapters.data.definitions import DefinitionPart
 from intent_adapters.data.problems import Problems
 from intent_adapters.data.readers.exports.files import ExportFiles
-from intent_adapters.data.readers.exports.values import a_name, an_object, leave_out_keys, objects, strings
-from intent_adapters.data.system_entities import kinds_of_product
+from intent_adapters.data.readers.exports.values import (
+    a_name,
+    an_object,
+    leave_out_keys,
+    note_system_entity,
+    objects,
+    strings,
+)
 from intent_adapters.data.table import Record, Table
 
 _SLOT = re.compile(r"\[([^\[\]]+)\]\(([^()]+)\)")
@@ -55,9 +61,7 @@ def _slots(
             problems.leave_out("further kinds of slots", here)
         entity = kinds[0] if kinds else name
         if entity.startswith("system."):
-            if not kinds_of_product(entity):
-                problems.leave_out("what system entities without a counterpart look like", f"{here} ({entity})")
-            table.definitions.append(DefinitionPart(here, "system entities", entity, system=kinds_of_product(entity)))
+            note_system_entity(entity, here, table, problems)
         yield name, (entity, None if name == entity else name)
 
 

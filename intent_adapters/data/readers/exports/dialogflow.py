@@ -9,8 +9,14 @@ from typing import Any
 from intent_adapters.data.definitions import DefinitionPart
 from intent_adapters.data.problems import Problems
 from intent_adapters.data.readers.exports.files import ExportFiles
-from intent_adapters.data.readers.exports.values import a_name, an_object, leave_out_keys, objects, strings
-from intent_adapters.data.system_entities import kinds_of_product
+from intent_adapters.data.readers.exports.values import (
+    a_name,
+    an_object,
+    leave_out_keys,
+    note_system_entity,
+    objects,
+    strings,
+)
 from intent_adapters.data.table import Record, Table
 
 _PHRASES = re.compile(r"(.+)_usersays_[A-Za-z-]+")
@@ -70,17 +76,10 @@ def _read_phrases(content: object, label: str, place: str, table: Table, problem
                 entity, alias = meta[1:], part.get("alias")
                 role = None if not alias or entity in (alias, f"sys.{alias}") else alias
                 entities.append({"start": len(text), "end": len(text) + len(words), "entity": entity, "role": role})
-                _note_system_entity(entity, here, table, problems)
+                if entity.startswith("sys."):
+                    note_system_entity(entity, here, table, problems)
             text += words
         table.records.append(Record(here, {"text": text, "label": label, "entities": entities}))
-
-
-def _note_system_entity(entity: str, place: str, table: Table, problems: Problems) -> None:
-    if entity.startswith("sys.") and all(part.entity != entity for part in table.definitions):
-        kinds = kinds_of_product(entity)
-        if not kinds:
-            problems.leave_out("what system entities without a counterpart look like", f"{place} ({entity})")
-        table.definitions.append(DefinitionPart(place, "system entities", entity, system=kinds))
 
 
 def _entity_types(files: ExportFiles, problems: Problems) -> Iterator[DefinitionPart]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from intent_adapters.data.definitions import DefinitionPart
 from intent_adapters.data.problems import Problems
+from intent_adapters.data.system_entities import kinds_of_product
+from intent_adapters.data.table import Table
 from intent_adapters.errors import shorten
 
 _CURE = "export it again, or mend it by hand"
@@ -58,6 +61,18 @@ def leave_out_keys(entry: Mapping[str, Any], kinds: Mapping[str, str], place: st
         content = entry.get(key)
         for _ in content if isinstance(content, list) else [content] * bool(content):
             problems.leave_out(kind, place)
+
+
+def note_system_entity(entity: str, place: str, table: Table, problems: Problems) -> DefinitionPart:
+    """The definition of an entity that a product brings along, which the table has once."""
+    for part in table.definitions:
+        if part.entity == entity:
+            return part
+    kinds = kinds_of_product(entity)
+    if not kinds:
+        problems.leave_out("what system entities without a counterpart look like", f"{place} ({entity})")
+    table.definitions.append(DefinitionPart(place, "system entities", entity, system=kinds))
+    return table.definitions[-1]
 
 
 def characters_of_units(text: str, offset: object) -> object:
