@@ -12,6 +12,7 @@ from intent_adapters.errors import AgentError, ConfigError, IntentAdaptersError,
 
 Name = TypeVar("Name", str, str | None)
 SURROGATES = re.compile(r"[\ud800-\udfff]")
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 def check_texts(texts: str | Sequence[str], failures: dict[int, IntentAdaptersError] | None = None) -> list[str]:

@@ -224,8 +224,15 @@ def _part_of(table: Table, split: str | None) -> Table:
 
 
 def _pick(tables: list[Table], text_column: str | None, label_column: str | None, problems: Problems) -> list[Example]:
+    # Of formats that have a list for each row, one that is empty says something only where others are not.
+    listed = [record.values["entities"] for table in tables if table.lists_entities for record in table.records]
+    silent = not any(listed)
     try:
-        return [example for table in tables for example in pick_examples(table, problems, text_column, label_column)]
+        return [
+            dataclasses.replace(example, entities=None) if silent and table.lists_entities else example
+            for table in tables
+            for example in pick_examples(table, problems, text_column, label_column)
+        ]
     except DataError:
         # A file so broken that its columns were not found is described better by its broken lines.
         problems.report()
