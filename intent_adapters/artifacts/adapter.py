@@ -323,6 +323,14 @@ def _read_config(folder: Path) -> AdapterConfig:
     return config
 
 
+def definitions_in(folder: Path) -> EntityDefinitions | None:
+    """What the adapter in a folder finds by definition; None without, and where there is no adapter."""
+    try:
+        return Adapter.read(folder).entities
+    except AdapterError:
+        return None
+
+
 def in_place_of(adapter: Adapter, folder: Path) -> Adapter:
     """An adapter that takes the place of one in a folder: with the definitions of that one, unless it has its own.
 

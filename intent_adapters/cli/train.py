@@ -159,7 +159,7 @@ def command(
 
     columns: dict[str, Any] = {"text_column": text_column, "label_column": label_column, "encoding": encoding}
     reading: dict[str, Any] = {"split": split, "add": add or (), **columns}
-    placed, definitions = _annotated(data, reading) if entities else (read_rows(data, **reading), None)
+    placed, definitions = _annotated(data, reading, output) if entities else (read_rows(data, **reading), None)
     rows = dataset_of(placed)
     with renamed(split="test_split"):
         tested = read_rows(test, split=test_split, purpose="evaluation", **columns) if test else []
@@ -239,11 +239,13 @@ def command(
     _print_results(scores, held_out)
 
 
-def _annotated(data: str, reading: dict[str, Any]) -> tuple[list[Row], EntityDefinitions]:
-    """The utterances with what is marked in them, and the definitions; there is one or the other."""
+def _annotated(data: str, reading: dict[str, Any], output: Path) -> tuple[list[Row], EntityDefinitions | None]:
+    """The utterances with what is marked in them, and the definitions: of the data, or else of the former version."""
+    from intent_adapters.artifacts.adapter import definitions_in
     from intent_adapters.data.definition_files import definition_file_of
     from intent_adapters.data.definitions import FILE_NAME
     from intent_adapters.data.reading import read_annotated
+    from intent_adapters.entities import EntityFinder
 
     placed, definitions = read_annotated(data, **reading)
     if not definitions and not any(row.entities for row in placed):
@@ -251,7 +253,8 @@ def _annotated(data: str, reading: dict[str, Any]) -> tuple[list[Row], EntityDef
         raise DataError(
             f"{data}: no entities are marked or defined; mark some, define them in {place}, or leave --entities out"
         )
-    return placed, definitions
+    EntityFinder(definitions)  # a pattern that is wrong is to be known before the training, which takes long
+    return placed, definitions or definitions_in(output)
 
 
 def _learn_entities(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from intent_adapters.data.columns import pick_examples, rows_by_split
 from intent_adapters.data.definition_files import definition_file_of, definition_files_in, read_definition_file
+from intent_adapters.data.definitions import FILE_NAME as DEFINITION_FILE
 from intent_adapters.data.definitions import DefinitionPart, EntityDefinitions, definitions_of
 from intent_adapters.data.folder import read_folder
 from intent_adapters.data.hub import is_saved_dataset, load_hub, load_saved
@@ -186,6 +187,9 @@ def _definition_parts(
             parts += read_definition_file(file, problems, encoding)
         elif file.is_file():
             problems.leave_out("files of entity definitions", str(file))
+        elif wanted and file.with_name(DEFINITION_FILE).is_file():
+            what = "entity definitions that are read with the whole folder"
+            problems.leave_out(what, str(file.with_name(DEFINITION_FILE)))
     return parts
 
 

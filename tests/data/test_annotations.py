@@ -255,6 +255,10 @@ def test_definitions_in_a_folder_are_of_all_its_files(tmp_path: Path):
     rows, definitions = read_annotated(tmp_path, split="test")
     assert len(rows) == 2
     assert list(definitions.entities) == ["city"]
+    with pytest.warns(DataWarning, match=r"read with the whole folder \(1: .*entities\.json\)"):
+        assert not read_annotated(tmp_path / "test.jsonl")[1]
+    (tmp_path / "test.entities.json").write_text("{}")
+    assert not read_annotated(tmp_path / "test.jsonl")[1]
 
 
 def test_a_row_that_leaves_entities_out_has_none_where_others_of_its_file_have_some(tmp_path: Path):
