@@ -30,7 +30,7 @@ def check_texts(texts: str | Sequence[str], failures: dict[int, IntentAdaptersEr
     rows = []
     for index, text in enumerate([texts] if isinstance(texts, str) else texts):
         try:
-            rows.append(_check_text(text, "The text" if isinstance(texts, str) else f"texts[{index}]"))
+            rows.append(check_text(text, "The text" if isinstance(texts, str) else f"texts[{index}]"))
         except TextError as error:
             if failures is None:
                 raise
@@ -39,7 +39,8 @@ def check_texts(texts: str | Sequence[str], failures: dict[int, IntentAdaptersEr
     return rows
 
 
-def _check_text(text: object, place: str) -> str:
+def check_text(text: object, place: str) -> str:
+    """As `check_texts`, one text that an error calls by its place."""
     if not isinstance(text, str):
         raise TextError(f"{place} is of type {type(text).__name__}, not a string: {text!r:.80}.")
     if not text.strip():

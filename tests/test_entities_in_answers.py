@@ -14,7 +14,7 @@ from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.versions import list_versions, rollback
 from intent_adapters.data import Definition, EntityDefinitions
 from intent_adapters.data.definitions import FILE_NAME
-from intent_adapters.errors import AdapterError
+from intent_adapters.errors import AdapterError, ConfigError
 from intent_adapters.extras import is_installed
 from intent_adapters.loading import load_for
 from intent_adapters.runtime.onnx.export import export_folder
@@ -99,6 +99,8 @@ def test_definitions_travel_in_the_folder_and_in_copies(model, base, tmp_path: P
     assert other.agent_info("travel").version == model.agent_info("travel").version
     copy = pickle.loads(pickle.dumps(model))
     assert found(copy.predict(TEXTS[0], "travel")) == found(model.predict(TEXTS[0], "travel"))
+    with pytest.raises(ConfigError, match=r"not 'entities\.json'"):
+        other.set_entities("travel", "entities.json")  # type: ignore[arg-type]
     other.set_entities("travel", None)
     other.save_adapter("travel", tmp_path / "travel")
     assert not (tmp_path / "travel" / FILE_NAME).exists()

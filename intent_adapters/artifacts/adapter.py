@@ -114,7 +114,15 @@ class Adapter:
         return self.with_config(calibration=replace(self.config.calibration, threshold=threshold))
 
     def with_entities(self, entities: EntityDefinitions | None) -> Adapter:
-        """The same agent with other entities to find, or none."""
+        """The same agent with other entities to find, or none.
+
+        Raises:
+            ConfigError: They are something else.
+        """
+        if entities is not None:
+            from intent_adapters.data.definitions import check_definitions
+
+            check_definitions(entities)
         return Adapter(self.config, self.arrays, entities or None)
 
     def with_tagger(self, tagger: TaggerConfig, tensors: Mapping[str, ArrayLike]) -> Adapter:

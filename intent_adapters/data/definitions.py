@@ -93,6 +93,17 @@ class EntityDefinitions:
         Path(path).write_text(json.dumps(self.to_dict(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
+def check_definitions(value: object) -> None:
+    """Let definitions pass.
+
+    Raises:
+        ConfigError: `value` is something else, such as the path of a file.
+    """
+    if not isinstance(value, EntityDefinitions):
+        what = "definitions are EntityDefinitions, as `read_definitions` makes of a file"
+        raise ConfigError(f"{what}, not {shorten(value)}.")
+
+
 @dataclass(frozen=True, slots=True)
 class DefinitionPart:
     """What one place of a source says of an entity.

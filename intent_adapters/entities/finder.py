@@ -7,16 +7,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from intent_adapters.data.definitions import EntityDefinitions
+from intent_adapters.data.definitions import EntityDefinitions, check_definitions
 from intent_adapters.entities.normalised import NormalisedText, composed, folded, folded_word
 from intent_adapters.entities.patterns import PatternTable
 from intent_adapters.entities.system import FINDERS
 from intent_adapters.entities.values import ValueTable
+from intent_adapters.errors import ConfigError, shorten
 from intent_adapters.extras import need
-from intent_adapters.inputs import check_choice, check_texts
+from intent_adapters.inputs import check_choice, check_text
 from intent_adapters.prediction import PredictedEntity
 
-_BETWEEN_DATE_AND_TIME = re.compile(r"[\s,]*(?:에\s+|at\s+|on\s+)?", re.IGNORECASE)
+_BETWEEN_DATE_AND_TIME = re.compile(r"[\s,]*(?:에\s+|at\s+|on\s+|T)?", re.IGNORECASE)
 
 
 class EntityFinder:
@@ -33,7 +34,8 @@ class EntityFinder:
         region: Where phone numbers without the code of a country are from, as ISO 3166 has it.
 
     Raises:
-        ConfigError: A pattern is no regular expression, or a kind is unknown.
+        ConfigError: A pattern is no regular expression, a kind is unknown, the region is no country, or `definitions`
+            is something else.
         MissingExtraError: Patterns or phone numbers are defined, and what finds them is not installed.
 
     Example:
@@ -44,6 +46,7 @@ class EntityFinder:
     """
 
     def __init__(self, definitions: EntityDefinitions, *, region: str = "KR") -> None:
+        check_definitions(definitions)
         self.definitions = definitions
         self.region = region
         self._values = ValueTable(definitions.entities)
@@ -52,8 +55,8 @@ class EntityFinder:
         for name, kinds in self._kinds.items():
             for kind in kinds:
                 check_choice(f"A kind of {name!r}", kind, FINDERS)
-                if kind == "phone":
-                    need("phonenumbers")
+                if kind == "phone" and region not in need("phonenumbers").SUPPORTED_REGIONS:
+                    raise ConfigError(f"region is the code of a country, such as KR or US, not {shorten(region)}.")
         self._rank = {name: number for number, name in enumerate(definitions.entities)}
         self._synonyms = {
             folded_word(word): value for value, words in definitions.synonyms.items() for word in (value, *words)
@@ -68,14 +71,18 @@ class EntityFinder:
 
         Raises:
             TextError: It is no text, or empty.
+            ConfigError: `now` is no `datetime`.
 
         Warns:
             DataWarning: A pattern took too long and was given up.
         """
-        check_texts(text)
+        check_text(text, "The text")
+        now = datetime.now() if now is None else now
+        if not isinstance(now, datetime):
+            raise ConfigError(f"now is a datetime, not {shorten(now)}.")
         letters = folded(text)
         found = [*self._of_values(text, letters), *self._of_patterns(text)]
-        found += self._of_kinds(text, letters, now or datetime.now())
+        found += self._of_kinds(text, letters, now)
         return _without_overlaps(sorted(found, key=self._order))
 
     def _of_values(self, text: str, letters: NormalisedText) -> Iterator[PredictedEntity]:
