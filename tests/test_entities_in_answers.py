@@ -108,6 +108,20 @@ def test_definitions_travel_in_the_folder_and_in_copies(model, base, tmp_path: P
     assert other.agent_info("travel").version == model.adapter("travel").with_entities(None).version
 
 
+def test_definitions_that_could_not_be_read_again_are_not_saved(
+    model: IntentModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    model.save_adapter("travel", tmp_path / "travel")
+    before = Adapter.read(tmp_path / "travel").version
+    monkeypatch.setattr("intent_adapters.artifacts.adapter.MAX_ENTITIES_BYTES", 100_000)
+    many = EntityDefinitions({"city": Definition({f"city {number}": () for number in range(10_000)})})
+    adapter = model.adapter("travel").with_entities(many)
+    with pytest.raises(AdapterError, match=r"have \d+,\d+ bytes, more than the 100,000"):
+        adapter.write(tmp_path / "travel")
+    assert Adapter.read(tmp_path / "travel").version == before
+    assert [path.name for path in tmp_path.iterdir()] == ["travel"]
+
+
 def test_a_version_has_its_own_definitions(model, tmp_path: Path):
     folder, adapter = tmp_path / "travel", model.adapter("travel")
     adapter.with_entities(None).write(folder)

@@ -207,7 +207,8 @@ class Adapter:
                 place.
 
         Raises:
-            AdapterError: `folder` is a file, or a folder with other things than an adapter in it.
+            AdapterError: `folder` is a file, or a folder with other things than an adapter in it; or the definitions
+                of entities are more than can be read again.
             ConfigError: `versions` is below 0.
 
         Warns:
@@ -257,6 +258,12 @@ class Adapter:
             (staging / CONFIG_NAME).write_text(text, encoding="utf-8")
             if self.entities:
                 self.entities.write(staging / ENTITIES_NAME)
+                size = (staging / ENTITIES_NAME).stat().st_size
+                if size > MAX_ENTITIES_BYTES:
+                    raise AdapterError(
+                        f"The definitions of entities have {size:,} bytes, more than the {MAX_ENTITIES_BYTES:,} that "
+                        "an adapter can have. Leave some values out."
+                    )
             if keeps:
                 gone = keep_former(folder, staging, versions)
             if beside:
