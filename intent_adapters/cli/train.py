@@ -21,7 +21,7 @@ from intent_adapters.errors import AdapterError, DataError
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from intent_adapters.data.check import DataReport
+    from intent_adapters.data.check import Finding
     from intent_adapters.data.definitions import EntityDefinitions
     from intent_adapters.data.table import Row
     from intent_adapters.evaluation import Evaluation, HeldOutScores
@@ -167,6 +167,8 @@ def command(
     described = read_descriptions(descriptions, encoding=encoding) if descriptions else None
     log = read_texts(unlabelled, encoding=encoding) if unlabelled else None
     from intent_adapters.data.check import check_rows
+    from intent_adapters.data.definitions import EntityDefinitions
+    from intent_adapters.entities.check import check_marks
     from intent_adapters.evaluation import score_held_out
     from intent_adapters.evaluation.agent import check_known_labels
     from intent_adapters.hub.naming import folder_name
@@ -176,7 +178,8 @@ def command(
     lines = [row.place for row in tested]
     check_known_labels([row.label for row in tested], rows["label"], str(data), str(test), places=lines)
     model = open_model(base, [], device, "torch")
-    _warn_of_problems(check_rows(placed, model))
+    marks = check_marks(placed, definitions or EntityDefinitions()) if entities else ()
+    _warn_of((*check_rows(placed, model).problems, *marks))
     result = train_agent(
         model,
         agent,
@@ -297,12 +300,12 @@ def _print_results(scores: Evaluation | None, held_out: HeldOutScores | None) ->
         print_mistakes(held_out.mistakes, worst=5)
 
 
-def _warn_of_problems(report: DataReport) -> None:
-    """Says what is most likely wrong with the data, in short."""
-    if problems := report.problems:
-        counts = Counter(problem.kind for problem in problems)
+def _warn_of(findings: Sequence[Finding]) -> None:
+    """Says what may be wrong with the data, in short."""
+    if findings:
+        counts = Counter(finding.kind for finding in findings)
         found = ", ".join(f"{count} x {kind}" for kind, count in counts.items())
-        places = ", ".join(Path(place).name for problem in problems[:3] for place in problem.places[:1])
-        more = " and others" * (len(problems) > 3)
+        places = ", ".join(Path(place).name for finding in findings[:3] for place in finding.places[:1])
+        more = " and others" * (len(findings) > 3)
         message = f"The data may have mistakes ({found}; at {places}{more}). See: intent-adapters check"
         print_text(message, "yellow", to=err)

@@ -74,10 +74,16 @@ def test_an_agent_learns_the_entities_that_are_marked(agents: Agents, tmp_path: 
         for city in cities
         for before, label in (("take me to", "go"), ("cancel", "stop"))
     ]
+    rows[-1]["entities"].append({**mark(7, "Rome"), "entity": "place"})
     data = tmp_path / "trips.jsonl"
     data.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     arguments = ("train", data, "-b", agents.base, "-o", tmp_path / "trips", "--epochs", 1, "--no-calibrate")
     taught = run(*arguments, "--entities", "--json")
+    said = " ".join(taught.stderr.split())
+    assert (
+        "1 x overlapping entities, 1 x rare entity; at trips.jsonl:8, trips.jsonl:8). See: intent-adapters check"
+        in said
+    )
     assert taught.exit_code == 0, taught.stderr
     assert json.loads(taught.stdout)["entities"] == {"city": 8}
     answer = json.loads(run("predict", "take me to Seoul", "-a", tmp_path / "trips", "--json").stdout)
