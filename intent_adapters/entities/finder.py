@@ -85,6 +85,10 @@ class EntityFinder:
         found += self._of_kinds(text, letters, now)
         return _without_overlaps(sorted(found, key=self._order))
 
+    def value_of(self, span: str) -> str:
+        """What the words of an entity stand for by the synonyms of whatever entity; else these words."""
+        return self._synonyms.get(folded_word(span), span)
+
     def _of_values(self, text: str, letters: NormalisedText) -> Iterator[PredictedEntity]:
         for start, end, name, value in self._values.find(letters):
             yield PredictedEntity(start, end, text[start:end], name, value, None, 1.0, "values")
@@ -92,8 +96,7 @@ class EntityFinder:
     def _of_patterns(self, text: str) -> Iterator[PredictedEntity]:
         for start, end, name in self._patterns.find(composed(text)):
             span = text[start:end]
-            value = self._synonyms.get(folded_word(span), span)
-            yield PredictedEntity(start, end, span, name, value, None, 1.0, "pattern")
+            yield PredictedEntity(start, end, span, name, self.value_of(span), None, 1.0, "pattern")
 
     def _of_kinds(self, text: str, letters: NormalisedText, now: datetime) -> Iterator[PredictedEntity]:
         by_kind: dict[str, list[tuple[int, int, str]]] = {}
