@@ -346,22 +346,26 @@ def definitions_in(folder: Path) -> EntityDefinitions | None:
         return None
 
 
-def in_place_of(adapter: Adapter, folder: Path) -> Adapter:
+def _warn(message: str) -> None:
+    warnings.warn(message, IntentAdaptersWarning, stacklevel=3)
+
+
+def in_place_of(adapter: Adapter, folder: Path, warn: Callable[[str], object] = _warn) -> Adapter:
     """An adapter that takes the place of one in a folder: with the definitions of that one, unless it has its own.
 
-    Warns:
-        IntentAdaptersWarning: That one marks entities that it has learned, and this one does not.
+    Args:
+        adapter: The new one.
+        folder: Where the former one is, if any.
+        warn: Is told if that one marks entities that it has learned, and this one does not.
     """
     try:
         former = Adapter.read(folder)
     except AdapterError:
         return adapter
     if former.config.tagger and not adapter.config.tagger:
-        warnings.warn(
-            f"the former adapter in {str(folder)!r} had learned to mark {', '.join(former.config.tagger.entities)}; "
-            "the new one has not: train it with --entities, from utterances in which they are marked",
-            IntentAdaptersWarning,
-            stacklevel=2,
+        warn(
+            f"the former {folder.name!r} had learned to mark {', '.join(former.config.tagger.entities)}; "
+            "the new one has not: train it with --entities, from utterances in which they are marked"
         )
     return adapter.with_entities(adapter.entities or former.entities)
 
