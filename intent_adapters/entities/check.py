@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -42,23 +43,17 @@ def check_entities(source: Source, **reading: Any) -> tuple[Finding, ...]:
 
 def check_marks(rows: Sequence[Row], definitions: EntityDefinitions) -> tuple[Finding, ...]:
     """As `check_entities`, of rows that were read, and what was read with them."""
-    marked: dict[str, list[Row]] = {}
-    for row in rows:
-        for name in {entity.entity for entity in row.entities}:
-            marked.setdefault(name, []).append(row)
     cut = [finding for row in rows for finding in _parts_of_words(row)]
     crossing = [finding for row in rows for finding in _overlapping(row)]
-    return (*_unmarked(rows), *cut, *crossing, *_rare(marked, definitions))
+    return (*_unmarked(rows), *cut, *crossing, *_rare(rows, definitions))
 
 
 def _unmarked(rows: Sequence[Row]) -> Iterable[Finding]:
     """What is marked at least as often as not."""
-    marked: dict[str, dict[str, int]] = {}
+    marked: dict[str, Counter[str]] = {}
     for row in rows:
         for entity in row.entities:
-            words = marked.setdefault(entity.entity, {})
-            said = folded_word(row.text[entity.start : entity.end])
-            words[said] = words.get(said, 0) + 1
+            marked.setdefault(entity.entity, Counter())[folded_word(row.text[entity.start : entity.end])] += 1
     table = ValueTable({name: Definition(dict.fromkeys(words, ())) for name, words in marked.items()})
     missing: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
@@ -95,13 +90,15 @@ def _overlapping(row: Row) -> Iterable[Finding]:
         yield Finding.of("overlapping entities", [row], reason, "mark the one that is meant", [entity.entity])
 
 
-def _rare(marked: dict[str, list[Row]], definitions: EntityDefinitions) -> Iterable[Finding]:
-    for name, rows in marked.items():
-        if len(rows) <= RARE and not definitions.entities.get(name, Definition()).to_dict():
-            reason = (
-                f"{shorten(name)} is marked in {len(rows)} utterance{'s' * (len(rows) > 1)}, and nothing defines it"
-            )
-            yield Finding.of("rare entity", rows, reason, "mark it in five or more, or define it", [name])
+def _rare(rows: Sequence[Row], definitions: EntityDefinitions) -> Iterable[Finding]:
+    marked: dict[str, list[Row]] = {}
+    for row in rows:
+        for name in dict.fromkeys(entity.entity for entity in row.entities):
+            marked.setdefault(name, []).append(row)
+    for name, own in marked.items():
+        if len(own) <= RARE and not definitions.entities.get(name, Definition()).to_dict():
+            reason = f"{shorten(name)} is marked in {len(own)} utterance{'s' * (len(own) > 1)}, and nothing defines it"
+            yield Finding.of("rare entity", own, reason, "mark it in five or more, or define it", [name])
 
 
 def _shown(row: Row, entity: EntityAnnotation) -> str:

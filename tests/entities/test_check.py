@@ -5,6 +5,8 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from intent_adapters.data import Definition, EntityDefinitions
 from intent_adapters.data.check import check
@@ -68,6 +70,23 @@ def test_marks_that_overlap_and_entities_with_few_examples():
     definitions = EntityDefinitions({"code": Definition(patterns=["[A-Z]{2}[0-9]{2}"])})
     kinds = [one.kind for one in check_marks(read_rows(rows, purpose="evaluation", entities=True), definitions)]
     assert kinds == ["overlapping entities"]
+
+
+letters = "서울에\u1109\u1165\u11aaa e\u0301ßİﬁ\u200b\u3164\u00b4😀\u200d!1.\r\n\u3000"
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data(), text=st.text(st.sampled_from(letters), min_size=1, max_size=12))
+def test_any_marks_can_be_looked_at(data: st.DataObject, text: str):
+    offsets = st.integers(0, len(text))
+    spans = data.draw(
+        st.lists(st.tuples(offsets, offsets, st.sampled_from("ab")), max_size=3, unique_by=lambda span: span[0])
+    )
+    kept = [{"start": a, "end": b, "entity": name} for a, b, name in spans if a < b and text[a:b].strip()]
+    rows = [{"text": f"{text}x", "label": "a", "entities": marks} for marks in (kept, [])]
+    for finding in check_entities(rows):
+        assert finding.places
+        assert finding.labels
 
 
 def test_names_that_look_alike_are_a_problem_of_the_data(tmp_path: Path):
