@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -122,12 +123,17 @@ class EntityFinder:
 
 def _dates_with_times(found: list[PredictedEntity], text: str) -> Iterator[PredictedEntity]:
     """A day and a time side by side, of an entity that is either, as one."""
+    found = sorted(found, key=lambda entity: entity.start)
     days = [entity for entity in found if entity.source == "date" and len(entity.value) == len("2026-12-03")]
     times = [entity for entity in found if entity.source == "time"]
-    for day in days:
-        for time in times:
-            first, second = (day, time) if day.start < time.start else (time, day)
-            if first.end <= second.start and _BETWEEN_DATE_AND_TIME.fullmatch(text[first.end : second.start]):
+    for firsts, seconds in ((days, times), (times, days)):
+        starts = [second.start for second in seconds]
+        for first in firsts:
+            # Only the next one can be beside it.
+            next_one = bisect_left(starts, first.end)
+            if next_one < len(starts) and _BETWEEN_DATE_AND_TIME.fullmatch(text, first.end, starts[next_one]):
+                second = seconds[next_one]
+                day, time = (first, second) if first.source == "date" else (second, first)
                 start, end = first.start, second.end
                 value = f"{day.value}T{time.value}"
                 yield replace(day, start=start, end=end, text=text[start:end], value=value)

@@ -140,6 +140,10 @@ def test_a_day_and_a_time_of_one_entity_are_one():
         ("Saturday", "2026-12-05"),
     ]
     assert spans(finder, "2026-12-25T10:00") == [("2026-12-25T10:00", "2026-12-25T10:00")]
+    assert spans(finder, "내일 3시 모레") == [("내일 3시", "2026-12-01T03:00"), ("모레", "2026-12-02")]
+    before = time.perf_counter()
+    assert len(finder.find("내일 3시 " * 1600, now=NOW)) == 1600
+    assert time.perf_counter() - before < 2
 
 
 def test_every_kind_has_its_finder():
