@@ -47,5 +47,9 @@ FindingKind = Literal[
     "few utterances",
     "broad intent",
     "catch-all",
+    "unmarked entity",
+    "part of a word",
+    "overlapping entities",
+    "rare entity",
 ]
 """What `check` finds in training data; the first four most likely make an agent worse."""

@@ -12,6 +12,7 @@ from intent_adapters.errors import AgentError, ConfigError, IntentAdaptersError,
 
 Name = TypeVar("Name", str, str | None)
 SURROGATES = re.compile(r"[\ud800-\udfff]")
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 def check_texts(texts: str | Sequence[str], failures: dict[int, IntentAdaptersError] | None = None) -> list[str]:
@@ -29,7 +30,7 @@ def check_texts(texts: str | Sequence[str], failures: dict[int, IntentAdaptersEr
     rows = []
     for index, text in enumerate([texts] if isinstance(texts, str) else texts):
         try:
-            rows.append(_check_text(text, "The text" if isinstance(texts, str) else f"texts[{index}]"))
+            rows.append(check_text(text, "The text" if isinstance(texts, str) else f"texts[{index}]"))
         except TextError as error:
             if failures is None:
                 raise
@@ -38,7 +39,8 @@ def check_texts(texts: str | Sequence[str], failures: dict[int, IntentAdaptersEr
     return rows
 
 
-def _check_text(text: object, place: str) -> str:
+def check_text(text: object, place: str) -> str:
+    """As `check_texts`, one text that an error calls by its place."""
     if not isinstance(text, str):
         raise TextError(f"{place} is of type {type(text).__name__}, not a string: {text!r:.80}.")
     if not text.strip():

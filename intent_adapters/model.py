@@ -627,6 +627,7 @@ class IntentModel:
         Raises:
             AgentError: There is no such agent.
             AdapterError: Its files are gone or damaged by now, or a pattern is no regular expression.
+            ConfigError: `entities` is something else.
             MissingExtraError: Patterns or phone numbers are defined, and `intent-adapters[entities]` is not installed.
         """
         self.add_agent(agent, self.adapter(agent).with_entities(entities), replace=True)

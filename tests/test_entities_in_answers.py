@@ -14,7 +14,7 @@ from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.versions import list_versions, rollback
 from intent_adapters.data import Definition, EntityDefinitions
 from intent_adapters.data.definitions import FILE_NAME
-from intent_adapters.errors import AdapterError
+from intent_adapters.errors import AdapterError, ConfigError
 from intent_adapters.extras import is_installed
 from intent_adapters.loading import load_for
 from intent_adapters.runtime.onnx.export import export_folder
@@ -99,11 +99,27 @@ def test_definitions_travel_in_the_folder_and_in_copies(model, base, tmp_path: P
     assert other.agent_info("travel").version == model.agent_info("travel").version
     copy = pickle.loads(pickle.dumps(model))
     assert found(copy.predict(TEXTS[0], "travel")) == found(model.predict(TEXTS[0], "travel"))
+    with pytest.raises(ConfigError, match=r"not 'entities\.json'"):
+        other.set_entities("travel", "entities.json")  # type: ignore[arg-type]
     other.set_entities("travel", None)
     other.save_adapter("travel", tmp_path / "travel")
     assert not (tmp_path / "travel" / FILE_NAME).exists()
     assert other.agent_info("travel").version != model.agent_info("travel").version
     assert other.agent_info("travel").version == model.adapter("travel").with_entities(None).version
+
+
+def test_definitions_that_could_not_be_read_again_are_not_saved(
+    model: IntentModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    model.save_adapter("travel", tmp_path / "travel")
+    before = Adapter.read(tmp_path / "travel").version
+    monkeypatch.setattr("intent_adapters.artifacts.adapter.MAX_ENTITIES_BYTES", 100_000)
+    many = EntityDefinitions({"city": Definition({f"city {number}": () for number in range(10_000)})})
+    adapter = model.adapter("travel").with_entities(many)
+    with pytest.raises(AdapterError, match=r"have \d+,\d+ bytes, more than the 100,000"):
+        adapter.write(tmp_path / "travel")
+    assert Adapter.read(tmp_path / "travel").version == before
+    assert [path.name for path in tmp_path.iterdir()] == ["travel"]
 
 
 def test_a_version_has_its_own_definitions(model, tmp_path: Path):

@@ -114,7 +114,15 @@ class Adapter:
         return self.with_config(calibration=replace(self.config.calibration, threshold=threshold))
 
     def with_entities(self, entities: EntityDefinitions | None) -> Adapter:
-        """The same agent with other entities to find, or none."""
+        """The same agent with other entities to find, or none.
+
+        Raises:
+            ConfigError: They are something else.
+        """
+        if entities is not None:
+            from intent_adapters.data.definitions import check_definitions
+
+            check_definitions(entities)
         return Adapter(self.config, self.arrays, entities or None)
 
     def with_tagger(self, tagger: TaggerConfig, tensors: Mapping[str, ArrayLike]) -> Adapter:
@@ -199,7 +207,8 @@ class Adapter:
                 place.
 
         Raises:
-            AdapterError: `folder` is a file, or a folder with other things than an adapter in it.
+            AdapterError: `folder` is a file, or a folder with other things than an adapter in it; or the definitions
+                of entities are more than can be read again.
             ConfigError: `versions` is below 0.
 
         Warns:
@@ -249,6 +258,12 @@ class Adapter:
             (staging / CONFIG_NAME).write_text(text, encoding="utf-8")
             if self.entities:
                 self.entities.write(staging / ENTITIES_NAME)
+                size = (staging / ENTITIES_NAME).stat().st_size
+                if size > MAX_ENTITIES_BYTES:
+                    raise AdapterError(
+                        f"The definitions of entities have {size:,} bytes, more than the {MAX_ENTITIES_BYTES:,} that "
+                        "an adapter can have. Leave some values out."
+                    )
             if keeps:
                 gone = keep_former(folder, staging, versions)
             if beside:
@@ -323,22 +338,34 @@ def _read_config(folder: Path) -> AdapterConfig:
     return config
 
 
-def in_place_of(adapter: Adapter, folder: Path) -> Adapter:
+def definitions_in(folder: Path) -> EntityDefinitions | None:
+    """What the adapter in a folder finds by definition; None without, and where there is no adapter."""
+    try:
+        return Adapter.read(folder).entities
+    except AdapterError:
+        return None
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, IntentAdaptersWarning, stacklevel=3)
+
+
+def in_place_of(adapter: Adapter, folder: Path, warn: Callable[[str], object] = _warn) -> Adapter:
     """An adapter that takes the place of one in a folder: with the definitions of that one, unless it has its own.
 
-    Warns:
-        IntentAdaptersWarning: That one marks entities that it has learned, and this one does not.
+    Args:
+        adapter: The new one.
+        folder: Where the former one is, if any.
+        warn: Is told if that one marks entities that it has learned, and this one does not.
     """
     try:
         former = Adapter.read(folder)
     except AdapterError:
         return adapter
     if former.config.tagger and not adapter.config.tagger:
-        warnings.warn(
-            f"the former adapter in {str(folder)!r} had learned to mark {', '.join(former.config.tagger.entities)}; "
-            "the new one has not: train it with --entities, from utterances in which they are marked",
-            IntentAdaptersWarning,
-            stacklevel=2,
+        warn(
+            f"the former {folder.name!r} had learned to mark {', '.join(former.config.tagger.entities)}; "
+            "the new one has not: train it with --entities, from utterances in which they are marked"
         )
     return adapter.with_entities(adapter.entities or former.entities)
 

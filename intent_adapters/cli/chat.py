@@ -134,8 +134,9 @@ class _Chat:
         answer = self._model.predict(text, self._agent, top_k=self._top_k, threshold=self._threshold)
         self._last = text
         scope = "" if answer.in_scope else f"out of scope (scope score {answer.scope_score:.2f}); the nearest:\n"
-        shown = "\n".join(f"  {percent(score):>7}  {label}" for label, score in answer.top_k)
-        print_text(scope + shown)
+        shown = [f"  {percent(score):>7}  {label}" for label, score in answer.top_k]
+        found = [f"  {entity.entity}: {entity.value}" for entity in answer.entities or ()]
+        print_text(scope + "\n".join([*shown, *found]))
 
     def _change_agent(self, name: str) -> None:
         if name in self._model.agents:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
@@ -52,7 +53,7 @@ def command(
     device: options.Device = None,
     json: options.Json = False,
 ) -> None:
-    """Look for likely mistakes in training data: wrong labels, repetitions, what a base cannot read.
+    """Look for likely mistakes in training data: wrong labels, repetitions, missing marks, what a base cannot read.
 
     The exit code is 1 where there are problems: wrong labels, texts in two intents, labels that look alike, texts that
     the base has no words for. The rest is worth a look.
@@ -63,13 +64,16 @@ def command(
                 f"{kind!r} is no kind of finding; there are {', '.join(KINDS)}", param_hint="--allow"
             )
     from intent_adapters.data.check import check_rows
-    from intent_adapters.data.reading import read_rows
+    from intent_adapters.data.reading import read_annotated
+    from intent_adapters.entities.check import check_marks
 
     columns: dict[str, Any] = {"text_column": text_column, "label_column": label_column, "encoding": encoding}
-    rows = read_rows(data, split=split, purpose="evaluation", **columns)
+    rows, definitions = read_annotated(data, split=split, purpose="evaluation", **columns)
     model = open_model(base, [], device, "torch") if base else None
     with working("checking"):
-        report = check_rows(rows, model).without(kind for kind in KINDS if kind in (allow or ()))
+        report = check_rows(rows, model)
+        report = replace(report, findings=(*report.findings, *check_marks(rows, definitions)))
+        report = report.without(kind for kind in KINDS if kind in (allow or ()))
     if json:
         print_json(report.to_dict())
     else:

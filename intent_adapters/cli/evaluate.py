@@ -103,13 +103,8 @@ def command(
     if errors is not None:
         check_row_file(errors)
     columns: dict[str, Any] = {"text_column": text_column, "label_column": label_column, "encoding": encoding}
-    rows = read_rows(
-        data,
-        split=split,
-        purpose="training" if cross_validate else "evaluation",
-        entities=not cross_validate,
-        **columns,
-    )
+    purpose = "training" if cross_validate else "evaluation"
+    rows = read_rows(data, split=split, purpose=purpose, entities=True, **columns)
     foreign = read_placed_texts(out_of_scope, encoding=encoding) if out_of_scope else []
     others = [text for _, text in foreign] if out_of_scope else None
     trained_on = read_intents(train, **columns) if train else None
@@ -153,7 +148,7 @@ def command(
         _print_trust(scores)
         print_mistakes(scores.mistakes, worst, *places)
         _print_entities(scores.entities, worst, places[0])
-    _say_if_not_measured(rows, scores)
+    _say_if_not_measured(rows, scores, cross_validate)
     if errors is not None:
         of_entities = scores.entities.mistakes if scores.entities else ()
         evaluation.write_mistakes(errors, scores.mistakes, *places, of_entities)
@@ -256,11 +251,12 @@ def print_mistakes(
         print_table(("utterance", "meant", "said", *numbers), rows, numbers=numbers, title=title)
 
 
-def _say_if_not_measured(rows: Sequence[Row], scores: Evaluation) -> None:
-    """Says of entities that are marked where the agent finds none."""
+def _say_if_not_measured(rows: Sequence[Row], scores: Evaluation, cross_validated: bool) -> None:
+    """Says of entities that are marked where the agent finds none, or agents are trained without."""
     marked = sum(len(row.entities) for row in rows)
     if marked and not scores.entities:
-        print_text(f"not measured: {marked:,} marked entities; {scores.agent} does not look for any", to=err)
+        why = "cross-validation is of intents alone" if cross_validated else f"{scores.agent} does not look for any"
+        print_text(f"not measured: {marked:,} marked entities; {why}", to=err)
 
 
 def _print_entities(scores: EntityScores | None, worst: int, places: Sequence[str]) -> None:

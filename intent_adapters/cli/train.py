@@ -21,7 +21,7 @@ from intent_adapters.errors import AdapterError, DataError
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from intent_adapters.data.check import DataReport
+    from intent_adapters.data.check import Finding
     from intent_adapters.data.definitions import EntityDefinitions
     from intent_adapters.data.table import Row
     from intent_adapters.evaluation import Evaluation, HeldOutScores
@@ -159,7 +159,7 @@ def command(
 
     columns: dict[str, Any] = {"text_column": text_column, "label_column": label_column, "encoding": encoding}
     reading: dict[str, Any] = {"split": split, "add": add or (), **columns}
-    placed, definitions = _annotated(data, reading) if entities else (read_rows(data, **reading), None)
+    placed, definitions = _annotated(data, reading, output) if entities else (read_rows(data, **reading), None)
     rows = dataset_of(placed)
     with renamed(split="test_split"):
         tested = read_rows(test, split=test_split, purpose="evaluation", **columns) if test else []
@@ -167,6 +167,8 @@ def command(
     described = read_descriptions(descriptions, encoding=encoding) if descriptions else None
     log = read_texts(unlabelled, encoding=encoding) if unlabelled else None
     from intent_adapters.data.check import check_rows
+    from intent_adapters.data.definitions import EntityDefinitions
+    from intent_adapters.entities.check import check_marks
     from intent_adapters.evaluation import score_held_out
     from intent_adapters.evaluation.agent import check_known_labels
     from intent_adapters.hub.naming import folder_name
@@ -176,7 +178,8 @@ def command(
     lines = [row.place for row in tested]
     check_known_labels([row.label for row in tested], rows["label"], str(data), str(test), places=lines)
     model = open_model(base, [], device, "torch")
-    _warn_of_problems(check_rows(placed, model))
+    marks = check_marks(placed, definitions or EntityDefinitions()) if entities else ()
+    _warn_of((*check_rows(placed, model).problems, *marks))
     result = train_agent(
         model,
         agent,
@@ -239,11 +242,13 @@ def command(
     _print_results(scores, held_out)
 
 
-def _annotated(data: str, reading: dict[str, Any]) -> tuple[list[Row], EntityDefinitions]:
-    """The utterances with what is marked in them, and the definitions; there is one or the other."""
+def _annotated(data: str, reading: dict[str, Any], output: Path) -> tuple[list[Row], EntityDefinitions | None]:
+    """The utterances with what is marked in them, and the definitions: of the data, or else of the former version."""
+    from intent_adapters.artifacts.adapter import definitions_in
     from intent_adapters.data.definition_files import definition_file_of
     from intent_adapters.data.definitions import FILE_NAME
     from intent_adapters.data.reading import read_annotated
+    from intent_adapters.entities import EntityFinder
 
     placed, definitions = read_annotated(data, **reading)
     if not definitions and not any(row.entities for row in placed):
@@ -251,7 +256,8 @@ def _annotated(data: str, reading: dict[str, Any]) -> tuple[list[Row], EntityDef
         raise DataError(
             f"{data}: no entities are marked or defined; mark some, define them in {place}, or leave --entities out"
         )
-    return placed, definitions
+    EntityFinder(definitions)  # a pattern that is wrong is to be known before the training, which takes long
+    return placed, definitions or definitions_in(output)
 
 
 def _learn_entities(
@@ -294,12 +300,12 @@ def _print_results(scores: Evaluation | None, held_out: HeldOutScores | None) ->
         print_mistakes(held_out.mistakes, worst=5)
 
 
-def _warn_of_problems(report: DataReport) -> None:
-    """Says what is most likely wrong with the data, in short."""
-    if problems := report.problems:
-        counts = Counter(problem.kind for problem in problems)
+def _warn_of(findings: Sequence[Finding]) -> None:
+    """Says what may be wrong with the data, in short."""
+    if findings:
+        counts = Counter(finding.kind for finding in findings)
         found = ", ".join(f"{count} x {kind}" for kind, count in counts.items())
-        places = ", ".join(Path(place).name for problem in problems[:3] for place in problem.places[:1])
-        more = " and others" * (len(problems) > 3)
+        places = ", ".join(Path(place).name for finding in findings[:3] for place in finding.places[:1])
+        more = " and others" * (len(findings) > 3)
         message = f"The data may have mistakes ({found}; at {places}{more}). See: intent-adapters check"
         print_text(message, "yellow", to=err)

@@ -16,7 +16,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from intent_adapters.artifacts.adapter import Adapter, in_place_of
+from intent_adapters.artifacts.adapter import Adapter, definitions_in, in_place_of
 from intent_adapters.artifacts.contents import check_adapter_target
 from intent_adapters.artifacts.folders import remove_leftovers, write_whole
 from intent_adapters.choices import ExecutorName
@@ -25,6 +25,7 @@ from intent_adapters.cluster.report import REPORT_NAME, AgentReport, Status, Tra
 from intent_adapters.data.agents import AgentData, find_agents
 from intent_adapters.data.digest import digest_of
 from intent_adapters.data.reading import Source
+from intent_adapters.entities import EntityFinder
 from intent_adapters.errors import (
     AdapterError,
     AgentError,
@@ -212,6 +213,8 @@ class _Run:
         definitions = None
         if self._entities is True or (self._entities and name in self._entities):
             found, defined = data.annotated_rows()
+            defined = defined or definitions_in(self._place(name)) or defined
+            EntityFinder(defined)  # a pattern that is wrong is to be known before the training, which takes long
             definitions = defined.to_dict() if defined else None
         else:
             found = data.training_rows()

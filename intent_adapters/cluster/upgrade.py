@@ -77,10 +77,10 @@ def upgrade_agents(
     """Train all agents of a folder on another base, compare, and let them have the new adapters together, or none.
 
     The new adapters are made beside the folder, in `.FOLDER.upgrade`, by `train_agents`: a run that was ended goes on
-    when it is called again. Descriptions and catch-all intents of the old adapters are used again. Old and new are
-    compared as `Comparison` says. Then the folder is replaced in one step, in which each old adapter becomes a former
-    version of the new one. Servers with the old base, also those that start again, go on with these; those with the
-    new base have the new ones.
+    when it is called again. Descriptions, catch-all intents and definitions of entities of the old adapters are used
+    again. Old and new are compared as `Comparison` says. Then the folder is replaced in one step, in which each old
+    adapter becomes a former version of the new one. Servers with the old base, also those that start again, go on with
+    these; those with the new base have the new ones.
 
     Args:
         folder: Of adapter folders. It can be replaced: it is no mount point.
@@ -142,7 +142,9 @@ def _as_before(
         adapter, own = Adapter.read(path), given[name]
         own = own if isinstance(own, AgentData) else AgentData(own)
         settings = {**_chosen_before(adapter, own), **own.settings}
-        data[name], versions[name] = dataclasses.replace(own, settings=settings), adapter.version
+        definitions = own.definitions or adapter.entities
+        data[name] = dataclasses.replace(own, settings=settings, definitions=definitions)
+        versions[name] = adapter.version
         if adapter.config.tagger:
             tagged.append(name)
     return data, versions, tagged

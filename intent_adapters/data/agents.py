@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from intent_adapters.data.columns import SPLIT_NAMES, rows_by_split
-from intent_adapters.data.definition_files import is_definition_file
+from intent_adapters.data.definition_files import definition_file_of, definition_files_in, is_definition_file
 from intent_adapters.data.definitions import EntityDefinitions
 from intent_adapters.data.folder import split_in
 from intent_adapters.data.hub import is_saved_dataset, load_hub, load_saved
@@ -44,6 +44,7 @@ class AgentData:
         out_of_scope: Utterances that it should reject: a file, as `read_texts` reads it, texts, or rows.
         settings: Of its training alone; they go before those of all agents. See `intent_adapters.train_agent`.
         columns: `text_column`, `label_column` and `encoding`, as for `read_intents`.
+        definitions: Of entities, where its data defines none.
     """
 
     rows: Source
@@ -53,14 +54,16 @@ class AgentData:
     out_of_scope: str | os.PathLike[str] | Texts | None = None
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     columns: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    definitions: EntityDefinitions | None = None
 
     def training_rows(self) -> list[Row]:
         """What it is trained on, checked; a DataError says what is wrong with it."""
         return read_rows(self.rows, split=self.split, **self.columns)
 
     def annotated_rows(self) -> tuple[list[Row], EntityDefinitions]:
-        """What it is trained on, and what its data says of entities, checked as `training_rows`."""
-        return read_annotated(self.rows, split=self.split, **self.columns)
+        """What it is trained on, and what is said of its entities, checked as `training_rows`."""
+        rows, defined = read_annotated(self.rows, split=self.split, **self.columns)
+        return rows, defined or self.definitions or defined
 
     def test_rows(self) -> list[Row]:
         """What it is not trained on, checked as for an evaluation; empty if there is nothing."""
@@ -144,6 +147,8 @@ def _places(folder: Path) -> dict[str, Path]:
     if not found:
         cure = f"it should hold a folder, or a file ({', '.join(READABLE)}), for each agent"
         raise data_error(str(folder), "the folder holds no data of agents", cure)
+    for path in set(definition_files_in(folder)).difference(map(definition_file_of, found.values())):
+        problems.leave_out("files of entity definitions of no agent", str(path))
     problems.report()
     return found
 

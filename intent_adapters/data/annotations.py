@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from intent_adapters.data.json_text import loads
 from intent_adapters.data.problems import Problems
 from intent_adapters.errors import shorten
-from intent_adapters.inputs import SURROGATES
+from intent_adapters.inputs import CONTROLS, SURROGATES
 
 _KEYS = ("start", "end", "entity", "value", "role", "group")
 _CURE = 'write {"start": 0, "end": 5, "entity": "city"}, with offsets in characters of the text'
@@ -43,12 +44,12 @@ class EntityAnnotation:
         return {key: value for key, value in asdict(self).items() if value is not None}
 
 
-def entities_of_text(marked: object, place: str, text: str, problems: Problems) -> tuple[EntityAnnotation, ...]:
-    """The entities of one row, in the order of the text.
+def entities_of_text(marked: object, place: str, text: str, problems: Problems) -> tuple[EntityAnnotation, ...] | None:
+    """The entities of one row, in the order of the text; None if nobody said what there is.
 
     Args:
         marked: A list of objects with `start`, `end`, `entity` and perhaps `value`, `role` and `group`; or that list
-            as JSON, as a csv file has it; or nothing.
+            as JSON, as a csv file has it, where an empty cell is an empty list; or nothing.
         place: Where the row stands.
         text: The text that the offsets count in, as it was written. White space around it, and around an entity, does
             not belong to an entity; the offsets of the result count without that around the text.
@@ -56,17 +57,19 @@ def entities_of_text(marked: object, place: str, text: str, problems: Problems) 
     """
     if isinstance(marked, str):
         try:
-            marked = json.loads(marked) if marked.strip() else None
+            marked = loads(marked, place, problems) if marked.strip() else []
         except (ValueError, RecursionError):
             problems.add(place, f"`entities` is not JSON: {shorten(marked)}", "write a JSON list of objects")
             return ()
     if marked is None or (isinstance(marked, float) and marked != marked):  # NaN, which tables have for nothing
-        return ()
+        return None
     if isinstance(marked, Mapping) or not isinstance(marked, Iterable):
         problems.add(place, f"`entities` is no list: {shorten(marked)}", "write a list of objects")
         return ()
-    found = (_entity(entry, place, text, problems) for entry in marked)
-    return tuple(sorted(filter(None, found), key=lambda entity: (entity.start, entity.end)))
+    found = [entity for entry in marked if (entity := _entity(entry, place, text, problems))]
+    for _ in range(len(found) - len(set(found))):
+        problems.leave_out("entities that repeat another", place)
+    return tuple(sorted(dict.fromkeys(found), key=lambda entity: (entity.start, entity.end)))
 
 
 def _entity(entry: object, place: str, text: str, problems: Problems) -> EntityAnnotation | None:
@@ -75,15 +78,14 @@ def _entity(entry: object, place: str, text: str, problems: Problems) -> EntityA
         return None
     start: Any = entry.get("start")
     end: Any = entry.get("end")
-    if not _is_offset(start) or not _is_offset(end) or not 0 <= start < end <= len(text):
-        what = f"the entity's offsets {shorten(start)}, {shorten(end)} are not in the text of {len(text)} characters"
-        problems.add(place, what, _CURE)
+    if fault := _fault_of_offsets(start, end, len(text)):
+        problems.add(place, f"the entity's offsets {shorten(start)}, {shorten(end)} {fault}", _CURE)
         return None
     names = {key: _name(entry.get(key)) for key in ("entity", "role", "group")}
     for key, name in names.items():
-        if len(name or "") > MAX_NAME_CHARACTERS or (name is None and entry.get(key) is not None):
-            what = f"the entity's {key} is no name of up to {MAX_NAME_CHARACTERS} characters: {shorten(entry[key])}"
-            problems.add(place, what, "write a short text")
+        if not is_name(name or "") or (name is None and entry.get(key) is not None):
+            what = f"`{key}` of an entity is no name of up to {MAX_NAME_CHARACTERS} characters: {shorten(entry[key])}"
+            problems.add(place, what, "write a short text in one line")
             return None
     if not names["entity"]:
         problems.add(place, f"the entity has no name: {shorten(dict(entry))}", _CURE)
@@ -112,14 +114,28 @@ def _entity(entry: object, place: str, text: str, problems: Problems) -> EntityA
     )
 
 
-def _is_offset(value: object) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+def _fault_of_offsets(start: Any, end: Any, length: int) -> str | None:
+    if not all(isinstance(value, numbers.Integral) and not isinstance(value, bool) for value in (start, end)):
+        return "are no whole numbers"
+    if not 0 <= start <= length >= end:
+        return f"are not in the text of {length} characters"
+    return None if start < end else "mark nothing"
+
+
+def composed_name(name: str) -> str:
+    """A name as it counts: Hangul that a Mac took apart is composed, and white space around it is gone."""
+    return unicodedata.normalize("NFC", name).strip()
+
+
+def is_name(name: str) -> bool:
+    """Whether a composed name is short enough, and without characters that break or turn lines."""
+    return len(name) <= MAX_NAME_CHARACTERS and not CONTROLS.search(name)
 
 
 def _name(value: object) -> str | None:
     """A name, of a number its digits; an empty one in place of nothing; None for what is no name."""
     if value is None or isinstance(value, str):
-        return unicodedata.normalize("NFC", value or "").strip()
+        return composed_name(value or "")
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 

@@ -68,7 +68,7 @@ class Finding:
         kind: What it is.
         places: Where the rows stand, as `clinic.csv:17`; none for what concerns an intent or the data as a whole.
         texts: The rows' texts, one a place.
-        labels: The intents that it is about.
+        labels: The intents that it is about, or the entities, where it is about these.
         reason: Why it was found.
         advice: What to do.
     """
@@ -79,6 +79,17 @@ class Finding:
     labels: tuple[str, ...]
     reason: str
     advice: str
+
+    @classmethod
+    def of(
+        cls, kind: FindingKind, rows: Iterable[Row], reason: str, advice: str, labels: Iterable[str] | None = None
+    ) -> Finding:
+        """A finding about some rows, and about their intents unless it is about others."""
+        rows = list(rows)
+        named = dict.fromkeys(row.label for row in rows) if labels is None else labels
+        return cls(
+            kind, tuple(row.place for row in rows), tuple(row.text for row in rows), tuple(named), reason, advice
+        )
 
     @property
     def is_problem(self) -> bool:
@@ -155,7 +166,7 @@ def check_rows(rows: Sequence[Row], encoder: Encoder | None = None) -> DataRepor
         if unread:
             reason = f"the base has no words for {len(unread):,} of the {len(rows):,} texts"
             advice = "train on a base for the language of these texts"
-            findings.append(_finding("unknown to the base", unread, reason, advice))
+            findings.append(Finding.of("unknown to the base", unread, reason, advice))
         # Else it cannot tell what they mean, or there is nothing to tell apart.
         if len(unread) * 2 < len(rows) and len({row.label for row in rows}) > 1:
             space = _Space.of(rows, encoder)
@@ -166,25 +177,22 @@ def check_rows(rows: Sequence[Row], encoder: Encoder | None = None) -> DataRepor
     return DataReport(len(rows), len({row.label for row in rows}), tuple(findings))
 
 
-def _finding(
-    kind: FindingKind, rows: Iterable[Row], reason: str, advice: str, labels: Iterable[str] | None = None
-) -> Finding:
-    rows = list(rows)
-    named = dict.fromkeys(row.label for row in rows) if labels is None else labels
-    return Finding(
-        kind, tuple(row.place for row in rows), tuple(row.text for row in rows), tuple(named), reason, advice
-    )
-
-
 def _look_alike_labels(rows: Sequence[Row]) -> Iterable[Finding]:
-    for group in look_alikes({row.label for row in rows}):
-        first = [next(row for row in rows if row.label == label) for label in group]
-        reason = f"{' and '.join(map(shorten, group))} differ only in case, width, white space or what does not show"
-        yield _finding("look-alike labels", first, reason, "spell them alike if they are one intent", group)
-    for rare, common in likely_typos(Counter(row.label for row in rows)):
-        own = [row for row in rows if row.label == rare]
-        reason = f"{shorten(rare)} is nearly spelt as {shorten(common)}, which has many more utterances"
-        yield _finding("look-alike labels", own, reason, "spell them alike if they are one intent", [rare, common])
+    intents, entities = dict[str, list[Row]](), dict[str, list[Row]]()
+    for row in rows:
+        intents.setdefault(row.label, []).append(row)
+        for name in {entity.entity for entity in row.entities}:
+            entities.setdefault(name, []).append(row)
+    for one, rows_of in {"intent": intents, "entity": entities}.items():
+        advice = f"spell them alike if they are one {one}"
+        for group in look_alikes(rows_of):
+            first = [rows_of[name][0] for name in group]
+            names = " and ".join(map(shorten, group))
+            reason = f"{names} differ only in case, width, white space or what does not show"
+            yield Finding.of("look-alike labels", first, reason, advice, group)
+        for rare, common in likely_typos({name: len(own) for name, own in rows_of.items()}):
+            reason = f"{shorten(rare)} is nearly spelt as {shorten(common)}, which has many more utterances"
+            yield Finding.of("look-alike labels", rows_of[rare], reason, advice, [rare, common])
 
 
 def _few_utterances(rows: Sequence[Row]) -> Iterable[Finding]:
@@ -194,14 +202,14 @@ def _few_utterances(rows: Sequence[Row]) -> Iterable[Finding]:
         if count == 1 or count * FEW_BESIDE < usual:
             own = [row for row in rows if row.label == label]
             reason = f"{shorten(label)} has {count} utterance{'s' * (count > 1)}, others have {usual:g} as a rule"
-            yield _finding("few utterances", own[:1], reason, "write a few more, in words that users would take")
+            yield Finding.of("few utterances", own[:1], reason, "write a few more, in words that users would take")
 
 
 def _catch_all(rows: Sequence[Row]) -> Iterable[Finding]:
     for label in sorted({row.label for row in rows if is_catch_all(row.label)}):
         reason = f"an answer with {shorten(label)} will be out of scope: it is named as what has no intent"
         advice = "leave it so if that is meant; else rename it, or train with catch_all=[]"
-        yield _finding("catch-all", [], reason, advice, [label])
+        yield Finding.of("catch-all", [], reason, advice, [label])
 
 
 def _unread(rows: Sequence[Row], counts: Sequence[TokenCounts]) -> list[Row]:
@@ -220,7 +228,7 @@ def _cut(rows: Sequence[Row], counts: Sequence[TokenCounts]) -> Iterable[Finding
     for row, count in zip(rows, counts, strict=True):
         if count.cut:
             reason = f"the text has {count.tokens:,} tokens, more than the base reads; what comes last is cut off"
-            yield _finding("cut text", [row], reason, "put first what tells its intent")
+            yield Finding.of("cut text", [row], reason, "put first what tells its intent")
 
 
 def _spelt_alike(rows: Sequence[Row]) -> list[list[int]]:
@@ -238,10 +246,10 @@ def _repetitions(rows: Sequence[Row], groups: Iterable[list[int]]) -> Iterable[F
         labels = sorted({row.label for row in own})
         if len(labels) > 1:
             reason = f"nearly the same text stands under {' and '.join(map(shorten, labels))}"
-            yield _finding("two intents", own, reason, "keep it where it belongs, or make one intent of them")
+            yield Finding.of("two intents", own, reason, "keep it where it belongs, or make one intent of them")
         else:
             reason = f"{len(own)} texts of {shorten(labels[0])} are nearly the same"
-            yield _finding("near-duplicate", own, reason, "keep one, and never one in a test file")
+            yield Finding.of("near-duplicate", own, reason, "keep one, and never one in a test file")
 
 
 @dataclass(frozen=True)
@@ -308,7 +316,7 @@ class _Space:
             label, other = self.rows[row].label, self.labels[nearest[row]]
             reason = f"it is much nearer to {shorten(other)} than to the rest of {shorten(label)}"
             advice = f"label it {shorten(other)} if that is meant; if not, write more like it for {shorten(label)}"
-            found.append(_finding("wrong label", [self.rows[row]], reason, advice, [label, other]))
+            found.append(Finding.of("wrong label", [self.rows[row]], reason, advice, [label, other]))
         return found
 
     def broad_intents(self) -> list[Finding]:
@@ -323,7 +331,7 @@ class _Space:
         middle = np.median(within)
         spread = max(1.4826 * float(np.median(np.abs(within - middle))), 1e-6)
         return [
-            _finding(
+            Finding.of(
                 "broad intent",
                 [],
                 f"the utterances of {shorten(self.labels[intent])} have less in common than those of other intents",

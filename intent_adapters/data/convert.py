@@ -72,6 +72,10 @@ def convert(source: Source, target: str | Path, *, format: DataFormat | None = N
         files.append(beside)
     _check_beside(path, beside, definitions, written=beside in files)
     problems = Problems()
+    if chosen not in ("jsonl", "csv") and any(row.annotated for row in rows):
+        for row in rows:
+            if not row.annotated:
+                problems.leave_out("null in the place of entities", row.place)
     WRITERS[chosen](path, rows, definitions, problems)
     problems.report()
     marked = sum(len(row.entities) for row in rows)

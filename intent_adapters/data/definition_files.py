@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from intent_adapters.data.definitions import (
     definitions_of,
     parts_of_document,
 )
+from intent_adapters.data.json_text import loads
 from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.readers import stem_of
 from intent_adapters.data.readers.text_file import read_text
@@ -30,30 +30,31 @@ def read_definitions(path: str | Path) -> EntityDefinitions:
     Raises:
         DataError: It cannot be read, or something in it is no definition; up to ten problems with their places.
     """
-    return definitions_from(_document(Path(path)), str(path))
-
-
-def definitions_from(document: Mapping[str, object], place: str = FILE_NAME) -> EntityDefinitions:
-    """The definitions that `EntityDefinitions.to_dict` gave, of which errors say that they stand in `place`."""
     problems = Problems()
-    definitions = definitions_of(parts_of_document(document, place, problems), problems)
+    return _checked(read_definition_file(Path(path), problems), problems)
+
+
+def definitions_from(document: Mapping[str, object]) -> EntityDefinitions:
+    """The definitions that `EntityDefinitions.to_dict` gave."""
+    problems = Problems()
+    return _checked(parts_of_document(document, FILE_NAME, problems), problems)
+
+
+def _checked(parts: Iterable[DefinitionPart], problems: Problems) -> EntityDefinitions:
+    definitions = definitions_of(parts, problems)
     problems.report()
     return definitions
 
 
 def read_definition_file(path: Path, problems: Problems, encoding: str | None = None) -> list[DefinitionPart]:
     """What an `entities.json` says, part by part."""
-    return parts_of_document(_document(path, encoding), str(path), problems)
-
-
-def _document(path: Path, encoding: str | None = None) -> dict[str, object]:
     try:
-        document = json.loads(read_text(path, encoding))
+        document = loads(read_text(path, encoding), str(path), problems)
     except (ValueError, RecursionError) as error:
         raise data_error(str(path), f"broken JSON ({error})", "write it as the documentation shows") from error
     if not isinstance(document, dict):
         raise data_error(str(path), "this is no JSON object", 'write {"entities": {"city": {"values": {}}}}')
-    return document
+    return parts_of_document(document, str(path), problems)
 
 
 def definition_file_of(path: Path) -> Path:

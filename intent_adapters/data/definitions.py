@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from intent_adapters.data.annotations import MAX_NAME_CHARACTERS
+from intent_adapters.data.annotations import MAX_NAME_CHARACTERS, composed_name, is_name
 from intent_adapters.data.problems import Problems
 from intent_adapters.data.system_entities import SYSTEM_KINDS
-from intent_adapters.errors import shorten
+from intent_adapters.errors import ConfigError, shorten
 from intent_adapters.inputs import SURROGATES
 
 FILE_NAME = "entities.json"
@@ -26,11 +26,19 @@ class Definition:
         values: What it can stand for, each with other words for it.
         patterns: Regular expressions of what it looks like, as Python's `re` has them.
         system: The kinds of `SYSTEM_KINDS` that it is; several for one that is a date or a time.
+
+    Raises:
+        ConfigError: One of them is something else, such as a text where several may stand.
     """
 
-    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    patterns: tuple[str, ...] = ()
-    system: tuple[str, ...] = ()
+    values: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    patterns: Sequence[str] = ()
+    system: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", _words_of("values", self.values))
+        for name in ("patterns", "system"):
+            object.__setattr__(self, name, _texts_of(name, getattr(self, name)))
 
     def to_dict(self) -> dict[str, Any]:
         """As the file has it: without what is empty."""
@@ -53,10 +61,21 @@ class EntityDefinitions:
         entities: By name.
         synonyms: Values with other words for them, of whatever entity, as Rasa has them. Those of a value that one
             entity or several have are with these entities instead.
+
+    Raises:
+        ConfigError: One of them is something else.
     """
 
     entities: Mapping[str, Definition] = field(default_factory=dict)
-    synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    synonyms: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "synonyms", _words_of("synonyms", self.synonyms))
+        entities: object = self.entities
+        if not isinstance(entities, Mapping) or not all(isinstance(own, Definition) for own in entities.values()):
+            raise ConfigError(
+                f"entities has a Definition for each name, not {shorten(entities)}; `read_definitions` reads files."
+            )
 
     def __bool__(self) -> bool:
         return bool(self.entities or self.synonyms)
@@ -72,6 +91,17 @@ class EntityDefinitions:
     def write(self, path: str | Path) -> None:
         """Writes `entities.json`, replacing what is there."""
         Path(path).write_text(json.dumps(self.to_dict(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+def check_definitions(value: object) -> None:
+    """Let definitions pass.
+
+    Raises:
+        ConfigError: `value` is something else, such as the path of a file.
+    """
+    if not isinstance(value, EntityDefinitions):
+        what = "definitions are EntityDefinitions, as `read_definitions` makes of a file"
+        raise ConfigError(f"{what}, not {shorten(value)}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +133,14 @@ def definitions_of(parts: Iterable[DefinitionPart], problems: Problems) -> Entit
     synonyms: dict[str, list[str]] = {}
     for part in parts:
         _check(part, problems)
-        values = synonyms if part.entity is None else entities.setdefault(part.entity, {})
+        name = None if part.entity is None else composed_name(part.entity)
+        values = synonyms if name is None else entities.setdefault(name, {})
         for value, others in part.values.items():
             words = values.setdefault(value, [])
             words += [word for word in others if word != value and word not in words]
-        if part.entity is not None:
-            patterns.setdefault(part.entity, []).extend(part.patterns)
-            kinds.setdefault(part.entity, []).extend(part.system)
+        if name is not None:
+            patterns.setdefault(name, []).extend(part.patterns)
+            kinds.setdefault(name, []).extend(part.system)
     for value in [value for value in synonyms if any(value in values for values in entities.values())]:
         words = synonyms.pop(value)
         for values in entities.values():
@@ -120,10 +151,10 @@ def definitions_of(parts: Iterable[DefinitionPart], problems: Problems) -> Entit
                         del values[word]
     return EntityDefinitions(
         {
-            name: Definition(_frozen(values), tuple(dict.fromkeys(patterns[name])), tuple(dict.fromkeys(kinds[name])))
+            name: Definition(values, tuple(dict.fromkeys(patterns[name])), tuple(dict.fromkeys(kinds[name])))
             for name, values in entities.items()
         },
-        _frozen(synonyms),
+        synonyms,
     )
 
 
@@ -148,9 +179,9 @@ def parts_of_document(document: Mapping[str, object], place: str, problems: Prob
 
 
 def _check(part: DefinitionPart, problems: Problems) -> None:
-    if part.entity is not None and not 0 < len(part.entity.strip()) <= MAX_NAME_CHARACTERS:
-        what = f"the name of the entity has {len(part.entity):,} characters: {shorten(part.entity)}"
-        problems.add(part.place, what, f"write a name of 1 to {MAX_NAME_CHARACTERS} characters")
+    if part.entity is not None and not (part.entity.strip() and is_name(composed_name(part.entity))):
+        what = f"no name of an entity: {shorten(part.entity)}"
+        problems.add(part.place, what, f"write 1 to {MAX_NAME_CHARACTERS} characters in one line")
     for kind in part.system:
         if kind not in SYSTEM_KINDS:
             what = f"{shorten(kind)} is no kind of entity that is found without examples"
@@ -181,5 +212,14 @@ def _words_by_value(value: object, place: str, problems: Problems) -> dict[str, 
     return {word: _strings(words, place, problems) for word, words in _object(value, place, problems).items()}
 
 
-def _frozen(values: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
-    return {value: tuple(words) for value, words in values.items()}
+def _words_of(name: str, values: object) -> dict[str, tuple[str, ...]]:
+    if not isinstance(values, Mapping) or not all(isinstance(value, str) for value in values):
+        what = 'a tuple of synonyms for each value, as {"Seoul": ("SEL",)}'
+        raise ConfigError(f"{name} has {what}, not {shorten(values)}.")
+    return {value: _texts_of(f"{name}[{value!r}]", words) for value, words in values.items()}
+
+
+def _texts_of(name: str, texts: object) -> tuple[str, ...]:
+    if isinstance(texts, str) or not isinstance(texts, Sequence) or not all(isinstance(text, str) for text in texts):
+        raise ConfigError(f'{name} is a tuple of texts, as ("...",), not {shorten(texts)}.')
+    return tuple(texts)

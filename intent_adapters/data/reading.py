@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from intent_adapters.data.columns import pick_examples, rows_by_split
 from intent_adapters.data.definition_files import definition_file_of, definition_files_in, read_definition_file
+from intent_adapters.data.definitions import FILE_NAME as DEFINITION_FILE
 from intent_adapters.data.definitions import DefinitionPart, EntityDefinitions, definitions_of
 from intent_adapters.data.folder import read_folder
 from intent_adapters.data.hub import is_saved_dataset, load_hub, load_saved
@@ -186,6 +187,9 @@ def _definition_parts(
             parts += read_definition_file(file, problems, encoding)
         elif file.is_file():
             problems.leave_out("files of entity definitions", str(file))
+        elif wanted and file.with_name(DEFINITION_FILE).is_file():
+            what = "entity definitions that are read with the whole folder"
+            problems.leave_out(what, str(file.with_name(DEFINITION_FILE)))
     return parts
 
 
@@ -224,8 +228,15 @@ def _part_of(table: Table, split: str | None) -> Table:
 
 
 def _pick(tables: list[Table], text_column: str | None, label_column: str | None, problems: Problems) -> list[Example]:
+    # Of formats that have a list for each row, one that is empty says something only where others are not.
+    listed = [record.values["entities"] for table in tables if table.lists_entities for record in table.records]
+    silent = not any(listed)
     try:
-        return [example for table in tables for example in pick_examples(table, problems, text_column, label_column)]
+        return [
+            dataclasses.replace(example, entities=None) if silent and table.lists_entities else example
+            for table in tables
+            for example in pick_examples(table, problems, text_column, label_column)
+        ]
     except DataError:
         # A file so broken that its columns were not found is described better by its broken lines.
         problems.report()

@@ -56,6 +56,7 @@ class Table:
         part: Which part of the source this is, where it has parts, such as sheets.
         definitions: What it says of entities apart from the rows.
         definition_problems: What is wrong with that, for who wants it.
+        lists_entities: Whether its format has a list of entities for each row, be they marked or not.
     """
 
     origin: str
@@ -65,6 +66,7 @@ class Table:
     part: str | None = None
     definitions: list[DefinitionPart] = field(default_factory=list)
     definition_problems: Problems = field(default_factory=Problems)
+    lists_entities: bool = False
 
     def leave_out_definitions(self, problems: Problems) -> None:
         """Says that only the rows are used."""

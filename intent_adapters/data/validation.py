@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import numbers
-import re
 import unicodedata
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +18,7 @@ from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.table import Example, Row
 from intent_adapters.errors import DataWarning, shorten
 from intent_adapters.extras import need
-from intent_adapters.inputs import check_choice
+from intent_adapters.inputs import CONTROLS, SURROGATES, check_choice
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -28,9 +27,6 @@ MAX_TEXT_CHARACTERS = 10_000
 MAX_LABEL_CHARACTERS = 200
 
 Purpose = Literal["training", "evaluation"]
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 def validate_rows(
@@ -92,7 +88,7 @@ def check_examples(
         if text is not None and label is not None:
             marked, written = (example.entities if entities else None), str(_plain(example.text))
             found = entities_of_text(marked, example.place, written, problems)
-            checked.append(Row(example.place, text, label, found, annotated=not _is_missing(marked)))
+            checked.append(Row(example.place, text, label, found or (), annotated=found is not None))
     if purpose == "training":
         checked = _without_repetitions(checked, problems)
     problems.report()
@@ -162,7 +158,7 @@ def _text_fault(text: object) -> tuple[str, str] | None:
     fault = _fault("text", text, ("an utterance", "it as text"), MAX_TEXT_CHARACTERS, too_long)
     if fault or not isinstance(text, str):
         return fault
-    if _SURROGATE.search(text):
+    if SURROGATES.search(text):
         return f"the text holds half of a surrogate pair: {shorten(text)}", "save the character whole, as UTF-8"
     if "\0" in text:
         return f"the text holds a NUL character: {shorten(text)}", "delete it (a UTF-16 file needs encoding='utf-16')"
@@ -175,7 +171,7 @@ def _label_fault(label: object) -> tuple[str, str] | None:
     fault = _fault("label", label, ("the intent", "the intent's name"), MAX_LABEL_CHARACTERS, too_long)
     if fault or not isinstance(label, str):
         return fault
-    if _SURROGATE.search(label) or _CONTROL.search(label.strip()):
+    if SURROGATES.search(label) or CONTROLS.search(label.strip()):
         what = f"the label holds a control character or half of a surrogate pair: {shorten(label)}"
         return what, "write it in one line of plain characters"
     return None

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from intent_adapters.data.definitions import EntityDefinitions
+from intent_adapters.data.definitions import EntityDefinitions, check_definitions
 from intent_adapters.entities.normalised import NormalisedText, composed, folded, folded_word
 from intent_adapters.entities.patterns import PatternTable
 from intent_adapters.entities.system import FINDERS
 from intent_adapters.entities.values import ValueTable
+from intent_adapters.errors import ConfigError, shorten
 from intent_adapters.extras import need
-from intent_adapters.inputs import check_choice, check_texts
+from intent_adapters.inputs import check_choice, check_text
 from intent_adapters.prediction import PredictedEntity
 
-_BETWEEN_DATE_AND_TIME = re.compile(r"[\s,]*(?:에\s+|at\s+|on\s+)?", re.IGNORECASE)
+_BETWEEN_DATE_AND_TIME = re.compile(r"[\s,]*(?:에\s+|at\s+|on\s+|T)?", re.IGNORECASE)
 
 
 class EntityFinder:
@@ -33,7 +35,8 @@ class EntityFinder:
         region: Where phone numbers without the code of a country are from, as ISO 3166 has it.
 
     Raises:
-        ConfigError: A pattern is no regular expression, or a kind is unknown.
+        ConfigError: A pattern is no regular expression, a kind is unknown, the region is no country, or `definitions`
+            is something else.
         MissingExtraError: Patterns or phone numbers are defined, and what finds them is not installed.
 
     Example:
@@ -44,6 +47,7 @@ class EntityFinder:
     """
 
     def __init__(self, definitions: EntityDefinitions, *, region: str = "KR") -> None:
+        check_definitions(definitions)
         self.definitions = definitions
         self.region = region
         self._values = ValueTable(definitions.entities)
@@ -52,8 +56,8 @@ class EntityFinder:
         for name, kinds in self._kinds.items():
             for kind in kinds:
                 check_choice(f"A kind of {name!r}", kind, FINDERS)
-                if kind == "phone":
-                    need("phonenumbers")
+                if kind == "phone" and region not in need("phonenumbers").SUPPORTED_REGIONS:
+                    raise ConfigError(f"region is the code of a country, such as KR or US, not {shorten(region)}.")
         self._rank = {name: number for number, name in enumerate(definitions.entities)}
         self._synonyms = {
             folded_word(word): value for value, words in definitions.synonyms.items() for word in (value, *words)
@@ -68,15 +72,23 @@ class EntityFinder:
 
         Raises:
             TextError: It is no text, or empty.
+            ConfigError: `now` is no `datetime`.
 
         Warns:
             DataWarning: A pattern took too long and was given up.
         """
-        check_texts(text)
+        check_text(text, "The text")
+        now = datetime.now() if now is None else now
+        if not isinstance(now, datetime):
+            raise ConfigError(f"now is a datetime, not {shorten(now)}.")
         letters = folded(text)
         found = [*self._of_values(text, letters), *self._of_patterns(text)]
-        found += self._of_kinds(text, letters, now or datetime.now())
+        found += self._of_kinds(text, letters, now)
         return _without_overlaps(sorted(found, key=self._order))
+
+    def value_of(self, span: str) -> str:
+        """What the words of an entity stand for by the synonyms of whatever entity; else these words."""
+        return self._synonyms.get(folded_word(span), span)
 
     def _of_values(self, text: str, letters: NormalisedText) -> Iterator[PredictedEntity]:
         for start, end, name, value in self._values.find(letters):
@@ -85,8 +97,7 @@ class EntityFinder:
     def _of_patterns(self, text: str) -> Iterator[PredictedEntity]:
         for start, end, name in self._patterns.find(composed(text)):
             span = text[start:end]
-            value = self._synonyms.get(folded_word(span), span)
-            yield PredictedEntity(start, end, span, name, value, None, 1.0, "pattern")
+            yield PredictedEntity(start, end, span, name, self.value_of(span), None, 1.0, "pattern")
 
     def _of_kinds(self, text: str, letters: NormalisedText, now: datetime) -> Iterator[PredictedEntity]:
         by_kind: dict[str, list[tuple[int, int, str]]] = {}
@@ -112,12 +123,17 @@ class EntityFinder:
 
 def _dates_with_times(found: list[PredictedEntity], text: str) -> Iterator[PredictedEntity]:
     """A day and a time side by side, of an entity that is either, as one."""
+    found = sorted(found, key=lambda entity: entity.start)
     days = [entity for entity in found if entity.source == "date" and len(entity.value) == len("2026-12-03")]
     times = [entity for entity in found if entity.source == "time"]
-    for day in days:
-        for time in times:
-            first, second = (day, time) if day.start < time.start else (time, day)
-            if first.end <= second.start and _BETWEEN_DATE_AND_TIME.fullmatch(text[first.end : second.start]):
+    for firsts, seconds in ((days, times), (times, days)):
+        starts = [second.start for second in seconds]
+        for first in firsts:
+            # Only the next one can be beside it.
+            next_one = bisect_left(starts, first.end)
+            if next_one < len(starts) and _BETWEEN_DATE_AND_TIME.fullmatch(text, first.end, starts[next_one]):
+                second = seconds[next_one]
+                day, time = (first, second) if first.source == "date" else (second, first)
                 start, end = first.start, second.end
                 value = f"{day.value}T{time.value}"
                 yield replace(day, start=start, end=end, text=text[start:end], value=value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from intent_adapters.runtime.resident import Resident
 from intent_adapters.runtime.store import AdapterStore
 from intent_adapters.runtime.tagger import Tokens
 from intent_adapters.runtime.token_states import TokenStates
+
+if TYPE_CHECKING:
+    from intent_adapters.entities import EntityFinder
 
 
 class Runtime(Protocol):
@@ -132,8 +135,18 @@ def _entities(
             tokens = [_tokens(states, place, len(resident.prompt)) for place in own]
             defined = [found.get(place, ()) for place in own]
             asked = [texts[rows[place]] for place in own]
-            found |= zip(own, resident.tagger.find(asked, tokens, defined), strict=True)
+            marked = resident.tagger.find(asked, tokens, defined)
+            if resident.finder:
+                marked = [tuple(_valued(entity, resident.finder) for entity in entities) for entities in marked]
+            found |= zip(own, marked, strict=True)
     return found
+
+
+def _valued(entity: PredictedEntity, finder: EntityFinder) -> PredictedEntity:
+    """An entity with its value by synonyms, if it was learned and has none."""
+    if entity.source != "tagger" or entity.value != entity.text:
+        return entity
+    return replace(entity, value=finder.value_of(entity.text))
 
 
 def token_states(

@@ -97,7 +97,7 @@ class EntityAnswer(BaseModel):
     value: str = Field(description="What it stands for.")
     role: str | None = Field(description="What it is in this text.")
     score: float = Field(description="Between 0 and 1; 1 where a rule found it.")
-    source: str = Field(description="What found it: values, pattern, or a kind such as date.")
+    source: str = Field(description="What found it: values, pattern, tagger, or a kind such as date.")
 
 
 class PredictionAnswer(BaseModel):

@@ -205,7 +205,11 @@ class Trainer:
                 message = "The training failed; the server's log says why."
             raise _Failure(code, message)
         if event in ("probe_ready", "ready"):
-            adapter = in_place_of(Adapter.read(self._jobs.folder / job / RESULTS / event), target)
+            adapter = in_place_of(
+                Adapter.read(self._jobs.folder / job / RESULTS / event),
+                target,
+                lambda message: self._jobs.note(job, "warning", message=message),
+            )
             save_with_card(adapter, target)
             said["version"] = adapter.version
         self._jobs.note(job, event, **said)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from intent_adapters.data import read_intents
+from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.data import Definition, EntityDefinitions, read_intents
 from tests.cli.conftest import Agents, run
 
 
@@ -31,6 +32,14 @@ def test_out_of_scope_is_said(agents: Agents):
     out, _ = chat(agents, "--threshold", 1, typed="hi")
     assert "out of scope (scope score 0." in out
     assert "intent " in out
+
+
+def test_entities_follow_the_intents(agents: Agents, tmp_path: Path):
+    city = EntityDefinitions({"city": Definition({"Seoul": ("서울",)})})
+    Adapter.read(agents.it).with_entities(city).write(tmp_path / "trips")
+    said = run("chat", "-a", tmp_path / "trips", "--top-k", 1, stdin="서울에서\nhow much\n").stdout.splitlines()
+    assert said[1] == "  city: Seoul"
+    assert len(said) == 3
 
 
 def test_the_agent_can_be_changed(agents: Agents):

@@ -51,6 +51,21 @@ def test_kinds_can_be_allowed_and_notes_can_be_made_to_fail(data: Path):
     assert "'typos' is no kind" in wrong.stderr
 
 
+def test_marks_are_looked_at_too(tmp_path: Path):
+    mark = '[{"start": 3, "end": 8, "entity": "city"}]'
+    rows = [
+        f'{{"text": "to Busan{end}", "label": "{label}", "entities": {mark}}}'
+        for end, label in ((" now", "a"), ("", "b"))
+    ]
+    path = tmp_path / "trips.jsonl"
+    path.write_text("\n".join([*rows, '{"text": "Busan station", "label": "b"}']), encoding="utf-8")
+    result = run("check", path)
+    assert result.exit_code == 0
+    assert f"{path}:3: Busan station" in result.stdout
+    assert "not marked here, and as 'city' in 2 other places" in result.stdout
+    assert "unmarked entity" not in run("check", path, "--allow", "unmarked entity").stdout
+
+
 def test_exact_repetitions_are_findings_too_beside_the_others(tmp_path: Path):
     path = write(tmp_path / "a.csv", [*ROWS, ("price", "a room please"), ("price", "how much")])
     result = run("check", path)

@@ -160,13 +160,17 @@ def test_cross_validation_needs_no_test_file(agents: Agents, tmp_path: Path):
     rows = [
         (f"{verb} {thing}", verb) for verb in ("book", "cancel", "price") for thing in ("room", "table", "seat", "bed")
     ]
-    path.write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in rows), encoding="utf-8")
+    mark = '"[{""start"": 0, ""end"": 4, ""entity"": ""verb""}]"'
+    marks = [mark, mark, *[""] * 10]
+    lines = [f"{text},{label},{marked}\n" for (text, label), marked in zip(rows, marks, strict=True)]
+    path.write_text("text,label,entities\n" + "".join(lines), encoding="utf-8")
     arguments = ("evaluate", path, "--cross-validate", "--folds", 2, "-b", agents.base)
     result = run(*arguments, "--json")
     assert result.exit_code == 0, result.stderr
     scores = json.loads(result.stdout)
     assert (scores["rows"], len(scores["accuracies"]), scores["never_held_out"]) == (12, 2, 0)
     assert "part 1 of 2" in result.stderr
+    assert "not measured: 2 marked entities; cross-validation is of intents alone" in result.stderr
     for option in (("-a", agents.it), ("--threshold", 0.1), ("--train", path), ("--plots", tmp_path / "p")):
         assert run(*arguments, *option).exit_code == 2
     assert run("evaluate", path, "--cross-validate").exit_code == 2

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+from intent_adapters.artifacts.adapter import Adapter
+from intent_adapters.data import Definition, EntityDefinitions
 from intent_adapters.errors import DataError
 from intent_adapters.training.agent.recipe import recipe_for
 from tests.cli.conftest import Agents, run
@@ -48,6 +50,10 @@ def test_an_agent_finds_the_entities_that_its_data_defines(agents: Agents, data:
     said = " ".join(refused.stderr.split())
     assert "no entities are marked or defined" in said
     assert "clinic.entities.json" in said
+    data.with_name("clinic.entities.json").write_text('{"entities": {"when": {"patterns": ["("]}}}')
+    refused = run(*arguments, "--entities")
+    assert refused.exit_code == 1
+    assert "'(' of 'when' is no regular expression" in " ".join(refused.stderr.split())
     data.with_name("clinic.entities.json").write_text('{"entities": {"when": {"system": ["time"]}}}')
     assert run(*arguments, "--entities").exit_code == 0
     asked = ("predict", "취소 15:30", "how much", "-a", tmp_path / "clinic")
@@ -68,15 +74,26 @@ def test_an_agent_learns_the_entities_that_are_marked(agents: Agents, tmp_path: 
         for city in cities
         for before, label in (("take me to", "go"), ("cancel", "stop"))
     ]
+    rows[-1]["entities"].append({**mark(7, "Rome"), "entity": "place"})
     data = tmp_path / "trips.jsonl"
     data.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     arguments = ("train", data, "-b", agents.base, "-o", tmp_path / "trips", "--epochs", 1, "--no-calibrate")
     taught = run(*arguments, "--entities", "--json")
+    said = " ".join(taught.stderr.split())
+    assert (
+        "1 x overlapping entities, 1 x rare entity; at trips.jsonl:8, trips.jsonl:8). See: intent-adapters check"
+        in said
+    )
     assert taught.exit_code == 0, taught.stderr
     assert json.loads(taught.stdout)["entities"] == {"city": 8}
     answer = json.loads(run("predict", "take me to Seoul", "-a", tmp_path / "trips", "--json").stdout)
     assert [(one["text"], one["source"]) for one in answer["entities"]] == [("Seoul", "tagger")]
     assert json.loads(run("info", tmp_path / "trips", "--json").stdout)["entities"] == {"city": "learned"}
+    defined = EntityDefinitions({"city": Definition(dict.fromkeys(cities, ()))})
+    Adapter.read(tmp_path / "trips").with_entities(defined).write(tmp_path / "trips")
+    assert run(*arguments, "--entities").exit_code == 0
+    config = json.loads((tmp_path / "trips" / "adapter_config.json").read_text(encoding="utf-8"))
+    assert config["tagger"]["trusted"] == ["city"]  # what the former version defines is right where it is marked
     plain = [{name: row[name] for name in ("text", "label")} for row in rows]
     data.write_text("\n".join(map(json.dumps, plain)), encoding="utf-8")
     assert "had learned to mark city; the new one has not" in " ".join(run(*arguments).stderr.split())

@@ -74,7 +74,12 @@ def test_agents_find_the_entities_that_their_data_defines_and_go_on_to(base: Pat
     found = Adapter.read(output / "clinic").entities
     assert found
     assert states(train(base, data, output, entities=True)) == dict.fromkeys(AGENTS, "unchanged")
+    definitions.write_text('{"entities": {"when": {"patterns": ["("]}}}', encoding="utf-8")
+    failed = train(base, data, output, entities=True).agents[0]
+    assert failed.status == "failed"
+    assert (failed.error or "").startswith("The pattern '(' of 'when' is no regular expression")
     definitions.unlink()
+    assert states(train(base, data, output, entities=True))["clinic"] == "unchanged"  # has what the former one had
     assert states(train(base, data, output, seed=1))["clinic"] == "trained"
     assert Adapter.read(output / "clinic").entities == found
 

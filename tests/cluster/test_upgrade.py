@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,30 @@ def test_all_agents_have_the_new_base_and_keep_the_old_version(
     assert set(states(again.training).values()) == {"unchanged"}
     assert contents(agents) == after
     json.dumps(report.to_dict())
+
+
+def test_what_is_learned_anew_goes_by_what_the_old_adapter_defines(
+    agents: Path, base: Path, next_base: Path, data: Path
+):
+    cities = EntityDefinitions({"city": Definition(values={"Busan": (), "Seoul": ()})})
+    marked = [
+        {"text": f"{verb} {city}", "label": label, "entities": [{"start": 5, "end": 10, "entity": "city"}]}
+        for city in ("Busan", "Seoul")
+        for verb, label in (("go to"[:4], "go"), ("book", "book"))
+    ]
+    for name in ("it help", "병원"):
+        shutil.rmtree(agents / name)
+    # One that a command trained has no digest of its job.
+    train_agents(base, {"clinic": AgentData(marked, definitions=cities)}, agents, entities=True, **SETTINGS)
+    old = Adapter.read(agents / "clinic")
+    assert old.config.tagger
+    assert old.config.tagger.trusted == ["city"]
+    old.with_config(provenance=replace(old.config.provenance, job_digest=None)).write(agents / "clinic")
+    assert upgrade_agents(agents, next_base, {"clinic": marked}, **ANY).switched
+    new = Adapter.read(agents / "clinic")
+    assert new.entities == cities
+    assert new.config.tagger
+    assert new.config.tagger.trusted == ["city"]
 
 
 def test_nothing_is_switched_if_the_new_ones_are_worse(

@@ -49,6 +49,14 @@ def test_each_file_and_each_folder_is_an_agent(tmp_path: Path):
     assert found["clinic"].rejected_texts() is None
 
 
+def test_definitions_of_no_agent_are_said(tmp_path: Path):
+    for name in ("clinic.jsonl", unicodedata.normalize("NFD", "병원.jsonl")):
+        write(tmp_path / name, ROWS).with_suffix(".entities.json").write_text("{}")
+    (tmp_path / "clinics.entities.json").write_text("{}")
+    with pytest.warns(DataWarning, match=r"definitions of no agent \(1: .*clinics\.entities\.json\)"):
+        assert len(find_agents(tmp_path)) == 2
+
+
 def test_what_is_wrong_with_one_agent_shows_when_it_is_read(tmp_path: Path):
     write(tmp_path / "clinic.jsonl", ROWS)
     (tmp_path / "empty").mkdir()

@@ -1,13 +1,23 @@
 from __future__ import annotations
 
 import json
+import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from intent_adapters.data import EntityAnnotation, data_digest, read_annotated, read_intents
-from intent_adapters.errors import DataError, DataWarning
+from intent_adapters.data import (
+    Definition,
+    EntityAnnotation,
+    EntityDefinitions,
+    data_digest,
+    read_annotated,
+    read_definitions,
+    read_intents,
+)
+from intent_adapters.errors import ConfigError, DataError, DataWarning
 
 NLU = """
 version: "3.1"
@@ -100,8 +110,12 @@ def row(**entity: object) -> dict[str, object]:
         (row(start=3, end=4), "is white space"),
         (row(entity=None), "has no name"),
         (row(entity=" "), "has no name"),
-        (row(entity=["city"]), "entity is no name of up to 200 characters"),
-        (row(role="r" * 201), "role is no name of up to 200 characters"),
+        (row(entity=["city"]), "`entity` of an entity is no name of up to 200 characters"),
+        (row(role="r" * 201), "`role` of an entity is no name of up to 200 characters"),
+        (row(group="a\nb"), "`group` of an entity is no name"),
+        (row(start=9, end=4), "offsets 9, 4 mark nothing"),
+        (row(start="4"), "offsets '4', 9 are no whole numbers"),
+        (row(end=9.0), "offsets 4, 9.0 are no whole numbers"),
         (row(value="\ud800"), "half a surrogate pair"),
         ({**row(), "entities": "[{"}, "is not JSON"),
         ({**row(), "entities": {"city": "Busan"}}, "is no list"),
@@ -156,7 +170,8 @@ def test_a_row_that_repeats_another_with_other_entities_is_said():
         ({"entities": {"a": {"value": {}}}}, "'value' is unknown"),
         ({"entities": {"a": {"system": ["colour"]}}}, "'colour' is no kind"),
         ({"entities": {"a": {"values": {" ": []}}}}, "is no text"),
-        ({"entities": {"": {}}}, "has 0 characters"),
+        ({"entities": {"": {}}}, "no name of an entity"),
+        ({"entities": {"a\nb": {}}}, "no name of an entity"),
         ({"cities": {}}, "'cities' is unknown"),
     ],
 )
@@ -169,6 +184,70 @@ def test_what_is_no_definition_is_a_problem(tmp_path: Path, document: object, wh
         assert len(read_intents(tmp_path / "a.jsonl")) == 2
 
 
+def test_a_key_that_occurs_twice_is_no_definition_and_no_entity(tmp_path: Path):
+    path = tmp_path / "entities.json"
+    path.write_text('{"entities": {"city": {"values": {"Seoul": ["SEL"], "Seoul": ["서울"]}}, "city": {}}}')
+    with pytest.raises(DataError, match=r"2 problems(.|\n)*'Seoul' occurs twice(.|\n)*'city' occurs twice"):
+        read_definitions(path)
+    twice = '[{"start": 0, "start": 4, "end": 9, "entity": "city"}]'
+    with pytest.raises(DataError, match=r"rows\[0\]: the key 'start' occurs twice"):
+        read_annotated([{**row(), "entities": twice}, {"text": "bye", "label": "b"}])
+
+
+def test_names_of_entities_are_composed_wherever_they_stand(tmp_path: Path):
+    apart = unicodedata.normalize("NFD", "도시")
+    path = tmp_path / "a.jsonl"
+    marked = [row(entity=f" {apart}"), {"text": "bye", "label": "b"}]
+    path.write_text("\n".join(map(json.dumps, marked)), encoding="utf-8")
+    (tmp_path / "a.entities.json").write_text(
+        json.dumps({"entities": {apart: {"values": {"Busan": []}}, "도시 ": {}}})
+    )
+    rows, definitions = read_annotated(path)
+    assert rows[0].entities[0].entity == "도시"
+    assert definitions.to_dict() == {"entities": {"도시": {"values": {"Busan": []}}}}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: Definition(values={"Seoul": "SEL"}),
+        lambda: Definition(values=["Seoul"]),  # type: ignore[arg-type]
+        lambda: Definition(values={1: ()}),  # type: ignore[dict-item]
+        lambda: Definition(patterns="[0-9]+"),
+        lambda: Definition(system="date"),
+        lambda: Definition(patterns=(1,)),  # type: ignore[arg-type]
+        lambda: EntityDefinitions({"city": {"values": {}}}),  # type: ignore[dict-item]
+        lambda: EntityDefinitions(synonyms={"Seoul": "SEL"}),
+    ],
+)
+def test_a_text_in_the_place_of_several_is_no_definition(wrong: Callable[[], object]):
+    with pytest.raises(ConfigError, match="not "):
+        wrong()
+    assert Definition(values={"Seoul": ["SEL"]}) == Definition(values={"Seoul": ("SEL",)})
+
+
+def test_an_entity_that_is_marked_twice_counts_once():
+    twice = row()["entities"] * 2  # type: ignore[operator]
+    with pytest.warns(DataWarning, match=r"entities that repeat another \(1: rows\[0\]\)"):
+        rows, _ = read_annotated([{**row(), "entities": twice}, {"text": "bye", "label": "b"}])
+    assert len(rows[0].entities) == 1
+
+
+def test_an_empty_list_of_rasa_says_something_only_where_others_are_not(tmp_path: Path):
+    for name, example in {"greet": "hello", "book": "to [Busan](city)"}.items():
+        content = f'version: "3.1"\nnlu:\n- intent: {name}\n  examples: |\n    - {example}\n    - {name}\n'
+        (tmp_path / f"{name}.yml").write_text(content, encoding="utf-8")
+    rows, _ = read_annotated(tmp_path)
+    assert [row.annotated for row in rows] == [True] * 4
+    rows, _ = read_annotated(tmp_path / "greet.yml", purpose="evaluation")
+    assert [row.annotated for row in rows] == [False] * 2
+
+
+def test_null_in_a_cell_says_that_nobody_said(tmp_path: Path):
+    (tmp_path / "a.csv").write_text("text,label,entities\nhi,x,null\nho,y,\n", encoding="utf-8")
+    assert read_intents(tmp_path / "a.csv", entities=True)["entities"][:] == [None, []]
+
+
 def test_definitions_in_a_folder_are_of_all_its_files(tmp_path: Path):
     for name in ("train", "test"):
         (tmp_path / f"{name}.jsonl").write_text('{"text": "hi", "label": "a"}\n{"text": "ho", "label": "b"}\n')
@@ -176,6 +255,10 @@ def test_definitions_in_a_folder_are_of_all_its_files(tmp_path: Path):
     rows, definitions = read_annotated(tmp_path, split="test")
     assert len(rows) == 2
     assert list(definitions.entities) == ["city"]
+    with pytest.warns(DataWarning, match=r"read with the whole folder \(1: .*entities\.json\)"):
+        assert not read_annotated(tmp_path / "test.jsonl")[1]
+    (tmp_path / "test.entities.json").write_text("{}")
+    assert not read_annotated(tmp_path / "test.jsonl")[1]
 
 
 def test_a_row_that_leaves_entities_out_has_none_where_others_of_its_file_have_some(tmp_path: Path):

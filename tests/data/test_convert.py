@@ -65,6 +65,22 @@ def test_our_own_formats_hold_everything(source: Path, tmp_path: Path, name: str
     assert rows[0].entities[0].value == "Busan"
 
 
+@pytest.mark.parametrize("name", ["to.jsonl", "to.csv"])
+def test_that_nobody_said_what_entities_a_text_has_stays_so(tmp_path: Path, name: str):
+    marked = [[{"start": 0, "end": 2, "entity": "e"}], None, []]
+    for entities in (marked, [None, []], [None, None]):
+        rows = [{"text": f"hi {number}", "label": "a", "entities": own} for number, own in enumerate(entities)]
+        convert(rows, tmp_path / name)
+        found, _ = read_annotated(tmp_path / name, purpose="evaluation")
+        assert [(row.annotated, len(row.entities)) for row in found] == [
+            (bool(e is not None), len(e or ())) for e in entities
+        ]
+    with pytest.warns(DataWarning, match=r"null in the place of entities \(1: rows\[1\]\)"):
+        convert(
+            [{"text": f"hi {n}", "label": "a", "entities": own} for n, own in enumerate(marked)], tmp_path / "n.yml"
+        )
+
+
 def test_rasa_holds_all_but_what_looks_like_markup_and_kinds_such_as_dates(source: Path, tmp_path: Path):
     with pytest.warns(DataWarning, match=r"texts that Rasa would misread \(1: .*:2\); kinds of ent.*\(1: when\)"):
         convert(source, tmp_path / "nlu.yml")
@@ -139,8 +155,8 @@ def annotated_rows(draw: st.DrawFn) -> list[Row]:
                 name, value = draw(names).strip(), draw(st.one_of(st.just(span), names))
                 role, group = draw(st.tuples(*[st.none() | names.map(str.strip)] * 2))
                 entities.append(EntityAnnotation(start, end, name, value, role, group))
-        entities.sort(key=lambda entity: (entity.start, entity.end))
-        rows.append(Row(str(number), text, "label", tuple(entities)))
+        entities = sorted(dict.fromkeys(entities), key=lambda entity: (entity.start, entity.end))
+        rows.append(Row(str(number), text, "label", tuple(entities), annotated=bool(entities) or draw(st.booleans())))
     return rows
 
 

@@ -115,9 +115,21 @@ def test_what_cannot_be_used_is_refused():
             EntityFinder(EntityDefinitions({"a": Definition(patterns=(pattern,))}))
     with pytest.raises(ConfigError, match="colour"):
         EntityFinder(EntityDefinitions({"a": Definition(system=("colour",))}))
-    for text in ("", " ", None, 3):
+    with pytest.raises(ConfigError, match=r"as `read_definitions` makes of a file, not \{'city': "):
+        EntityFinder({"city": CITIES})  # type: ignore[arg-type]
+    for text in ("", " ", None, 3, ["서울"]):
         with pytest.raises(TextError):
-            FINDER.find(text)
+            FINDER.find(text)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"now is a datetime, not datetime.date\(2026, 11, 30\)"):
+        FINDER.find("서울", now=NOW.date())  # type: ignore[arg-type]
+
+
+def test_a_region_that_is_no_country_is_refused_where_it_counts():
+    pytest.importorskip("phonenumbers")
+    phones = EntityDefinitions({"phone": Definition(system=("phone",))})
+    with pytest.raises(ConfigError, match="the code of a country, such as KR or US, not 'Korea'"):
+        EntityFinder(phones, region="Korea")
+    assert EntityFinder(phones, region="US").find("650-253-0000")[0].value == "+16502530000"
 
 
 def test_a_day_and_a_time_of_one_entity_are_one():
@@ -127,6 +139,11 @@ def test_a_day_and_a_time_of_one_entity_are_one():
         ("3pm on Friday", "2026-12-04T15:00"),
         ("Saturday", "2026-12-05"),
     ]
+    assert spans(finder, "2026-12-25T10:00") == [("2026-12-25T10:00", "2026-12-25T10:00")]
+    assert spans(finder, "내일 3시 모레") == [("내일 3시", "2026-12-01T03:00"), ("모레", "2026-12-02")]
+    before = time.perf_counter()
+    assert len(finder.find("내일 3시 " * 1600, now=NOW)) == 1600
+    assert time.perf_counter() - before < 2
 
 
 def test_every_kind_has_its_finder():

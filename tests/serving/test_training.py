@@ -11,9 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from intent_adapters.adapter_config.tagger import TaggerConfig
+from intent_adapters.adapter_config.tensors import TAGGER
+from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.errors import MissingExtraError
 from intent_adapters.extras import is_installed
 from intent_adapters.serving import trainer
@@ -106,6 +110,7 @@ def answer(client: TestClient, agent: str = "new one") -> dict:
 
 
 def test_an_agent_is_trained_the_probe_first(teach: Teach, working, agents: Path):
+    write_tagger(agents / "it")
     client = teach()
     job = submit(client)
     rows = [*ROWS, ROWS[0]]
@@ -141,10 +146,19 @@ def test_an_agent_is_trained_the_probe_first(teach: Teach, working, agents: Path
     assert answer(client)["version"] == second["version"]
     third = until(client, probe, "ready", "failed")
     assert (third["state"], third["method"]) == ("ready", "probe")
+    assert "the former 'it' had learned to mark city; the new one has not" in third["warnings"][0]
     mismatch = until(client, other_base, "ready", "failed")["error"]
     assert mismatch["code"] == "training_base"
     assert "fingerprints" in mismatch["message"]
     leave_no_words(agents)
+
+
+def write_tagger(folder: Path) -> None:
+    """Has an agent look for entities, as if it had learned to."""
+    adapter = Adapter.read(folder)
+    config = TaggerConfig(["city"], layer=1, width=adapter.config.embedding_dim or 1, hidden=2)
+    tensors = {f"{TAGGER}.{name}": np.zeros(shape, np.float32) for name, shape in config.shapes().items()}
+    adapter.with_tagger(config, {**adapter.arrays, **tensors}).write(folder)
 
 
 def leave_no_words(agents: Path) -> None:

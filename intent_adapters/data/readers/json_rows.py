@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from intent_adapters.data.json_text import Decoder
 from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.readers.exports import read_document
 from intent_adapters.data.readers.text_file import read_text
@@ -20,7 +21,7 @@ _CURE = 'write each row as one object, such as {"text": "hello", "label": "greet
 def read_json(path: Path, problems: Problems, encoding: str | None = None) -> Table:
     """Reads one object a line, one array of objects if the file starts with `[`, or another product's export."""
     text = read_text(path, encoding)
-    decoder = _Decoder()
+    decoder = Decoder()
     if text.lstrip().startswith("["):
         values = _array(path, text, decoder, problems)
     else:
@@ -30,7 +31,7 @@ def read_json(path: Path, problems: Problems, encoding: str | None = None) -> Ta
         values = _lines(path, text, decoder, problems)
     records = []
     for place, value in values:
-        _note_repeated(place, decoder, problems)
+        decoder.report(place, problems)
         if isinstance(value, dict):
             records.append(Record(place, value))
         else:
@@ -38,26 +39,7 @@ def read_json(path: Path, problems: Problems, encoding: str | None = None) -> Ta
     return Table.of_records(str(path), records)
 
 
-class _Decoder(json.JSONDecoder):
-    """Notes in `repeated` which keys occur twice in an object of the last value: Python keeps the last of them."""
-
-    def __init__(self) -> None:
-        super().__init__(object_pairs_hook=self._object)
-        self.repeated: list[str] = []
-
-    def raw_decode(self, s: str, idx: int = 0) -> tuple[object, int]:
-        self.repeated = []
-        return super().raw_decode(s, idx)
-
-    def _object(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            keys = [key for key, _ in pairs]
-            self.repeated += sorted(key for key in found if keys.count(key) > 1)
-        return found
-
-
-def _document(path: Path, text: str, decoder: _Decoder, problems: Problems) -> Table | None:
+def _document(path: Path, text: str, decoder: Decoder, problems: Problems) -> Table | None:
     """The rows of an export, if the file is one; any other object over several lines is an error."""
     start = _skip(text, 0)
     try:
@@ -68,7 +50,7 @@ def _document(path: Path, text: str, decoder: _Decoder, problems: Problems) -> T
         return None
     table = read_document(str(path), value, problems)
     if table is not None:
-        _note_repeated(f"{path}:1", decoder, problems)
+        decoder.report(f"{path}:1", problems)
         if text[end:].strip():
             problems.add(f"{path}:1", "more follows behind the closing } of the export", "keep one export a file")
     elif "\n" in text[start:end]:
@@ -77,12 +59,7 @@ def _document(path: Path, text: str, decoder: _Decoder, problems: Problems) -> T
     return table
 
 
-def _note_repeated(place: str, decoder: _Decoder, problems: Problems) -> None:
-    for key in decoder.repeated:
-        problems.add(place, f"the key {shorten(key)} occurs twice in one object", "keep one of the two")
-
-
-def _lines(path: Path, text: str, decoder: _Decoder, problems: Problems) -> Iterator[tuple[str, object]]:
+def _lines(path: Path, text: str, decoder: Decoder, problems: Problems) -> Iterator[tuple[str, object]]:
     # Not splitlines: JSON strings may hold U+2028 and its like unescaped.
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
@@ -96,7 +73,7 @@ def _lines(path: Path, text: str, decoder: _Decoder, problems: Problems) -> Iter
             yield place, value
 
 
-def _array(path: Path, text: str, decoder: _Decoder, problems: Problems) -> Iterator[tuple[str, object]]:
+def _array(path: Path, text: str, decoder: Decoder, problems: Problems) -> Iterator[tuple[str, object]]:
     position = _skip(text, text.index("[") + 1)
     line, counted = 1, 0
 

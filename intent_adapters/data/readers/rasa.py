@@ -53,7 +53,7 @@ def read_rasa(path: Path, problems: Problems, encoding: str | None = None) -> Ta
     for key, _ in root.value:
         if isinstance(key, yaml.ScalarNode) and key.value in _SECTIONS:
             problems.leave_out(f"`{key.value}` sections", _place(path, key))
-    table = Table(str(path), list(_COLUMNS))
+    table = Table(str(path), list(_COLUMNS), lists_entities=True)
     if isinstance(section, yaml.SequenceNode):
         for entry in section.value:
             _read_entry(path, entry, table, problems)

@@ -16,8 +16,8 @@ from intent_adapters.data.table import Row
 
 
 def write_csv(path: Path, rows: Sequence[Row], definitions: EntityDefinitions, problems: Problems) -> None:
-    """Writes text, label and, if any row has entities, a column of them; each field in quotes."""
-    annotated = any(row.entities for row in rows)
+    """Writes text, label and, if entities are marked in any row, a column of them; each field in quotes."""
+    annotated = any(row.annotated for row in rows)
     # Excel takes a csv file for UTF-8 only by its mark.
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         table = csv.writer(file, quoting=csv.QUOTE_ALL)
@@ -29,7 +29,8 @@ def write_csv(path: Path, rows: Sequence[Row], definitions: EntityDefinitions, p
                 dataclasses.replace(entity, start=entity.start + shift, end=entity.end + shift)
                 for entity in row.entities
             )
-            entities = json.dumps([entity.to_dict() for entity in moved], ensure_ascii=False) if row.entities else ""
+            marked = [entity.to_dict() for entity in moved] if row.annotated else None
+            entities = "" if marked == [] else json.dumps(marked, ensure_ascii=False)
             table.writerow([text, cell_of(row.label), entities][: 2 + annotated])
     if definitions:
         definitions.write(definition_file_of(path))

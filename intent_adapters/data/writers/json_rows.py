@@ -13,12 +13,12 @@ from intent_adapters.data.table import Row
 
 
 def write_jsonl(path: Path, rows: Sequence[Row], definitions: EntityDefinitions, problems: Problems) -> None:
-    """Writes an object a row; `entities` only where there are some."""
-    lines = []
+    """Writes an object a row; where entities are marked in some, null for rows of which nobody said what they have."""
+    lines, any_annotated = [], any(row.annotated for row in rows)
     for row in rows:
         values: dict[str, object] = {"text": row.text, "label": row.label}
-        if row.entities:
-            values["entities"] = [entity.to_dict() for entity in row.entities]
+        if any_annotated:
+            values["entities"] = [entity.to_dict() for entity in row.entities] if row.annotated else None
         lines.append(json.dumps(values, ensure_ascii=False) + "\n")
     path.write_text("".join(lines), encoding="utf-8", newline="\n")
     if definitions:

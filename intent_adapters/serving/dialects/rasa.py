@@ -51,7 +51,7 @@ class Entity(BaseModel):
     end: int
     value: str
     confidence_entity: float
-    extractor: str = Field(description="What found it: values, pattern, or a kind such as date.")
+    extractor: str = Field(description="What found it: values, pattern, tagger, or a kind such as date.")
 
 
 class ParseAnswer(BaseModel):

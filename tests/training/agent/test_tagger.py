@@ -139,6 +139,14 @@ def test_definitions_that_were_right_come_first_and_others_beside_what_was_learn
     assert all(one.end <= other.start for one, other in zip(answer.entities, answer.entities[1:], strict=False))
 
 
+def test_what_is_learned_has_its_value_by_synonyms(base):
+    model = untrained(base)
+    model.set_entities("clinic", EntityDefinitions(synonyms={"Italy's capital": ("ROME",)}))
+    train_tagger(model, "clinic", ROWS)
+    (entity,) = model.predict("go to Rome now", "clinic").entities
+    assert (entity.text, entity.value, entity.source) == ("Rome", "Italy's capital", "tagger")
+
+
 def test_a_prompt_and_texts_that_are_cut_move_no_span(base):
     model = untrained(base, prompt="query: ")
     train_tagger(model, "clinic", ROWS)

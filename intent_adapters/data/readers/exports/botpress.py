@@ -35,7 +35,7 @@ def read_botpress(files: ExportFiles, problems: Problems) -> Table:
     A slot is an entity of the first kind that it takes, with the slot's name as its role; one that takes anything is
     an entity of its own. The further kinds of a slot are left out, and said.
     """
-    table = Table(files.origin, ["text", "label", "entities"])
+    table = Table(files.origin, ["text", "label", "entities"], lists_entities=True)
     for name, match in files.matching(r"intents/([^/]+)\.json"):
         place = files.place(name)
         intent = an_object(files.read(name, problems), place, problems)

@@ -24,7 +24,7 @@ def read_clu(origin: str, document: Mapping[str, Any], problems: Problems) -> Ta
         cure = f"export it with stringIndexType={UTF16}"
         raise data_error(origin, f"offsets are in {unit}, which are not counted here", cure)
     assets = an_object(document.get("assets"), f"{origin}: assets", problems)
-    table = Table(origin, ["text", "label", "entities"])
+    table = Table(origin, ["text", "label", "entities"], lists_entities=True)
     for place, utterance in objects(assets.get("utterances"), f"{origin}: utterances", problems):
         text = utterance.get("text")
         entities = [

@@ -38,7 +38,7 @@ def read_dialogflow(files: ExportFiles, problems: Problems) -> Table:
     A phrase's parameter is the role of its entity. Templates, composite entries and what answers, contexts and events
     of intents are, are left out, and said.
     """
-    table = Table(files.origin, ["text", "label", "entities"])
+    table = Table(files.origin, ["text", "label", "entities"], lists_entities=True)
     labels: dict[str, str] = {}
     phrases: list[tuple[str, str]] = []
     for name, match in files.matching(r"intents/([^/]+)\.json"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import zipfile
 import zlib
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from intent_adapters.data.json_text import loads
 from intent_adapters.data.problems import Problems, data_error, reason_of
 
 MAX_FILES = 20_000
@@ -98,7 +98,7 @@ class ExportFiles:
         """What is in a file; None and a problem where it is no JSON."""
         self._used.add(name)
         try:
-            return json.loads(self.contents[name].decode("utf-8-sig"))
+            return loads(self.contents[name].decode("utf-8-sig"), self.place(name), problems)
         except (ValueError, RecursionError) as error:
             problems.add(self.place(name), f"broken JSON ({reason_of(error)})", _CURE)
             return None

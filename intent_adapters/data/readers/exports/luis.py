@@ -26,7 +26,7 @@ def read_luis(origin: str, document: Mapping[str, Any], problems: Problems) -> T
     Offsets are taken for UTF-16 code units, as those of CLU are. Parts of an entity are entities of their own.
     Patterns, phrase lists and prebuilt entities that have no kind here are left out, and said.
     """
-    table = Table(origin, ["text", "label", "entities"])
+    table = Table(origin, ["text", "label", "entities"], lists_entities=True)
     for place, utterance in objects(document.get("utterances"), f"{origin}: utterances", problems):
         text = utterance.get("text")
         entities = list(_entities(utterance.get("entities"), str(text), place, problems))

@@ -16,10 +16,11 @@ _COLUMNS = ("text", "intent", "entities")
 def read_rasa_json(origin: str, document: Mapping[str, Any], problems: Problems) -> Table:
     """The examples with their entities, and synonyms, regexes and lookup tables."""
     data = an_object(document["rasa_nlu_data"], f"{origin}: rasa_nlu_data", problems)
-    table = Table(origin, list(_COLUMNS))
+    table = Table(origin, list(_COLUMNS), lists_entities=True)
     for key in ("common_examples", "intent_examples", "entity_examples"):
         for place, example in objects(data.get(key), f"{origin}: {key}", problems):
-            table.records.append(Record(place, {column: example.get(column) for column in _COLUMNS}))
+            values = {column: example.get(column) for column in _COLUMNS}
+            table.records.append(Record(place, {**values, "entities": values["entities"] or []}))
     table.definitions.extend(_definitions(origin, data, problems))
     return table
 

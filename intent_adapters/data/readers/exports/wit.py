@@ -30,7 +30,7 @@ def read_wit(files: ExportFiles, problems: Problems) -> Table:
 
     Traits, entities in entities, and utterances without an intent are left out, and said.
     """
-    table = Table(files.origin, ["text", "label", "entities"])
+    table = Table(files.origin, ["text", "label", "entities"], lists_entities=True)
     for name, _ in files.matching(r"utterances/[^/]+\.json"):
         document = an_object(files.read(name, problems), files.place(name), problems)
         for place, utterance in objects(document.get("utterances"), files.place(name), problems):
