@@ -18,8 +18,8 @@ from intent_adapters.prediction import PredictedEntity
 from intent_adapters.runtime.products import one_thread
 
 Floats = NDArray[np.float32]
-ROWS = 128
-"""So many utterances are tagged at once, for the sake of memory."""
+ROWS, CELLS = 128, 2**21
+"""So many utterances are tagged at once, and so many pairs of tags looked at, for the sake of memory."""
 _BESIDE = np.arange(-1, 2)
 
 
@@ -74,8 +74,9 @@ class AgentTagger:
         words = [words_of(text, own.offsets) for text, own in zip(texts, tokens, strict=True)]
         found: list[list[PredictedEntity]] = [[] for _ in texts]
         full = [row for row, own in enumerate(words) if own.spans]
-        for start in range(0, len(full), ROWS):
-            rows = full[start : start + ROWS]
+        count = max(1, min(ROWS, CELLS // self.config.tags**2))
+        for start in range(0, len(full), count):
+            rows = full[start : start + count]
             own = [words[row] for row in rows]
             states = [tokens[row].states[words[row].pieces] for row in rows]
             with one_thread():

@@ -19,7 +19,9 @@ from intent_adapters.adapter_config.tagger import NEIGHBOURS, TaggerConfig, tagg
 from intent_adapters.adapter_config.tensors import TAGGER
 from intent_adapters.artifacts.encoder import encoder_of
 from intent_adapters.bottleneck.tagger import Tagger
-from intent_adapters.data.annotations import EntityAnnotation, overlapping
+from intent_adapters.data.annotations import EntityAnnotation, entities_of_text, overlapping
+from intent_adapters.data.problems import Problems
+from intent_adapters.data.validation import check_text
 from intent_adapters.entities.finder import EntityFinder
 from intent_adapters.entities.tagged_words import Words, features, is_sign, words_of
 from intent_adapters.entities.tags import forbidden
@@ -40,6 +42,8 @@ RATE, FEATURE_RATE, TRANSITION_RATE = 2e-3, 5e-3, 6e-3
 WARM_UP = 0.1
 # From here on there is more to learn, and less to learn by heart.
 MANY_TEXTS = 1500
+# Steps take time and memory by the square of it.
+MOST_ENTITIES = 200
 # A definition's finds count by themselves where so many of them were right.
 TRUST = 0.9
 
@@ -110,20 +114,26 @@ def train_tagger(
         AgentError: There is no such agent.
         ConfigError: The base is in ONNX, or a setting is out of range.
         AdapterError: The base cannot have a tagger.
-        DataError: Nothing is marked in any row.
+        DataError: Nothing is marked in any row, or there are more than 200 entities; or a row is no utterance or has what is no entity of it.
+
+    Warns:
+        DataWarning: What is marked and not learned: entities that overlap others, roles and groups.
     """
     started = time.perf_counter()
     check_seed(seed)
     if epochs is not None:
         check_range("epochs", epochs, 1)
     adapter = model.adapter(agent)
-    given = [
-        _Marked(row["text"], tuple(map(_annotation, row["entities"]))) for row in rows if row["entities"] is not None
-    ]
+    given = _given(rows)
     marked = [dataclasses.replace(row, entities=_apart(row.entities)) for row in given]
     counts = Counter(entity.entity for row in marked for entity in row.entities)
     if not counts:
         raise DataError("no entity is marked in any utterance: mark some, or define entities instead")
+    if len(counts) > MOST_ENTITIES:
+        raise DataError(
+            f"{len(counts):,} entities are marked, and {MOST_ENTITIES} can be learned: mark several as one, "
+            "or define those that have a list of values instead"
+        )
     names = sorted(counts)
     copies = min(MOST_COPIES, VARIED // len(marked))
     varied = marked + _varied(marked, copies, random.Random(seed))
@@ -157,10 +167,25 @@ def train_tagger(
     )
 
 
-def _annotation(entity: Any) -> EntityAnnotation:
-    if isinstance(entity, EntityAnnotation):
-        return entity
-    return EntityAnnotation(entity["start"], entity["end"], entity["entity"], entity.get("value") or "")
+def _given(rows: Iterable[Mapping[str, Any]]) -> list[_Marked]:
+    """The utterances of which somebody said what there is, checked; what of them is not learned is said."""
+    problems, found = Problems(), list[_Marked]()
+    for number, row in enumerate(rows):
+        place, text, marked = f"rows[{number}]", row.get("text"), row.get("entities")
+        checked = check_text(place, text, problems)
+        if isinstance(marked, Iterable) and not isinstance(marked, str):
+            marked = [dataclasses.asdict(one) if isinstance(one, EntityAnnotation) else one for one in marked]
+        entities = entities_of_text(marked, place, text if isinstance(text, str) else "", problems)
+        if checked is None or entities is None:
+            continue
+        found.append(_Marked(checked, entities))
+        for _ in overlapping(entities):
+            problems.leave_out("entities that overlap others", place)
+        for entity in entities:
+            if entity.role or entity.group:
+                problems.leave_out("roles and groups of entities", place)
+    problems.report()
+    return found
 
 
 def _apart(entities: Sequence[EntityAnnotation]) -> tuple[EntityAnnotation, ...]:

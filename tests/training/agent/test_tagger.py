@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 from intent_adapters import IntentModel
 from intent_adapters.adapter_config.tagger import TaggerConfig
 from intent_adapters.data import Definition, EntityDefinitions
-from intent_adapters.errors import AdapterError, ConfigError, DataError
+from intent_adapters.errors import AdapterError, ConfigError, DataError, DataWarning
 from intent_adapters.runtime.onnx.export import export_base
 from intent_adapters.training import train_tagger
 from tests.support.adapters import random_adapter
@@ -167,7 +167,30 @@ def test_rows_that_cannot_be_learned_from(base):
     result = train_tagger(model, "clinic", [*ROWS, {"text": "unknown", "entities": None}], epochs=1)
     assert result.texts == len(ROWS)
     crossing = [{"start": 0, "end": 5, "entity": "city"}, {"start": 3, "end": 9, "entity": "other"}]
-    assert train_tagger(model, "clinic", [{"text": "Seoul now", "entities": crossing}], epochs=1).left_out == 1
+    with pytest.warns(DataWarning, match="overlap"):
+        assert train_tagger(model, "clinic", [{"text": "Seoul now", "entities": crossing}], epochs=1).left_out == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"text": "Seoul", "entities": [{"start": -1, "end": 5, "entity": "city"}]}, "start"),
+        ({"text": "Seoul", "entities": [{"start": 0, "end": 90, "entity": "city"}]}, "end"),
+        ({"text": "Seoul", "entities": [{"start": 0.5, "end": 5, "entity": "city"}]}, "0.5"),
+        ({"text": 5, "entities": []}, "5"),
+    ],
+)
+def test_marks_of_what_is_not_in_the_text_are_errors(base, row, said):
+    model = untrained(base)
+    with pytest.raises(DataError, match=said):
+        train_tagger(model, "clinic", [*ROWS, row])
+    assert model.adapter("clinic").config.tagger is None
+
+
+def test_more_entities_than_can_be_learned(base):
+    rows = [{"text": "Seoul", "entities": [{"start": 0, "end": 5, "entity": f"city {n}"}]} for n in range(201)]
+    with pytest.raises(DataError, match="201 entities"):
+        train_tagger(untrained(base), "clinic", rows)
 
 
 def test_a_damaged_one_is_refused(trained, base, tmp_path):
