@@ -114,7 +114,8 @@ def train_tagger(
         AgentError: There is no such agent.
         ConfigError: The base is in ONNX, or a setting is out of range.
         AdapterError: The base cannot have a tagger.
-        DataError: Nothing is marked in any row, or there are more than 200 entities; or a row is no utterance or has what is no entity of it.
+        DataError: Nothing is marked in any row, or more than 200 entities are; or a row is no utterance or has what is
+            no entity of it.
 
     Warns:
         DataWarning: What is marked and not learned: entities that overlap others, roles and groups.
