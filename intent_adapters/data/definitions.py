@@ -106,7 +106,7 @@ def definitions_of(parts: Iterable[DefinitionPart], problems: Problems) -> Entit
         values = synonyms if part.entity is None else entities.setdefault(part.entity, {})
         for value, others in part.values.items():
             words = values.setdefault(value, [])
-            words += [word for word in others if word != value and word not in words]
+            words += [word for word in dict.fromkeys(others) if word != value and word not in words]
         if part.entity is not None:
             patterns.setdefault(part.entity, []).extend(part.patterns)
             kinds.setdefault(part.entity, []).extend(part.system)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -167,7 +167,8 @@ def _read(
                 problems.leave_out("rows without a label", example.place)
             else:
                 examples.append(example)
-    defined = definitions_of(_definition_parts(tables, files, definitions, problems, encoding), problems)
+    parts = _definition_parts(tables, files, definitions, problems, encoding)
+    defined = definitions_of(_without_features(parts, examples, problems), problems)
     return check_examples(origin, examples, problems, purpose, entities=entities), defined
 
 
@@ -187,6 +188,25 @@ def _definition_parts(
         elif file.is_file():
             problems.leave_out("files of entity definitions", str(file))
     return parts
+
+
+def _without_features(
+    parts: list[DefinitionPart], examples: list[Example], problems: Problems
+) -> Iterator[DefinitionPart]:
+    """All but Rasa's regexes that are named as an intent and as no entity: they are hints for that intent."""
+    labels = {example.label for example in examples if isinstance(example.label, str)}
+    marked = {
+        entry.get("entity")
+        for example in examples
+        if isinstance(example.entities, list)
+        for entry in example.entities
+        if isinstance(entry, dict) and isinstance(entry.get("entity"), str)
+    }
+    for part in parts:
+        if part.kind == "regex tables" and part.entity in labels - marked:
+            problems.leave_out("regexes for intents", part.place)
+        else:
+            yield part
 
 
 def _table_of_rows(

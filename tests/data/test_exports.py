@@ -303,6 +303,110 @@ def test_what_is_marked_in_a_folder_or_its_zip_is_read(tmp_path: Path, product: 
     assert {name: defined[name] for name in DEFINED[product]} == DEFINED[product]
 
 
+def test_a_file_of_utterances_of_clu_is_read_as_a_project_is(tmp_path: Path):
+    utterances = [
+        clu_utterance("😀 to Busan", "Busan", dataset="Train"),
+        {"text": "hello", "language": "en-us", "intent": "greet", "dataset": "Test"},
+    ]
+    path = tmp_path / "utterances.json"
+    path.write_text(json.dumps(utterances), encoding="utf-8")
+    ((row,), _) = read_annotated(path, split="train", purpose="evaluation")
+    assert [(entity.entity, entity.value) for entity in row.entities] == [("city", "Busan")]
+    assert read_intents(path, split="test", purpose="evaluation")["text"][:] == ["hello"]
+
+
+def test_offsets_of_luis_that_count_words_are_left_out(tmp_path: Path):
+    marked = {"entity": "city", "startPos": 1, "endPos": 1}
+    document = {
+        "luis_schema_version": "1.3.1",
+        "utterances": [{"text": "to busan please", "intent": "travel", "entities": [marked]}],
+        "entities": [{"name": "city"}],
+        "bing_entities": ["datetimeV2", "age"],
+    }
+    path = tmp_path / "app.json"
+    path.write_text(json.dumps(document))
+    with pytest.warns(DataWarning) as caught:
+        ((row,), definitions) = read_annotated(path, purpose="evaluation")
+    assert (row.text, row.label, row.annotated) == ("to busan please", "travel", False)
+    assert "entities with offsets in words (1: " in said(list(caught))
+    assert "prebuilt entities without a counterpart (1: " in said(list(caught))
+    assert definitions.entities == {"city": Definition(), "datetimeV2": Definition(system=("date", "time"))}
+
+
+def test_a_list_of_luis_may_have_a_value_twice(tmp_path: Path):
+    lists = [{"canonicalForm": "small", "list": ["s", "s"]}, {"canonicalForm": "small", "list": ["tiny"]}]
+    path = tmp_path / "app.json"
+    path.write_text(json.dumps(luis([luis_utterance("a b", "b")], closedLists=[{"name": "size", "subLists": lists}])))
+    _, definitions = read_annotated(path, purpose="evaluation")
+    assert definitions.entities["size"] == Definition({"small": ("s", "tiny")})
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "body", "found"),
+    [
+        (3, 9, "Busan", [(3, 8)]),  # space at the end of the text was cut off
+        (5, 10, "Busan", [(3, 8)]),
+        (2, 8, " Busan", [(3, 8)]),
+        (1, 2, "o", [(1, 2)]),
+        (3, 8, "Seoul", []),
+    ],
+)
+def test_an_entity_of_wit_is_where_its_words_are(
+    tmp_path: Path, start: int, end: int, body: str, found: list[tuple[int, int]]
+):
+    marked = {"entity": "city:city", "start": start, "end": end, "body": body, "entities": []}
+    utterance = {"text": "to Busan", "intent": "travel", "entities": [marked], "traits": []}
+    contents = {"app.json": {}, "utterances/utterances-1.json": {"utterances": [utterance]}}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        ((row,), _) = read_annotated(write_zip(tmp_path / "app.zip", contents), purpose="evaluation")
+    assert [(entity.start, entity.end) for entity in row.entities] == found
+    assert ("entities whose `body` is not in the utterance (1: " in said(caught)) == (not found)
+
+
+def test_entities_of_dialogflow_as_older_agents_and_system_entities_have_them(tmp_path: Path):
+    contents = {
+        "agent.json": {},
+        "intents/buy.json": {"name": "buy", "userSays": [dialogflow_phrase("a ", ("flat white", "@Drink", "drink"))]},
+        "entities/Drink.json": {"name": "Drink", "entries": [{"value": "flat white", "synonyms": ["antipodean"]}]},
+        "entities/shop.json": {"name": "shop"},
+        "entities/shop_entries_en.json": [{"value": "ours", "synonyms": ["us@example.org", "@home"]}],
+        "entities/sys.number.json": {"name": "sys.number"},
+        "entities/sys.number_entries_en.json": [{"value": "12", "synonyms": ["a dozen"]}],
+    }
+    ((row,), definitions) = read_annotated(write_zip(tmp_path / "agent.zip", contents), purpose="evaluation")
+    assert [(entity.entity, entity.value, entity.role) for entity in row.entities] == [("Drink", "flat white", None)]
+    assert definitions.entities == {
+        "Drink": Definition({"flat white": ("antipodean",)}),
+        "shop": Definition({"ours": ("us@example.org", "@home")}),
+        "sys.number": Definition({"12": ("a dozen",)}, system=("number",)),
+    }
+
+
+def test_times_of_botpress_are_dates_too_and_older_names_lack_their_prefix(tmp_path: Path):
+    slots = [{"name": name, "entities": [name]} for name in ("system.time", "time", "number", "email")]
+    contents = {
+        "intents/a.json": {"name": "a", "utterances": {"en": ["[tomorrow](time)"]}, "slots": slots},
+        "entities/number.json": {"name": "number", "type": "list", "occurrences": [{"name": "seat", "synonyms": []}]},
+    }
+    _, definitions = read_annotated(write_zip(tmp_path / "bot.zip", contents), purpose="evaluation")
+    assert definitions.entities == {
+        "number": Definition({"seat": ()}),
+        "system.time": Definition(system=("date", "time")),
+        "time": Definition(system=("date", "time")),
+        "email": Definition(system=("email",)),
+    }
+
+
+def test_a_lookup_table_of_rasa_in_another_file_is_left_out(tmp_path: Path):
+    tables = [{"name": "plates", "file_path": "plates.txt"}, {"name": "drinks", "elements": "drinks.txt"}]
+    path = tmp_path / "data.json"
+    path.write_text(json.dumps(rasa([rasa_example("to Busan", "Busan")], lookup_tables=tables)))
+    with pytest.warns(DataWarning, match=r"lookup tables in other files \(2: "):
+        _, definitions = read_annotated(path, purpose="evaluation")
+    assert definitions.entities == {}
+
+
 def test_a_name_that_leads_out_of_an_archive_is_refused(tmp_path: Path):
     for name in ("../agent.json", "/agent.json", "a/../../b.json", "C:\\agent.json"):
         with pytest.raises(DataError, match="leads out of it"):

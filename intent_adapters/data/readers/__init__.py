@@ -71,6 +71,11 @@ def _unreadable(path: Path, suffix: str) -> DataError:
         what, cure = "pickled data is never read, because opening it can run code", "save it as csv, jsonl or parquet"
     elif suffix in _OTHER_WORKBOOKS:
         what, cure = f"workbooks ({suffix}) are not read", "save it as .xlsx, or export the sheet as CSV UTF-8"
+    elif suffix == ".md":
+        what, cure = (
+            "Markdown is not read",
+            "turn it into YAML: rasa data convert nlu -f yaml --data FILE --out FOLDER",
+        )
     elif suffix == ".gz":
         what, cure = "the name does not say what is compressed", "call it .csv.gz, .tsv.gz, .jsonl.gz or .json.gz"
     else:

@@ -1,4 +1,4 @@
-"""JSON lines, JSON files that hold one array of objects, and exports that are one object."""
+"""JSON lines, JSON files that hold one array of objects, and exports that are JSON."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.readers.exports import read_document
+from intent_adapters.data.readers.exports.clu import is_clu_utterance, read_clu_utterances
 from intent_adapters.data.readers.text_file import read_text
 from intent_adapters.data.table import Record, Table
 from intent_adapters.errors import shorten
@@ -28,14 +29,16 @@ def read_json(path: Path, problems: Problems, encoding: str | None = None) -> Ta
         if table is not None:
             return table
         values = _lines(path, text, decoder, problems)
-    records = []
+    rows = []
     for place, value in values:
         _note_repeated(place, decoder, problems)
         if isinstance(value, dict):
-            records.append(Record(place, value))
+            rows.append((place, value))
         else:
             problems.add(place, f"not an object but {shorten(value)}", _CURE)
-    return Table.of_records(str(path), records)
+    if any(is_clu_utterance(row) for _, row in rows):
+        return read_clu_utterances(str(path), rows, problems)
+    return Table.of_records(str(path), [Record(place, row) for place, row in rows])
 
 
 class _Decoder(json.JSONDecoder):

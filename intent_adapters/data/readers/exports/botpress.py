@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from intent_adapters.data.definitions import DefinitionPart
@@ -29,11 +29,12 @@ def read_botpress(files: ExportFiles, problems: Problems) -> Table:
     A slot is an entity of the first kind that it takes, with the slot's name as its role; one that takes anything is
     an entity of its own. The further kinds of a slot are left out, and said.
     """
-    table = Table(files.origin, ["text", "label", "entities"])
+    table = Table(files.origin, ["text", "label", "entities"], definitions=list(_definitions(files, problems)))
+    own = {part.entity for part in table.definitions}
     for name, match in files.matching(r"intents/([^/]+)\.json"):
         place = files.place(name)
         intent = an_object(files.read(name, problems), place, problems)
-        slots = dict(_slots(intent, place, table, problems))
+        slots = dict(_slots(intent, place, own, table, problems))
         spoken = intent.get("utterances")
         by_language = spoken if isinstance(spoken, dict) else {"utterances": spoken}
         for language, utterances in by_language.items():
@@ -41,12 +42,11 @@ def read_botpress(files: ExportFiles, problems: Problems) -> Table:
                 text, entities = _parsed(utterance, slots)
                 values = {"text": text, "label": intent.get("name") or match[1], "entities": entities}
                 table.records.append(Record(f"{place}: {language}[{number}]", values))
-    table.definitions.extend(_definitions(files, problems))
     return table
 
 
 def _slots(
-    intent: Mapping[str, Any], place: str, table: Table, problems: Problems
+    intent: Mapping[str, Any], place: str, own: Container[str | None], table: Table, problems: Problems
 ) -> Iterator[tuple[str, tuple[str, str | None]]]:
     for here, slot in objects(intent.get("slots"), f"{place}: slots", problems):
         name = a_name(slot, "name", here, problems)
@@ -54,10 +54,13 @@ def _slots(
         for _ in kinds[1:]:
             problems.leave_out("further kinds of slots", here)
         entity = kinds[0] if kinds else name
-        if entity.startswith("system."):
-            if not kinds_of_product(entity):
+        system = kinds_of_product(entity)
+        if entity.startswith("system.") or (system and kinds and entity not in own):  # older bots without `system.`
+            if not system:
                 problems.leave_out("what system entities without a counterpart look like", f"{here} ({entity})")
-            table.definitions.append(DefinitionPart(here, "system entities", entity, system=kinds_of_product(entity)))
+            if system == ("time",):  # of which Botpress says that dates are too
+                system = ("date", "time")
+            table.definitions.append(DefinitionPart(here, "system entities", entity, system=system))
         yield name, (entity, None if name == entity else name)
 
 
