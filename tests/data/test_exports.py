@@ -127,7 +127,7 @@ def test_lists_patterns_and_parts_of_luis(tmp_path: Path):
     part = {"entity": "code", "startPos": 3, "endPos": 5}
     document = luis(
         [luis_utterance("to SEL airport", "SEL airport", role="to", children=[part])],
-        entities=[{"name": "city"}, {"name": "code"}],
+        entities=[{"name": "city", "children": [{"name": "code"}], "features": []}, {"name": "code"}],
         closedLists=[{"name": "size", "subLists": [{"canonicalForm": "small", "list": ["s", "tiny"]}]}],
         regex_entities=[{"name": "order", "regexPattern": "[0-9]{5}"}],
         prebuiltEntities=[{"name": "money"}, {"name": "age"}],
@@ -139,6 +139,8 @@ def test_lists_patterns_and_parts_of_luis(tmp_path: Path):
         rows, definitions = read_annotated(path, purpose="evaluation")
     assert "patterns (1: " in said(list(caught))
     assert "prebuilt entities without a counterpart (1: " in said(list(caught))
+    assert "which parts entities have (1: " in said(list(caught))
+    assert "features of entities" not in said(list(caught))
     assert [(entity.entity, entity.value, entity.role) for entity in rows[0].entities] == [
         ("code", "SEL", None),
         ("city", "SEL airport", "to"),
@@ -315,6 +317,14 @@ def test_a_file_of_utterances_of_clu_is_read_as_a_project_is(tmp_path: Path):
     assert read_intents(path, split="test", purpose="evaluation")["text"][:] == ["hello"]
 
 
+def test_a_project_of_another_kind_than_conversations_is_refused(tmp_path: Path):
+    assets = {"projectKind": "CustomSingleLabelClassification", "classes": [], "documents": []}
+    path = tmp_path / "labels.json"
+    path.write_text(json.dumps({**clu([], []), "assets": assets}))
+    with pytest.raises(DataError, match="no utterances; its kind is 'CustomSingleLabelClassification'"):
+        read_intents(path)
+
+
 def test_offsets_of_luis_that_count_words_are_left_out(tmp_path: Path):
     marked = {"entity": "city", "startPos": 1, "endPos": 1}
     document = {
@@ -370,7 +380,7 @@ def test_entities_of_dialogflow_as_older_agents_and_system_entities_have_them(tm
         "intents/buy.json": {"name": "buy", "userSays": [dialogflow_phrase("a ", ("flat white", "@Drink", "drink"))]},
         "entities/Drink.json": {"name": "Drink", "entries": [{"value": "flat white", "synonyms": ["antipodean"]}]},
         "entities/shop.json": {"name": "shop"},
-        "entities/shop_entries_en.json": [{"value": "ours", "synonyms": ["us@example.org", "@home"]}],
+        "entities/shop_entries_es-419.json": [{"value": "ours", "synonyms": ["us@example.org", "@home"]}],
         "entities/sys.number.json": {"name": "sys.number"},
         "entities/sys.number_entries_en.json": [{"value": "12", "synonyms": ["a dozen"]}],
     }

@@ -10,6 +10,7 @@ from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.readers.exports.values import a_name, an_object, characters_of_units, objects, strings
 from intent_adapters.data.system_entities import kinds_of_product
 from intent_adapters.data.table import Record, Table
+from intent_adapters.errors import shorten
 
 UTF16, CODE_POINTS = "Utf16CodeUnit", "UnicodeCodePoint"
 
@@ -24,6 +25,9 @@ def read_clu(origin: str, document: Mapping[str, Any], problems: Problems) -> Ta
         cure = f"export it with stringIndexType={UTF16}"
         raise data_error(origin, f"offsets are in {unit}, which are not counted here", cure)
     assets = an_object(document.get("assets"), f"{origin}: assets", problems)
+    if "utterances" not in assets:
+        what = f"this project has no utterances; its kind is {shorten(assets.get('projectKind'))}"
+        raise data_error(origin, what, "export a project of conversational language understanding")
     table = read_clu_utterances(
         origin, objects(assets.get("utterances"), f"{origin}: utterances", problems), problems, unit
     )

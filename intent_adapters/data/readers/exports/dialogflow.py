@@ -13,8 +13,8 @@ from intent_adapters.data.readers.exports.values import a_name, an_object, leave
 from intent_adapters.data.system_entities import kinds_of_product
 from intent_adapters.data.table import Record, Table
 
-_PHRASES = re.compile(r"(.+)_usersays_[A-Za-z-]+")
-_ENTRIES = re.compile(r"(.+)_entries_[A-Za-z-]+")
+_PHRASES = re.compile(r"(.+)_usersays_[A-Za-z0-9-]+")
+_ENTRIES = re.compile(r"(.+)_entries_[A-Za-z0-9-]+")
 _REFERENCE = re.compile(r"(?:^|\s)@(?:sys\.|[^\s@:]+:\S)")  # to an entity; me@example.org is none
 _SETTINGS = {
     "allowFuzzyExtraction": "fuzzy matching of entities",

@@ -19,14 +19,15 @@ _NOT_READ = {
     "regex_features": "pattern features",
     "actions": "actions",
 }
+_NOT_READ_OF_ENTITIES = {"children": "which parts entities have", "features": "features of entities"}
 
 
 def read_luis(origin: str, document: Mapping[str, Any], problems: Problems) -> Table:
     """The labelled utterances and the list, regular-expression and prebuilt entities.
 
     Offsets are taken for UTF-16 code units, as those of CLU are. Parts of an entity are entities of their own.
-    Patterns, phrase lists and prebuilt entities that have no kind here are left out, and said; so is what is marked in
-    apps of schema version 1, whose offsets count words and punctuation marks.
+    Patterns, phrase lists, features and prebuilt entities that have no kind here are left out, and said; so is what is
+    marked in apps of schema version 1, whose offsets count words and punctuation marks.
     """
     in_words = str(document["luis_schema_version"]).startswith("1.")
     table = Table(origin, ["text", "label"] if in_words else ["text", "label", "entities"])
@@ -55,6 +56,7 @@ def _entities(content: object, text: str, place: str, problems: Problems) -> Ite
 def _definitions(origin: str, document: Mapping[str, Any], problems: Problems) -> Iterator[DefinitionPart]:
     for kind in ("entities", "hierarchicals", "composites"):
         for place, entity in objects(document.get(kind), f"{origin}: {kind}", problems):
+            leave_out_keys(entity, _NOT_READ_OF_ENTITIES, place, problems)
             if name := a_name(entity, "name", place, problems):
                 yield DefinitionPart(place, "entity definitions", name)
     yield from _lists(origin, document, problems)
