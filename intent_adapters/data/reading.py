@@ -46,9 +46,9 @@ def read_intents(
 
     Args:
         source: A `datasets.Dataset` or `DatasetDict`, a list of dicts, the path of a file (csv, tsv, jsonl, json,
-            xlsx, parquet, Rasa nlu.yml; those of text also with .gz; an export of CLU or LUIS, or a zip of Dialogflow
-            ES, wit.ai or Botpress) or of a folder (see `read_folder`; also one that `save_to_disk` wrote), or the
-            name of a data set on the Hub. A path that exists wins over a Hub name.
+            xlsx, parquet, Rasa nlu.yml; those of text also with .gz; an export of CLU or LUIS, or the archive of one
+            of Dialogflow ES, wit.ai or Botpress) or of a folder (see `read_folder`; also one that `save_to_disk`
+            wrote), or the name of a data set on the Hub. A path that exists wins over a Hub name.
         text_column: The column of the utterances; found by its name if None.
         label_column: The column of the intents; found by its name if None. ClassLabel numbers become their names.
         split: Which part of a folder, `DatasetDict` or Hub data set to read, which sheet of a workbook, or which rows

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 import unicodedata
 import warnings
 import zipfile
@@ -284,12 +286,25 @@ def write_zip(path: Path, contents: dict[str, Any]) -> Path:
     return path
 
 
-@pytest.mark.parametrize("packed", [False, True])
+def write_tgz(path: Path, contents: dict[str, Any]) -> Path:
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in contents.items():
+            data = b"" if content is None else json.dumps(content).encode()
+            entry = tarfile.TarInfo(f"./{name}")
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    return path
+
+
+WRITERS = {"zip": write_zip, "tgz": write_tgz}
+
+
+@pytest.mark.parametrize("packed", [None, *WRITERS])
 @pytest.mark.parametrize("product", FOLDERS)
-def test_what_is_marked_in_a_folder_or_its_zip_is_read(tmp_path: Path, product: str, packed: bool):
+def test_what_is_marked_in_a_folder_or_its_archive_is_read(tmp_path: Path, product: str, packed: str | None):
     contents, marked, left_out = FOLDERS[product]
     if packed:
-        source = write_zip(tmp_path / "agent.zip", contents)
+        source = WRITERS[packed](tmp_path / f"agent.{packed}", contents)
     else:
         source = write_folder(tmp_path / "agent", contents)
         # of wit.ai and Botpress all is in one folder more
@@ -417,20 +432,23 @@ def test_a_lookup_table_of_rasa_in_another_file_is_left_out(tmp_path: Path):
     assert definitions.entities == {}
 
 
-def test_a_name_that_leads_out_of_an_archive_is_refused(tmp_path: Path):
-    for name in ("../agent.json", "/agent.json", "a/../../b.json", "C:\\agent.json"):
+@pytest.mark.parametrize("packed", WRITERS)
+def test_a_name_that_leads_out_of_an_archive_is_refused(tmp_path: Path, packed: str):
+    names = ["../agent.json", "a/../../b.json", *(["/agent.json", "C:\\agent.json"] if packed == "zip" else [])]
+    for name in names:
         with pytest.raises(DataError, match="leads out of it"):
-            read_intents(write_zip(tmp_path / "a.zip", {**DIALOGFLOW, name: {}}))
+            read_intents(WRITERS[packed](tmp_path / f"a.{packed}", {**DIALOGFLOW, name: {}}))
 
 
-def test_an_archive_is_read_within_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    path = write_zip(tmp_path / "a.zip", {**DIALOGFLOW, "intents/big.json": "x" * 100_000})
+@pytest.mark.parametrize("packed", WRITERS)
+def test_an_archive_is_read_within_bounds(tmp_path: Path, packed: str, monkeypatch: pytest.MonkeyPatch):
+    path = WRITERS[packed](tmp_path / f"a.{packed}", {**DIALOGFLOW, "intents/big.json": "x" * 100_000})
     monkeypatch.setattr(export_files, "MAX_UNPACKED_BYTES", 50_000)
     with pytest.raises(DataError, match="unpacked"):
         read_intents(path)
     monkeypatch.setattr(export_files, "MAX_FILES", 3)
     with pytest.raises(DataError, match="over 3 files"):
-        read_intents(write_zip(tmp_path / "b.zip", DIALOGFLOW))
+        read_intents(WRITERS[packed](tmp_path / f"b.{packed}", DIALOGFLOW))
 
 
 @pytest.mark.parametrize(
@@ -579,10 +597,11 @@ def test_an_export_with_junk_in_it_is_read_or_refused(tmp_path: Path, product: s
     assert all(0 <= entity.start < entity.end <= len(row.text) for row in rows for entity in row.entities)
 
 
+@pytest.mark.parametrize("packed", WRITERS)
 @wild
 @given(data=st.data())
-def test_a_damaged_archive_is_read_or_refused(tmp_path: Path, data: st.DataObject):
-    path = write_zip(tmp_path / "export.zip", WIT)
+def test_a_damaged_archive_is_read_or_refused(tmp_path: Path, packed: str, data: st.DataObject):
+    path = WRITERS[packed](tmp_path / f"export.{packed}", WIT)
     content = bytearray(path.read_bytes())
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))

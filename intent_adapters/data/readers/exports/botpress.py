@@ -1,4 +1,4 @@
-"""The intents and entities of a bot of Botpress 12: its folder, or a zip of it."""
+"""The intents and entities of a bot of Botpress 12: its folder, or the archive of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from intent_adapters.data.system_entities import kinds_of_product
 from intent_adapters.data.table import Record, Table
 
 _SLOT = re.compile(r"\[([^\[\]]+)\]\(([^()]+)\)")
-_SETTINGS = {"fuzzy": "fuzzy matching of entities", "sensitive": "marks of sensitive entities"}
+_SETTINGS = {
+    "fuzzy": "fuzzy matching of entities",
+    "sensitive": "marks of sensitive entities",
+    "examples": "examples of patterns",
+}
 
 
 def is_botpress(files: ExportFiles) -> bool:
