@@ -137,7 +137,7 @@ def definitions_of(parts: Iterable[DefinitionPart], problems: Problems) -> Entit
         values = synonyms if name is None else entities.setdefault(name, {})
         for value, others in part.values.items():
             words = values.setdefault(value, [])
-            words += [word for word in others if word != value and word not in words]
+            words += [word for word in dict.fromkeys(others) if word != value and word not in words]
         if name is not None:
             patterns.setdefault(name, []).extend(part.patterns)
             kinds.setdefault(name, []).extend(part.system)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -47,9 +47,9 @@ def read_intents(
 
     Args:
         source: A `datasets.Dataset` or `DatasetDict`, a list of dicts, the path of a file (csv, tsv, jsonl, json,
-            xlsx, parquet, Rasa nlu.yml; those of text also with .gz; an export of CLU or LUIS, or a zip of Dialogflow
-            ES, wit.ai, Lex V2 or Botpress) or of a folder (see `read_folder`; also one that `save_to_disk` wrote), or
-            the name of a data set on the Hub. A path that exists wins over a Hub name.
+            xlsx, parquet, Rasa nlu.yml; those of text also with .gz; an export of CLU or LUIS, or the archive of one
+            of Dialogflow ES, wit.ai, Lex V2 or Botpress) or of a folder (see `read_folder`; also one that
+            `save_to_disk` wrote), or the name of a data set on the Hub. A path that exists wins over a Hub name.
         text_column: The column of the utterances; found by its name if None.
         label_column: The column of the intents; found by its name if None. ClassLabel numbers become their names.
         split: Which part of a folder, `DatasetDict` or Hub data set to read, which sheet of a workbook, or which rows
@@ -168,7 +168,8 @@ def _read(
                 problems.leave_out("rows without a label", example.place)
             else:
                 examples.append(example)
-    defined = definitions_of(_definition_parts(tables, files, definitions, problems, encoding), problems)
+    parts = _definition_parts(tables, files, definitions, problems, encoding)
+    defined = definitions_of(_without_features(parts, examples, problems), problems)
     return check_examples(origin, examples, problems, purpose, entities=entities), defined
 
 
@@ -191,6 +192,25 @@ def _definition_parts(
             what = "entity definitions that are read with the whole folder"
             problems.leave_out(what, str(file.with_name(DEFINITION_FILE)))
     return parts
+
+
+def _without_features(
+    parts: list[DefinitionPart], examples: list[Example], problems: Problems
+) -> Iterator[DefinitionPart]:
+    """All but Rasa's regexes that are named as an intent and as no entity: they are hints for that intent."""
+    labels = {example.label for example in examples if isinstance(example.label, str)}
+    marked = {
+        entry.get("entity")
+        for example in examples
+        if isinstance(example.entities, list)
+        for entry in example.entities
+        if isinstance(entry, dict) and isinstance(entry.get("entity"), str)
+    }
+    for part in parts:
+        if part.kind == "regex tables" and part.entity in labels - marked:
+            problems.leave_out("regexes for intents", part.place)
+        else:
+            yield part
 
 
 def _table_of_rows(

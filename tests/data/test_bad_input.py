@@ -168,6 +168,7 @@ BAD_FILES: dict[str, tuple[str, bytes, list[str]]] = {
     "workbook that is none": ("a.xlsx", HEAD, ["not a readable workbook", "save it as .xlsx again"]),
     "workbook of another program": ("a.ods", b"x", ["workbooks (.ods) are not read", "save it as .xlsx"]),
     "unknown suffix": ("a.docx", b"x", ["suffix '.docx' are not read", "use one of .csv"]),
+    "Rasa's Markdown": ("nlu.md", b"## intent:hi\n- hi\n", ["Markdown is not read", "rasa data convert nlu"]),
     "no suffix": ("a", b"x", ["suffix '' are not read"]),
     "one text file": ("greet.txt", b"hello\n", ["suffix '.txt' are not read"]),
     "gzip of what": ("a.gz", gzip.compress(HEAD), ["does not say what is compressed", ".csv.gz"]),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 import unicodedata
 import warnings
 import zipfile
@@ -128,7 +130,7 @@ def test_lists_patterns_and_parts_of_luis(tmp_path: Path):
     part = {"entity": "code", "startPos": 3, "endPos": 5}
     document = luis(
         [luis_utterance("to SEL airport", "SEL airport", role="to", children=[part])],
-        entities=[{"name": "city"}, {"name": "code"}],
+        entities=[{"name": "city", "children": [{"name": "code"}], "features": []}, {"name": "code"}],
         closedLists=[{"name": "size", "subLists": [{"canonicalForm": "small", "list": ["s", "tiny"]}]}],
         regex_entities=[{"name": "order", "regexPattern": "[0-9]{5}"}],
         prebuiltEntities=[{"name": "money"}, {"name": "age"}],
@@ -140,6 +142,8 @@ def test_lists_patterns_and_parts_of_luis(tmp_path: Path):
         rows, definitions = read_annotated(path, purpose="evaluation")
     assert "patterns (1: " in said(list(caught))
     assert "prebuilt entities without a counterpart (1: " in said(list(caught))
+    assert "which parts entities have (1: " in said(list(caught))
+    assert "features of entities" not in said(list(caught))
     assert [(entity.entity, entity.value, entity.role) for entity in rows[0].entities] == [
         ("code", "SEL", None),
         ("city", "SEL airport", "to"),
@@ -356,12 +360,25 @@ def write_zip(path: Path, contents: dict[str, Any]) -> Path:
     return path
 
 
-@pytest.mark.parametrize("packed", [False, True])
+def write_tgz(path: Path, contents: dict[str, Any]) -> Path:
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in contents.items():
+            data = b"" if content is None else json.dumps(content).encode()
+            entry = tarfile.TarInfo(f"./{name}")
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    return path
+
+
+WRITERS = {"zip": write_zip, "tgz": write_tgz}
+
+
+@pytest.mark.parametrize("packed", [None, *WRITERS])
 @pytest.mark.parametrize("product", FOLDERS)
-def test_what_is_marked_in_a_folder_or_its_zip_is_read(tmp_path: Path, product: str, packed: bool):
+def test_what_is_marked_in_a_folder_or_its_archive_is_read(tmp_path: Path, product: str, packed: str | None):
     contents, marked, left_out = FOLDERS[product]
     if packed:
-        source = write_zip(tmp_path / "agent.zip", contents)
+        source = WRITERS[packed](tmp_path / f"agent.{packed}", contents)
     else:
         source = write_folder(tmp_path / "agent", contents)
         # of wit.ai and Botpress all is in one folder more
@@ -375,6 +392,118 @@ def test_what_is_marked_in_a_folder_or_its_zip_is_read(tmp_path: Path, product: 
         assert kind in said(caught)
     defined = definitions.to_dict()["entities"]
     assert {name: defined[name] for name in DEFINED[product]} == DEFINED[product]
+
+
+def test_a_file_of_utterances_of_clu_is_read_as_a_project_is(tmp_path: Path):
+    utterances = [
+        clu_utterance("😀 to Busan", "Busan", dataset="Train"),
+        {"text": "hello", "language": "en-us", "intent": "greet", "dataset": "Test"},
+    ]
+    path = tmp_path / "utterances.json"
+    path.write_text(json.dumps(utterances), encoding="utf-8")
+    ((row,), _) = read_annotated(path, split="train", purpose="evaluation")
+    assert [(entity.entity, entity.value) for entity in row.entities] == [("city", "Busan")]
+    assert read_intents(path, split="test", purpose="evaluation")["text"][:] == ["hello"]
+
+
+def test_a_project_of_another_kind_than_conversations_is_refused(tmp_path: Path):
+    assets = {"projectKind": "CustomSingleLabelClassification", "classes": [], "documents": []}
+    path = tmp_path / "labels.json"
+    path.write_text(json.dumps({**clu([], []), "assets": assets}))
+    with pytest.raises(DataError, match="no utterances; its kind is 'CustomSingleLabelClassification'"):
+        read_intents(path)
+
+
+def test_offsets_of_luis_that_count_words_are_left_out(tmp_path: Path):
+    marked = {"entity": "city", "startPos": 1, "endPos": 1}
+    document = {
+        "luis_schema_version": "1.3.1",
+        "utterances": [{"text": "to busan please", "intent": "travel", "entities": [marked]}],
+        "entities": [{"name": "city"}],
+        "bing_entities": ["datetimeV2", "age"],
+    }
+    path = tmp_path / "app.json"
+    path.write_text(json.dumps(document))
+    with pytest.warns(DataWarning) as caught:
+        ((row,), definitions) = read_annotated(path, purpose="evaluation")
+    assert (row.text, row.label, row.annotated) == ("to busan please", "travel", False)
+    assert "entities with offsets in words (1: " in said(list(caught))
+    assert "prebuilt entities without a counterpart (1: " in said(list(caught))
+    assert definitions.entities == {"city": Definition(), "datetimeV2": Definition(system=("date", "time"))}
+
+
+def test_a_list_of_luis_may_have_a_value_twice(tmp_path: Path):
+    lists = [{"canonicalForm": "small", "list": ["s", "s"]}, {"canonicalForm": "small", "list": ["tiny"]}]
+    path = tmp_path / "app.json"
+    path.write_text(json.dumps(luis([luis_utterance("a b", "b")], closedLists=[{"name": "size", "subLists": lists}])))
+    _, definitions = read_annotated(path, purpose="evaluation")
+    assert definitions.entities["size"] == Definition({"small": ("s", "tiny")})
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "body", "found"),
+    [
+        (3, 9, "Busan", [(3, 8)]),  # space at the end of the text was cut off
+        (5, 10, "Busan", [(3, 8)]),
+        (2, 8, " Busan", [(3, 8)]),
+        (1, 2, "o", [(1, 2)]),
+        (3, 8, "Seoul", []),
+    ],
+)
+def test_an_entity_of_wit_is_where_its_words_are(
+    tmp_path: Path, start: int, end: int, body: str, found: list[tuple[int, int]]
+):
+    marked = {"entity": "city:city", "start": start, "end": end, "body": body, "entities": []}
+    utterance = {"text": "to Busan", "intent": "travel", "entities": [marked], "traits": []}
+    contents = {"app.json": {}, "utterances/utterances-1.json": {"utterances": [utterance]}}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        ((row,), _) = read_annotated(write_zip(tmp_path / "app.zip", contents), purpose="evaluation")
+    assert [(entity.start, entity.end) for entity in row.entities] == found
+    assert ("entities whose `body` is not in the utterance (1: " in said(caught)) == (not found)
+
+
+def test_entities_of_dialogflow_as_older_agents_and_system_entities_have_them(tmp_path: Path):
+    contents = {
+        "agent.json": {},
+        "intents/buy.json": {"name": "buy", "userSays": [dialogflow_phrase("a ", ("flat white", "@Drink", "drink"))]},
+        "entities/Drink.json": {"name": "Drink", "entries": [{"value": "flat white", "synonyms": ["antipodean"]}]},
+        "entities/shop.json": {"name": "shop"},
+        "entities/shop_entries_es-419.json": [{"value": "ours", "synonyms": ["us@example.org", "@home"]}],
+        "entities/sys.number.json": {"name": "sys.number"},
+        "entities/sys.number_entries_en.json": [{"value": "12", "synonyms": ["a dozen"]}],
+    }
+    ((row,), definitions) = read_annotated(write_zip(tmp_path / "agent.zip", contents), purpose="evaluation")
+    assert [(entity.entity, entity.value, entity.role) for entity in row.entities] == [("Drink", "flat white", None)]
+    assert definitions.entities == {
+        "Drink": Definition({"flat white": ("antipodean",)}),
+        "shop": Definition({"ours": ("us@example.org", "@home")}),
+        "sys.number": Definition({"12": ("a dozen",)}, system=("number",)),
+    }
+
+
+def test_times_of_botpress_are_dates_too_and_older_names_lack_their_prefix(tmp_path: Path):
+    slots = [{"name": name, "entities": [name]} for name in ("system.time", "time", "number", "email")]
+    contents = {
+        "intents/a.json": {"name": "a", "utterances": {"en": ["[tomorrow](time)"]}, "slots": slots},
+        "entities/number.json": {"name": "number", "type": "list", "occurrences": [{"name": "seat", "synonyms": []}]},
+    }
+    _, definitions = read_annotated(write_zip(tmp_path / "bot.zip", contents), purpose="evaluation")
+    assert definitions.entities == {
+        "number": Definition({"seat": ()}),
+        "system.time": Definition(system=("date", "time")),
+        "time": Definition(system=("date", "time")),
+        "email": Definition(system=("email",)),
+    }
+
+
+def test_a_lookup_table_of_rasa_in_another_file_is_left_out(tmp_path: Path):
+    tables = [{"name": "plates", "file_path": "plates.txt"}, {"name": "drinks", "elements": "drinks.txt"}]
+    path = tmp_path / "data.json"
+    path.write_text(json.dumps(rasa([rasa_example("to Busan", "Busan")], lookup_tables=tables)))
+    with pytest.warns(DataWarning, match=r"lookup tables in other files \(2: "):
+        _, definitions = read_annotated(path, purpose="evaluation")
+    assert definitions.entities == {}
 
 
 TAXI = {
@@ -457,20 +586,23 @@ def test_what_lex_has_and_is_not_read_is_said(tmp_path: Path):
         assert kind in said(list(caught))
 
 
-def test_a_name_that_leads_out_of_an_archive_is_refused(tmp_path: Path):
-    for name in ("../agent.json", "/agent.json", "a/../../b.json", "C:\\agent.json"):
+@pytest.mark.parametrize("packed", WRITERS)
+def test_a_name_that_leads_out_of_an_archive_is_refused(tmp_path: Path, packed: str):
+    names = ["../agent.json", "a/../../b.json", *(["/agent.json", "C:\\agent.json"] if packed == "zip" else [])]
+    for name in names:
         with pytest.raises(DataError, match="leads out of it"):
-            read_intents(write_zip(tmp_path / "a.zip", {**DIALOGFLOW, name: {}}))
+            read_intents(WRITERS[packed](tmp_path / f"a.{packed}", {**DIALOGFLOW, name: {}}))
 
 
-def test_an_archive_is_read_within_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    path = write_zip(tmp_path / "a.zip", {**DIALOGFLOW, "intents/big.json": "x" * 100_000})
+@pytest.mark.parametrize("packed", WRITERS)
+def test_an_archive_is_read_within_bounds(tmp_path: Path, packed: str, monkeypatch: pytest.MonkeyPatch):
+    path = WRITERS[packed](tmp_path / f"a.{packed}", {**DIALOGFLOW, "intents/big.json": "x" * 100_000})
     monkeypatch.setattr(export_files, "MAX_UNPACKED_BYTES", 50_000)
     with pytest.raises(DataError, match="unpacked"):
         read_intents(path)
     monkeypatch.setattr(export_files, "MAX_FILES", 3)
     with pytest.raises(DataError, match="over 3 files"):
-        read_intents(write_zip(tmp_path / "b.zip", DIALOGFLOW))
+        read_intents(WRITERS[packed](tmp_path / f"b.{packed}", DIALOGFLOW))
 
 
 @pytest.mark.parametrize(
@@ -627,10 +759,11 @@ def test_an_export_with_junk_in_it_is_read_or_refused(tmp_path: Path, product: s
     assert all(0 <= entity.start < entity.end <= len(row.text) for row in rows for entity in row.entities)
 
 
+@pytest.mark.parametrize("packed", WRITERS)
 @wild
 @given(data=st.data())
-def test_a_damaged_archive_is_read_or_refused(tmp_path: Path, data: st.DataObject):
-    path = write_zip(tmp_path / "export.zip", WIT)
+def test_a_damaged_archive_is_read_or_refused(tmp_path: Path, packed: str, data: st.DataObject):
+    path = WRITERS[packed](tmp_path / f"export.{packed}", WIT)
     content = bytearray(path.read_bytes())
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))

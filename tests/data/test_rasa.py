@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from intent_adapters.data import read_intents
+from intent_adapters.data import read_annotated, read_intents
 from intent_adapters.errors import DataError, DataWarning
 
 NLU = """
@@ -164,3 +164,16 @@ def test_several_lines_below_text_are_not_one_example(tmp_path: Path):
     )
     with pytest.raises(DataError, match=r"nlu\.yml:4: these lines become one example"):
         read_intents(path)
+
+
+def test_a_regex_that_is_named_as_an_intent_defines_no_entity(tmp_path: Path):
+    entries = "".join(
+        f"- intent: {intent}\n  examples: |\n    - {example}\n"
+        for intent, example in (("greet", "hi"), ("seat", "I sit on [12A](seat)"))
+    )
+    tables = "".join(f"- regex: {name}\n  examples: |\n    - {name[0]}+\n" for name in ("greet", "seat", "code"))
+    path = tmp_path / "nlu.yml"
+    path.write_text(f"nlu:\n{entries}{tables}")
+    with pytest.warns(DataWarning, match=r"regexes for intents \(1: .*nlu\.yml:8\)"):
+        _, definitions = read_annotated(path)
+    assert definitions.to_dict()["entities"] == {"seat": {"patterns": ["s+"]}, "code": {"patterns": ["c+"]}}

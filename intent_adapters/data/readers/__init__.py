@@ -10,7 +10,7 @@ from pathlib import Path
 
 from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.readers.delimited import read_delimited
-from intent_adapters.data.readers.exports import read_zip
+from intent_adapters.data.readers.exports import read_archive
 from intent_adapters.data.readers.json_rows import read_json
 from intent_adapters.data.readers.parquet import read_parquet
 from intent_adapters.data.readers.rasa import read_rasa
@@ -29,7 +29,7 @@ TEXT_READERS: dict[str, Callable[[Path, Problems, str | None], Table]] = {
     ".yaml": read_rasa,
 }
 WORKBOOK = ".xlsx"
-ARCHIVE = ".zip"
+ARCHIVES = (".zip", ".tgz")
 READABLE = (*TEXT_READERS, ".parquet", WORKBOOK)
 
 _PICKLES = frozenset({".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib", ".npy", ".npz"})
@@ -51,7 +51,7 @@ def stem_of(path: Path) -> str:
 
 def is_data_file(path: Path) -> bool:
     """Whether the suffix is one that data files have, readable here or not."""
-    return format_of(path) in {*READABLE, *_PICKLES, *_OTHER_WORKBOOKS, ARCHIVE, ".gz", ".txt"}
+    return format_of(path) in {*READABLE, *_PICKLES, *_OTHER_WORKBOOKS, *ARCHIVES, ".gz", ".txt"}
 
 
 def read_file(path: Path, problems: Problems, encoding: str | None = None, split: str | None = None) -> Table:
@@ -59,8 +59,8 @@ def read_file(path: Path, problems: Problems, encoding: str | None = None, split
     suffix = format_of(path)
     if suffix in TEXT_READERS:
         return TEXT_READERS[suffix](path, problems, encoding)
-    if suffix == ARCHIVE:
-        return read_zip(path, problems)
+    if suffix in ARCHIVES:
+        return read_archive(path, problems)
     if suffix not in READABLE:
         raise _unreadable(path, suffix)
     return read_workbook(path, problems, split) if suffix == WORKBOOK else read_parquet(path)
@@ -71,9 +71,15 @@ def _unreadable(path: Path, suffix: str) -> DataError:
         what, cure = "pickled data is never read, because opening it can run code", "save it as csv, jsonl or parquet"
     elif suffix in _OTHER_WORKBOOKS:
         what, cure = f"workbooks ({suffix}) are not read", "save it as .xlsx, or export the sheet as CSV UTF-8"
+    elif suffix == ".md":
+        what, cure = (
+            "Markdown is not read",
+            "turn it into YAML: rasa data convert nlu -f yaml --data FILE --out FOLDER",
+        )
     elif suffix == ".gz":
         what, cure = "the name does not say what is compressed", "call it .csv.gz, .tsv.gz, .jsonl.gz or .json.gz"
     else:
         what = f"files with the suffix {suffix!r} are not read"
-        cure = f"use one of {', '.join(READABLE)}, or the .zip of an export; those of text also with .gz"
+        archives = " or ".join(ARCHIVES)
+        cure = f"use one of {', '.join(READABLE)}, or the {archives} of an export; those of text also with .gz"
     return data_error(str(path), what, cure)

@@ -1,4 +1,4 @@
-"""JSON lines, JSON files that hold one array of objects, and exports that are one object."""
+"""JSON lines, JSON files that hold one array of objects, and exports that are JSON."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from intent_adapters.data.json_text import Decoder
 from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.readers.exports import read_document
+from intent_adapters.data.readers.exports.clu import is_clu_utterance, read_clu_utterances
 from intent_adapters.data.readers.text_file import read_text
 from intent_adapters.data.table import Record, Table
 from intent_adapters.errors import shorten
@@ -29,14 +30,16 @@ def read_json(path: Path, problems: Problems, encoding: str | None = None) -> Ta
         if table is not None:
             return table
         values = _lines(path, text, decoder, problems)
-    records = []
+    rows = []
     for place, value in values:
         decoder.report(place, problems)
         if isinstance(value, dict):
-            records.append(Record(place, value))
+            rows.append((place, value))
         else:
             problems.add(place, f"not an object but {shorten(value)}", _CURE)
-    return Table.of_records(str(path), records)
+    if any(is_clu_utterance(row) for _, row in rows):
+        return read_clu_utterances(str(path), rows, problems)
+    return Table.of_records(str(path), [Record(place, row) for place, row in rows])
 
 
 def _document(path: Path, text: str, decoder: Decoder, problems: Problems) -> Table | None:

@@ -1,4 +1,4 @@
-"""What other products export: one JSON document (CLU, LUIS, Rasa's JSON), or a folder or zip of them."""
+"""What other products export: one JSON document (CLU, LUIS, Rasa's JSON), or a folder or archive of them."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def read_export_folder(folder: Path, problems: Problems) -> Table | None:
     return _read_files(ExportFiles.of_folder(folder), problems)
 
 
-def read_zip(path: Path, problems: Problems) -> Table:
-    """The rows of an export in a zip archive, of which nothing is unpacked to the disk."""
-    table = _read_files(ExportFiles.of_zip(path), problems)
+def read_archive(path: Path, problems: Problems) -> Table:
+    """The rows of an export in an archive, of which nothing is unpacked to the disk."""
+    table = _read_files(ExportFiles.of_archive(path), problems)
     if table is None:
         what = "this archive is no export of Dialogflow ES, wit.ai, Amazon Lex V2 or Botpress"
         raise data_error(str(path), what, "unpack it and read its files; a workbook is named .xlsx")

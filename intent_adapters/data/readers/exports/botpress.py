@@ -1,9 +1,9 @@
-"""The intents and entities of a bot of Botpress 12: its folder, or a zip of it."""
+"""The intents and entities of a bot of Botpress 12: its folder, or the archive of it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from intent_adapters.data.definitions import DefinitionPart
@@ -17,10 +17,15 @@ from intent_adapters.data.readers.exports.values import (
     objects,
     strings,
 )
+from intent_adapters.data.system_entities import kinds_of_product
 from intent_adapters.data.table import Record, Table
 
 _SLOT = re.compile(r"\[([^\[\]]+)\]\(([^()]+)\)")
-_SETTINGS = {"fuzzy": "fuzzy matching of entities", "sensitive": "marks of sensitive entities"}
+_SETTINGS = {
+    "fuzzy": "fuzzy matching of entities",
+    "sensitive": "marks of sensitive entities",
+    "examples": "examples of patterns",
+}
 
 
 def is_botpress(files: ExportFiles) -> bool:
@@ -36,10 +41,12 @@ def read_botpress(files: ExportFiles, problems: Problems) -> Table:
     an entity of its own. The further kinds of a slot are left out, and said.
     """
     table = Table(files.origin, ["text", "label", "entities"], lists_entities=True)
+    table.definitions.extend(_definitions(files, problems))
+    own = {part.entity for part in table.definitions}
     for name, match in files.matching(r"intents/([^/]+)\.json"):
         place = files.place(name)
         intent = an_object(files.read(name, problems), place, problems)
-        slots = dict(_slots(intent, place, table, problems))
+        slots = dict(_slots(intent, place, own, table, problems))
         spoken = intent.get("utterances")
         by_language = spoken if isinstance(spoken, dict) else {"utterances": spoken}
         for language, utterances in by_language.items():
@@ -47,12 +54,11 @@ def read_botpress(files: ExportFiles, problems: Problems) -> Table:
                 text, entities = _parsed(utterance, slots)
                 values = {"text": text, "label": intent.get("name") or match[1], "entities": entities}
                 table.records.append(Record(f"{place}: {language}[{number}]", values))
-    table.definitions.extend(_definitions(files, problems))
     return table
 
 
 def _slots(
-    intent: Mapping[str, Any], place: str, table: Table, problems: Problems
+    intent: Mapping[str, Any], place: str, own: Container[str | None], table: Table, problems: Problems
 ) -> Iterator[tuple[str, tuple[str, str | None]]]:
     for here, slot in objects(intent.get("slots"), f"{place}: slots", problems):
         name = a_name(slot, "name", here, problems)
@@ -60,8 +66,10 @@ def _slots(
         for _ in kinds[1:]:
             problems.leave_out("further kinds of slots", here)
         entity = kinds[0] if kinds else name
-        if entity.startswith("system."):
-            note_system_entity(entity, here, table, problems)
+        system = kinds_of_product(entity)
+        if entity.startswith("system.") or (system and kinds and entity not in own):  # older bots without `system.`
+            system = ("date", "time") if system == ("time",) else system  # of which Botpress says that dates are too
+            note_system_entity(entity, here, table, problems, system)
         yield name, (entity, None if name == entity else name)
 
 

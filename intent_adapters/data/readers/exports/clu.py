@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from intent_adapters.data.definitions import DefinitionPart
@@ -10,6 +10,7 @@ from intent_adapters.data.problems import Problems, data_error
 from intent_adapters.data.readers.exports.values import a_name, an_object, characters_of_units, objects, strings
 from intent_adapters.data.system_entities import kinds_of_product
 from intent_adapters.data.table import Record, Table
+from intent_adapters.errors import shorten
 
 UTF16, CODE_POINTS = "Utf16CodeUnit", "UnicodeCodePoint"
 
@@ -24,8 +25,31 @@ def read_clu(origin: str, document: Mapping[str, Any], problems: Problems) -> Ta
         cure = f"export it with stringIndexType={UTF16}"
         raise data_error(origin, f"offsets are in {unit}, which are not counted here", cure)
     assets = an_object(document.get("assets"), f"{origin}: assets", problems)
+    if "utterances" not in assets:
+        what = f"this project has no utterances; its kind is {shorten(assets.get('projectKind'))}"
+        raise data_error(origin, what, "export a project of conversational language understanding")
+    table = read_clu_utterances(
+        origin, objects(assets.get("utterances"), f"{origin}: utterances", problems), problems, unit
+    )
+    for place, entity in objects(assets.get("entities"), f"{origin}: entities", problems):
+        table.definitions.extend(_definitions(entity, place, problems))
+    return table
+
+
+def is_clu_utterance(row: Mapping[str, Any]) -> bool:
+    """Whether a row of a JSON array has its entities marked as the utterance files of CLU have them."""
+    entities = row.get("entities")
+    return isinstance(entities, list) and any(
+        isinstance(entry, dict) and {"category", "offset", "length"} <= entry.keys() for entry in entities
+    )
+
+
+def read_clu_utterances(
+    origin: str, utterances: Iterable[tuple[str, Mapping[str, Any]]], problems: Problems, unit: str = UTF16
+) -> Table:
+    """The utterances of a project, or of a file that is a list of them, each with its place."""
     table = Table(origin, ["text", "label", "entities"], lists_entities=True)
-    for place, utterance in objects(assets.get("utterances"), f"{origin}: utterances", problems):
+    for place, utterance in utterances:
         text = utterance.get("text")
         entities = [
             _entity(entry, str(text), unit) for _, entry in objects(utterance.get("entities"), place, problems)
@@ -36,8 +60,6 @@ def read_clu(origin: str, document: Mapping[str, Any], problems: Problems) -> Ta
             if "split" not in table.columns:
                 table.columns.append("split")
         table.records.append(Record(place, values))
-    for place, entity in objects(assets.get("entities"), f"{origin}: entities", problems):
-        table.definitions.extend(_definitions(entity, place, problems))
     return table
 
 

@@ -17,10 +17,12 @@ from intent_adapters.data.readers.exports.values import (
     objects,
     strings,
 )
+from intent_adapters.data.system_entities import kinds_of_product
 from intent_adapters.data.table import Record, Table
 
-_PHRASES = re.compile(r"(.+)_usersays_[A-Za-z-]+")
-_ENTRIES = re.compile(r"(.+)_entries_[A-Za-z-]+")
+_PHRASES = re.compile(r"(.+)_usersays_[A-Za-z0-9-]+")
+_ENTRIES = re.compile(r"(.+)_entries_[A-Za-z0-9-]+")
+_REFERENCE = re.compile(r"(?:^|\s)@(?:sys\.|[^\s@:]+:\S)")  # to an entity; me@example.org is none
 _SETTINGS = {
     "allowFuzzyExtraction": "fuzzy matching of entities",
     "automatedExpansion": "automated expansion of entities",
@@ -74,7 +76,8 @@ def _read_phrases(content: object, label: str, place: str, table: Table, problem
             words, meta = str(part.get("text") or ""), part.get("meta")
             if isinstance(meta, str) and meta.startswith("@") and meta != "@sys.ignore" and words.strip():
                 entity, alias = meta[1:], part.get("alias")
-                role = None if not alias or entity in (alias, f"sys.{alias}") else alias
+                is_own_name = str(alias).casefold() in (entity.casefold(), entity.casefold().removeprefix("sys."))
+                role = None if not alias or is_own_name else alias
                 entities.append({"start": len(text), "end": len(text) + len(words), "entity": entity, "role": role})
                 if entity.startswith("sys."):
                     note_system_entity(entity, here, table, problems)
@@ -88,24 +91,30 @@ def _entity_types(files: ExportFiles, problems: Problems) -> Iterator[Definition
     for name, match in files.matching(r"entities/([^/]+)\.json"):
         if listed := _ENTRIES.fullmatch(match[1]):
             entries.append((listed[1], name))
-        else:
-            types[match[1]] = an_object(files.read(name, problems), files.place(name), problems)
-            leave_out_keys(types[match[1]], _SETTINGS, files.place(name), problems)
-            entity = str(types[match[1]].get("name") or match[1])
-            yield DefinitionPart(files.place(name), "entity definitions", entity)
+            continue
+        place = files.place(name)
+        kind = types[match[1]] = an_object(files.read(name, problems), place, problems)
+        leave_out_keys(kind, _SETTINGS, place, problems)
+        entity = str(kind.get("name") or match[1])
+        system = kinds_of_product(entity) if entity.startswith("sys.") else ()
+        yield DefinitionPart(place, "entity definitions", entity, system=system)
+        if "entries" in kind:  # as older exports have them
+            yield _entries(kind["entries"], entity, kind, place, problems)
     for stem, name in entries:
         kind = types.get(stem, {})
-        values: dict[str, list[str]] = {}
-        for here, entry in objects(files.read(name, problems), files.place(name), problems):
-            value = a_name(entry, "value", here, problems)
-            words = strings(entry.get("synonyms"), here, problems)
-            if any("@" in word for word in (value, *words)) and not kind.get("isRegexp"):
-                problems.leave_out("entries of composite entities", here)
-            elif value:
-                values.setdefault(value, []).extend(words)
-        entity, place = str(kind.get("name") or stem), files.place(name)
-        if kind.get("isRegexp"):
-            patterns = [word for value, words in values.items() for word in (value, *words)]
-            yield DefinitionPart(place, "entity definitions", entity, patterns=patterns)
-        else:
-            yield DefinitionPart(place, "entity definitions", entity, values)
+        yield _entries(files.read(name, problems), str(kind.get("name") or stem), kind, files.place(name), problems)
+
+
+def _entries(content: object, entity: str, kind: Mapping[str, Any], place: str, problems: Problems) -> DefinitionPart:
+    values: dict[str, list[str]] = {}
+    for here, entry in objects(content, place, problems):
+        value = a_name(entry, "value", here, problems)
+        words = strings(entry.get("synonyms"), here, problems)
+        if any(_REFERENCE.search(word) for word in (value, *words)) and not kind.get("isRegexp"):
+            problems.leave_out("entries of composite entities", here)
+        elif value:
+            values.setdefault(value, []).extend(words)
+    if kind.get("isRegexp"):
+        patterns = [word for value, words in values.items() for word in (value, *words)]
+        return DefinitionPart(place, "entity definitions", entity, patterns=patterns)
+    return DefinitionPart(place, "entity definitions", entity, values)

@@ -1,13 +1,16 @@
-"""The JSON files of an export, from a folder or a zip archive, within bounds."""
+"""The JSON files of an export, from a folder or an archive, within bounds."""
 
 from __future__ import annotations
 
 import re
+import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import IO, TypeAlias
 
 from intent_adapters.data.json_text import loads
 from intent_adapters.data.problems import Problems, data_error, reason_of
@@ -15,6 +18,10 @@ from intent_adapters.data.problems import Problems, data_error, reason_of
 MAX_FILES = 20_000
 MAX_UNPACKED_BYTES = 2**28
 _CURE = "export it again"
+_UNREADABLE = (zipfile.BadZipFile, tarfile.TarError, zlib.error)
+
+# A file in an archive: its name, what the archive says of its size in bytes, and what opens it.
+_Member: TypeAlias = tuple[str, int, Callable[[], IO[bytes]]]
 
 
 @dataclass
@@ -54,29 +61,29 @@ class ExportFiles:
         return files
 
     @classmethod
-    def of_zip(cls, path: Path) -> ExportFiles:
-        """The files of an archive, read in memory; names that lead out of it, and too much, are refused."""
+    def of_archive(cls, path: Path) -> ExportFiles:
+        """The files of a .zip or .tgz, read in memory; names that lead out of it, and too much, are refused."""
         files, size = cls(str(path), {}), 0
+        kind, members = ("zip", _zip_members) if path.suffix.lower() == ".zip" else ("tgz", _tar_members)
         try:
-            with zipfile.ZipFile(path) as archive:
-                for entry in archive.infolist():
-                    if entry.is_dir() or _is_hidden(entry.filename):
-                        continue
-                    name = _safe_name(path, entry.filename)
-                    if name in files.contents:
-                        raise data_error(f"{path}/{name}", "the archive has this file twice", _CURE)
-                    if PurePosixPath(name).suffix.lower() != ".json":
-                        files.others.append(name)
-                        continue
-                    _check_bounds(files, size + entry.file_size)
-                    with archive.open(entry) as file:  # what the archive says of the size may be far from true
-                        content = file.read(MAX_UNPACKED_BYTES - size + 1)
-                    size += len(content)
-                    _check_bounds(files, size)
-                    files.contents[name] = content
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError) as error:
+            for stored_name, stated_size, open_member in members(path):
+                if _is_hidden(stored_name):
+                    continue
+                name = _safe_name(path, stored_name)
+                if name in files.contents:
+                    raise data_error(f"{path}/{name}", "the archive has this file twice", _CURE)
+                if PurePosixPath(name).suffix.lower() != ".json":
+                    files.others.append(name)
+                    continue
+                _check_bounds(files, size + stated_size)
+                with open_member() as file:  # what the archive says of the size may be far from true
+                    content = file.read(MAX_UNPACKED_BYTES - size + 1)
+                size += len(content)
+                _check_bounds(files, size)
+                files.contents[name] = content
+        except (*_UNREADABLE, EOFError, OSError, RuntimeError, NotImplementedError) as error:
             cure = f"{_CURE}, without a password"
-            raise data_error(str(path), f"not a readable zip archive ({reason_of(error)})", cure) from error
+            raise data_error(str(path), f"not a readable {kind} archive ({reason_of(error)})", cure) from error
         return files
 
     def place(self, name: str) -> str:
@@ -112,6 +119,29 @@ class ExportFiles:
         return [name for name in [*self.contents, *self.others] if name not in self._used]
 
 
+def _zip_members(path: Path) -> Iterator[_Member]:
+    with zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            if not entry.is_dir():
+                yield entry.filename, entry.file_size, partial(archive.open, entry)
+
+
+def _tar_members(path: Path) -> Iterator[_Member]:
+    size = 0
+    with tarfile.open(path, "r:gz") as archive:
+        for entry in archive:
+            size += entry.size
+            _check_size(str(path), size)  # what is passed over is unpacked too
+            if entry.isfile():
+                yield entry.name, entry.size, partial(_open_in_tar, archive, entry)
+
+
+def _open_in_tar(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:
+    file = archive.extractfile(entry)
+    assert file is not None  # it is None for folders alone
+    return file
+
+
 def _is_hidden(name: str) -> bool:
     return any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in PurePosixPath(name).parts)
 
@@ -123,9 +153,13 @@ def _safe_name(path: Path, name: str) -> str:
     return "/".join(parts)
 
 
-def _check_bounds(files: ExportFiles, size: int) -> None:
+def _check_size(origin: str, size: int) -> None:
     if size > MAX_UNPACKED_BYTES:
         what = f"its files have over {MAX_UNPACKED_BYTES >> 20} MiB when they are unpacked"
-        raise data_error(files.origin, what, "export fewer intents at once")
+        raise data_error(origin, what, "export fewer intents at once")
+
+
+def _check_bounds(files: ExportFiles, size: int) -> None:
+    _check_size(files.origin, size)
     if len(files.contents) + len(files.others) >= MAX_FILES:
         raise data_error(files.origin, f"it has over {MAX_FILES:,} files", "export fewer intents at once")

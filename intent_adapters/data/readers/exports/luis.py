@@ -17,20 +17,29 @@ _NOT_READ = {
     "phraselists": "phrase lists",
     "model_features": "phrase lists",
     "regex_features": "pattern features",
+    "actions": "actions",
 }
+_NOT_READ_OF_ENTITIES = {"children": "which parts entities have", "features": "features of entities"}
 
 
 def read_luis(origin: str, document: Mapping[str, Any], problems: Problems) -> Table:
     """The labelled utterances and the list, regular-expression and prebuilt entities.
 
     Offsets are taken for UTF-16 code units, as those of CLU are. Parts of an entity are entities of their own.
-    Patterns, phrase lists and prebuilt entities that have no kind here are left out, and said.
+    Patterns, phrase lists, features and prebuilt entities that have no kind here are left out, and said; so is what is
+    marked in apps of schema version 1, whose offsets count words and punctuation marks.
     """
-    table = Table(origin, ["text", "label", "entities"], lists_entities=True)
+    in_words = str(document["luis_schema_version"]).startswith("1.")
+    columns = ["text", "label"] if in_words else ["text", "label", "entities"]
+    table = Table(origin, columns, lists_entities=not in_words)
     for place, utterance in objects(document.get("utterances"), f"{origin}: utterances", problems):
         text = utterance.get("text")
-        entities = list(_entities(utterance.get("entities"), str(text), place, problems))
-        table.records.append(Record(place, {"text": text, "label": utterance.get("intent"), "entities": entities}))
+        values = {"text": text, "label": utterance.get("intent")}
+        if in_words:
+            leave_out_keys(utterance, {"entities": "entities with offsets in words"}, place, problems)
+        else:
+            values["entities"] = list(_entities(utterance.get("entities"), str(text), place, problems))
+        table.records.append(Record(place, values))
     leave_out_keys(document, _NOT_READ, origin, problems)
     table.definitions.extend(_definitions(origin, document, problems))
     return table
@@ -48,6 +57,7 @@ def _entities(content: object, text: str, place: str, problems: Problems) -> Ite
 def _definitions(origin: str, document: Mapping[str, Any], problems: Problems) -> Iterator[DefinitionPart]:
     for kind in ("entities", "hierarchicals", "composites"):
         for place, entity in objects(document.get(kind), f"{origin}: {kind}", problems):
+            leave_out_keys(entity, _NOT_READ_OF_ENTITIES, place, problems)
             if name := a_name(entity, "name", place, problems):
                 yield DefinitionPart(place, "entity definitions", name)
     yield from _lists(origin, document, problems)
@@ -55,8 +65,10 @@ def _definitions(origin: str, document: Mapping[str, Any], problems: Problems) -
         name, pattern = (a_name(regex, key, place, problems) for key in ("name", "regexPattern"))
         if name and pattern:
             yield DefinitionPart(place, "entity definitions", name, patterns=[pattern])
-    for place, prebuilt in objects(document.get("prebuiltEntities"), f"{origin}: prebuiltEntities", problems):
-        name = a_name(prebuilt, "name", place, problems)
+    prebuilts = objects(document.get("prebuiltEntities"), f"{origin}: prebuiltEntities", problems)
+    named = [(place, a_name(prebuilt, "name", place, problems)) for place, prebuilt in prebuilts]
+    older = strings(document.get("bing_entities"), f"{origin}: bing_entities", problems)  # schema versions 1 and 2
+    for place, name in [*named, *((f"{origin}: bing_entities", name) for name in older)]:
         if kinds := kinds_of_product(name):
             yield DefinitionPart(place, "entity definitions", name, system=kinds)
         else:
@@ -69,7 +81,7 @@ def _lists(origin: str, document: Mapping[str, Any], problems: Problems) -> Iter
         for here, sublist in objects(closed.get("subLists"), place, problems):
             words = sublist.get("list")
             words = words.split(",") if isinstance(words, str) else strings(words, here, problems)
-            values[a_name(sublist, "canonicalForm", here, problems)] = words
+            values.setdefault(a_name(sublist, "canonicalForm", here, problems), []).extend(words)
         values.pop("", None)
         if name := a_name(closed, "name", place, problems):
             yield DefinitionPart(place, "entity definitions", name, values)

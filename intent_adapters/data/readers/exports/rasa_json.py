@@ -34,7 +34,7 @@ def _definitions(origin: str, data: Mapping[str, Any], problems: Problems) -> It
         yield DefinitionPart(place, "regex tables", a_name(entry, "name", place, problems), patterns=patterns)
     for place, entry in objects(data.get("lookup_tables"), f"{origin}: lookup_tables", problems):
         name, elements = a_name(entry, "name", place, problems), entry.get("elements")
-        if isinstance(elements, str):
+        if isinstance(elements, str) or "file_path" in entry:
             problems.leave_out("lookup tables in other files", place)
         else:
             values = dict.fromkeys(strings(elements, place, problems), ())

@@ -63,12 +63,14 @@ def leave_out_keys(entry: Mapping[str, Any], kinds: Mapping[str, str], place: st
             problems.leave_out(kind, place)
 
 
-def note_system_entity(entity: str, place: str, table: Table, problems: Problems) -> DefinitionPart:
-    """The definition of an entity that a product brings along, which the table has once."""
+def note_system_entity(
+    entity: str, place: str, table: Table, problems: Problems, kinds: tuple[str, ...] | None = None
+) -> DefinitionPart:
+    """The definition of an entity that a product brings along, which the table has once; its kinds by its name."""
     for part in table.definitions:
         if part.entity == entity:
             return part
-    kinds = kinds_of_product(entity)
+    kinds = kinds_of_product(entity) if kinds is None else kinds
     if not kinds:
         problems.leave_out("what system entities without a counterpart look like", f"{place} ({entity})")
     table.definitions.append(DefinitionPart(place, "system entities", entity, system=kinds))

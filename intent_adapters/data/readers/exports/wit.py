@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -36,10 +37,7 @@ def read_wit(files: ExportFiles, problems: Problems) -> Table:
         for place, utterance in objects(document.get("utterances"), files.place(name), problems):
             text, intent = utterance.get("text"), utterance.get("intent")
             leave_out_keys(utterance, {"traits": "traits"}, place, problems)
-            entities = [
-                _entity(entry, str(text), place, problems)
-                for _, entry in objects(utterance.get("entities"), place, problems)
-            ]
+            entities = list(_entities(utterance, str(text), place, problems))
             if intent:
                 table.records.append(Record(place, {"text": text, "label": intent, "entities": entities}))
             else:
@@ -50,16 +48,32 @@ def read_wit(files: ExportFiles, problems: Problems) -> Table:
     return table
 
 
-def _entity(entry: Mapping[str, Any], text: str, place: str, problems: Problems) -> dict[str, object]:
-    """An entity whose offsets count characters, or UTF-16 code units if `body` is there then and not there."""
-    leave_out_keys(entry, {"entities": "entities in entities"}, place, problems)
+def _entities(utterance: Mapping[str, Any], text: str, place: str, problems: Problems) -> Iterator[dict[str, object]]:
+    for _, entry in objects(utterance.get("entities"), place, problems):
+        leave_out_keys(entry, {"entities": "entities in entities"}, place, problems)
+        offsets = _offsets(entry, text)
+        if offsets is None:
+            problems.leave_out("entities whose `body` is not in the utterance", place)
+            continue
+        entity, _, role = str(entry.get("entity") or "").partition(":")
+        # A built-in entity has its own name as the role of which nothing is said: wit$datetime:datetime.
+        is_own_name = role in ("", entity, entity.removeprefix("wit$"))
+        start, end = offsets
+        yield {"start": start, "end": end, "entity": entity or None, "role": None if is_own_name else role}
+
+
+def _offsets(entry: Mapping[str, Any], text: str) -> tuple[object, object] | None:
+    """Where `body` is: at `start` in characters or UTF-16 code units, else nearest to it.
+
+    What is exported has ends behind the end of the text, where space was cut off.
+    """
     start, end, body = entry.get("start"), entry.get("end"), entry.get("body")
-    if isinstance(start, int) and isinstance(end, int) and isinstance(body, str) and text[start:end] != body:
-        start, end = characters_of_units(text, start), characters_of_units(text, end)
-    entity, _, role = str(entry.get("entity") or "").partition(":")
-    # A built-in entity has its own name as the role of which nothing is said: wit$datetime:datetime.
-    is_own_name = role in ("", entity, entity.removeprefix("wit$"))
-    return {"start": start, "end": end, "entity": entity or None, "role": None if is_own_name else role}
+    if not isinstance(start, int) or not isinstance(body, str) or not body:
+        return start, end
+    places = [found.start() for found in re.finditer(f"(?={re.escape(body)})", text)]
+    exact = (start, characters_of_units(text, start))
+    best = min(places, key=lambda place: (place not in exact, abs(place - start)), default=None)
+    return None if best is None else (best, best + len(body))
 
 
 def _definitions(files: ExportFiles, problems: Problems) -> Iterator[DefinitionPart]:
