@@ -3,6 +3,7 @@
 python -m examples.entities slots restaurants8k/train_7.jsonl restaurants8k/test.jsonl --base BASE --seeds 3
 python -m examples.entities slots klue_ner/pool.jsonl klue_ner/test.jsonl --base BASE --draw 100 500 2000 --crf
 python -m examples.entities agents examples/agents/en/clinic --base BASE --shots 5
+python -m examples.entities cost examples/agents/en/clinic --base BASE
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean, median, stdev
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from intent_adapters import IntentModel, train_agent
@@ -117,6 +119,51 @@ def agents(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     )
     print(json.dumps({"intents unchanged to the bit": same, "method": trained.method}))
     return measured
+
+
+def cost(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """What definitions and a tagger cost beside the same agent without entities, called in turn, on one thread."""
+    measured: list[dict[str, Any]] = []
+    folder = arguments.folder
+    train, test = (
+        [{"text": row.text, "label": row.label, "entities": row.entities} for row in read_annotated(folder / name)[0]]
+        for name in ("train.jsonl", "test.jsonl")
+    )
+    texts = [row["text"] for row in test]
+    with TemporaryDirectory() as scratch:
+        torch_model = IntentModel.from_pretrained(arguments.base, device="cpu")
+        train_agent(
+            torch_model, "plain", [{"text": row["text"], "label": row["label"]} for row in train], progress=False
+        )
+        plain = torch_model.adapter("plain")
+        for name in ("definitions", "tagger"):
+            torch_model.add_agent(name, plain)
+            torch_model.set_entities(name, read_definitions(folder / "entities.json"))
+        train_tagger(torch_model, "tagger", train)
+        torch_model.export_base(f"{scratch}/int8", precision="int8")
+        onnx_model = IntentModel.from_pretrained(f"{scratch}/int8", backend="onnx", threads=1)
+        for name in ("plain", "definitions", "tagger"):
+            onnx_model.add_agent(name, torch_model.adapter(name))
+        for system, model in {"ONNX int8": onnx_model, "PyTorch": torch_model}.items():
+            alone = seconds(model, [[text] for text in texts[:120]])
+            batches = seconds(model, [texts[start : start + 64] for start in range(0, len(texts) - 63, 64)])
+            for name in ("definitions", "tagger"):
+                ratios = {"one": alone[name] / alone["plain"], "batch": batches[name] / batches["plain"]}
+                row = {"system": f"{system}, {name}", **{size: round(ratio, 3) for size, ratio in ratios.items()}}
+                say(measured, {**row, "ms": round(1000 * alone[name], 2)})
+    return measured
+
+
+def seconds(model: IntentModel, calls: Sequence[Sequence[str]]) -> dict[str, float]:
+    """The median time of a call by agent: each call is made of all agents before the next, three times."""
+    taken: dict[str, list[float]] = {name: [] for name in ("plain", "definitions", "tagger")}
+    for _ in range(3):
+        for texts in calls:
+            for name, own in taken.items():
+                started = time.perf_counter()
+                model.predict(texts, name)
+                own.append(time.perf_counter() - started)
+    return {name: median(own) for name, own in taken.items()}
 
 
 def few_of_each(rows: Sequence[Row], count: int, seed: int) -> list[Row]:
@@ -225,12 +272,18 @@ def main() -> None:
     of_agents.add_argument("folder", type=Path)
     of_agents.add_argument("--shots", type=int, default=5)
     of_agents.set_defaults(run=agents)
-    for command in (of_slots, of_agents):
+    of_cost = commands.add_parser("cost")
+    of_cost.add_argument("folder", type=Path)
+    of_cost.set_defaults(run=cost)
+    for command in (of_slots, of_agents, of_cost):
         command.add_argument("--base", required=True)
+    for command in (of_slots, of_agents):
         command.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    print(table(arguments.run(arguments)))
+    measured = arguments.run(arguments)
+    if arguments.run is not cost:
+        print(table(measured))
 
 
 if __name__ == "__main__":
