@@ -183,9 +183,9 @@ def features(words: Sequence[Words], found: Sequence[Sequence[PredictedEntity]],
         codes = codes + parts[place : len(given) - 2 * _REACH + place, place]
     if len(words) > 1:
         codes = codes[places]
-    codes[:, len(_FEATURES) : -len(_HITS)] += np.array(letters, np.uint64)
+    codes[:, len(_FEATURES) : -len(_HITS)] += np.array(letters, np.uint64).reshape(-1, len(_LETTERS))
     if any(found):
-        codes[:, -len(_HITS) :] += np.array(_hits(words, found), np.uint64) * _OF_HITS
+        codes[:, -len(_HITS) :] += np.array(_hits(words, found), np.uint64).reshape(-1, len(_HITS)) * _OF_HITS
     return (((codes >> _HALF) * np.uint64(rows)) >> _HALF).view(np.int64)
 
 

@@ -78,11 +78,10 @@ def test_words_are_in_order_apart_and_without_white_space(text, data):
         assert 0 <= piece < max(len(cuts) - 1, 1)
         assert end == len(text) or unicodedata.category(text[end]) != "Mn" or text[end - 1].isspace()
     assert all(one[1] <= other[0] for one, other in itertools.pairwise(places))
-    if places:
-        codes = features([words], [()], 64)
+    found = [PredictedEntity(0, len(text), text, "all", text, None, 1.0, "values")]
+    for codes in (features([words], [()], 64), features([words], [found], 64)):
         assert len(codes) == len(places)
-        assert codes.min() >= 0
-        assert codes.max() < 64
+        assert all(own.min() >= 0 and own.max() < 64 for own in codes)
 
 
 def test_features_of_an_utterance_are_the_same_beside_others():
