@@ -338,12 +338,18 @@ def _read_config(folder: Path) -> AdapterConfig:
     return config
 
 
-def definitions_in(folder: Path) -> EntityDefinitions | None:
-    """What the adapter in a folder finds by definition; None without, and where there is no adapter."""
+def _former(folder: Path) -> Adapter | None:
+    """The adapter in a folder that another is to replace; None where there is none that can be read."""
     try:
-        return Adapter.read(folder).entities
+        return Adapter.read(folder)
     except AdapterError:
         return None
+
+
+def definitions_in(folder: Path) -> EntityDefinitions | None:
+    """What the adapter in a folder finds by definition; None without, and where there is no adapter."""
+    former = _former(folder)
+    return former.entities if former else None
 
 
 def _warn(message: str) -> None:
@@ -358,9 +364,8 @@ def in_place_of(adapter: Adapter, folder: Path, warn: Callable[[str], object] = 
         folder: Where the former one is, if any.
         warn: Is told if that one marks entities that it has learned, and this one does not.
     """
-    try:
-        former = Adapter.read(folder)
-    except AdapterError:
+    former = _former(folder)
+    if former is None:
         return adapter
     if former.config.tagger and not adapter.config.tagger:
         warn(

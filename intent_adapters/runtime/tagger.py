@@ -79,8 +79,7 @@ class AgentTagger:
             rows = full[start : start + count]
             own = [words[row] for row in rows]
             states = [tokens[row].states[words[row].pieces] for row in rows]
-            with one_thread():
-                scores = self._scores(own, states, [defined[row] for row in rows])
+            scores = self._scores(own, states, [defined[row] for row in rows])
             lengths = [len(part) for part in states]
             tags, shares = (part.tolist() for part in best_tags(scores, lengths, self._first, self._behind))
             end = 0
@@ -95,11 +94,13 @@ class AgentTagger:
         """The scores of the tags of all words of some utterances, (words, tags)."""
         codes = features(words, defined, len(self._features))
         inputs, beside = neighbourhoods(states, self._outside)
-        inner: Floats = inputs[beside].reshape(len(beside), -1) @ self._hidden + self._hidden_bias
-        # The logistic function by the hyperbolic tangent, which cannot overflow.
-        inner = inner * (0.5 + 0.5 * np.tanh(0.5 * STEEPNESS * inner))
-        scores: Floats = inner @ self._output + self._output_bias
-        return scores + self._features[codes].sum(axis=1)
+        windows, spelled = inputs[beside].reshape(len(beside), -1), self._features[codes].sum(axis=1)
+        with one_thread():
+            inner: Floats = windows @ self._hidden + self._hidden_bias
+            # The logistic function by the hyperbolic tangent, which cannot overflow.
+            inner = inner * (0.5 + 0.5 * np.tanh(0.5 * STEEPNESS * inner))
+            scores: Floats = inner @ self._output + self._output_bias
+        return scores + spelled
 
     def _entities(
         self, text: str, words: Words, tags: Sequence[int], shares: Sequence[float]
