@@ -32,21 +32,24 @@ class PairSource:
         rows: A file (csv, tsv, jsonl, json, parquet; all but parquet also with .gz), the name of a Hub data set, a
             `datasets.Dataset` or a list of dicts. The columns of the pair are `anchor` and `positive`; a column `kind`
             and a column `source` may stand beside them.
-        weight: Which share of the pairs to draw, in (0, 1].
+        weight: Which share of the pairs to draw, in (0, 1]; or a share for each of some values of `source`.
         kinds: Take only these values of `kind`; None takes all.
+        sources: Take only these values of `source`; None takes all.
         leave_out: Leave out these values of `source`, for their licence or their noise.
         split: Of a Hub data set with several.
     """
 
     rows: Rows
-    weight: float = 1.0
+    weight: float | Mapping[str, float] = 1.0
     kinds: Collection[str] | None = None
+    sources: Collection[str] | None = None
     leave_out: Collection[str] = ()
     split: str | None = None
 
     def __post_init__(self) -> None:
-        check_number("the weight of a pair source", self.weight, 0, 1, above=True)
-        for name in ("kinds", "leave_out"):
+        for share in self.weight.values() if isinstance(self.weight, Mapping) else [self.weight]:
+            check_number("the weight of a pair source", share, 0, 1, above=True)
+        for name in ("kinds", "sources", "leave_out"):
             if isinstance(getattr(self, name), str):
                 raise ConfigError(f"{name} must be a list of names, but it is the text {getattr(self, name)!r}")
 
@@ -77,13 +80,18 @@ def read_pairs(sources: Rows | PairSource | Sequence[PairSource], *, seed: int =
     problems = Problems()
     given = _as_sources(sources)
     chosen = {("kind", name) for source in given for name in source.kinds or ()}
-    chosen |= {("source", name) for source in given for name in source.leave_out}
+    chosen |= {("source", name) for source in given for name in (*(source.sources or ()), *source.leave_out)}
+    chosen |= {("source", name) for source in given if isinstance(source.weight, Mapping) for name in source.weight}
     for number, source in enumerate(given):
         found = list(_pairs_of(source, problems, chosen))
-        if source.weight < 1:
-            order = np.random.default_rng([seed, number]).permutation(len(found))
-            found = [found[index] for index in np.sort(order[: round(source.weight * len(found))])]
-        for place, anchor, positive in found:
+        by_source: dict[str | None, list[int]] = {}
+        for row, (_, name, _, _) in enumerate(found):
+            by_source.setdefault(name if isinstance(source.weight, Mapping) else None, []).append(row)
+        drawn, rng = [], np.random.default_rng([seed, number])
+        for name, rows in by_source.items():
+            share = source.weight.get(str(name), 1.0) if isinstance(source.weight, Mapping) else source.weight
+            drawn += rng.permutation(rows)[: round(share * len(rows))].tolist() if share < 1 else rows
+        for place, _, anchor, positive in (found[row] for row in sorted(drawn)):
             if anchor == positive:
                 problems.leave_out("pairs of a text with itself", place)
             elif (anchor, positive) in pairs or (positive, anchor) in pairs:
@@ -91,10 +99,10 @@ def read_pairs(sources: Rows | PairSource | Sequence[PairSource], *, seed: int =
             else:
                 pairs[anchor, positive] = None
     for column, name in sorted(chosen):
-        problems.add("sources", f"no row has the {column} {name!r}", "check kinds= and leave_out= for a slip")
+        problems.add("sources", f"no row has the {column} {name!r}", "check the names given for a slip")
     problems.report()
     if not pairs:
-        raise data_error("sources", "no pair is left to train on", "check the files, kinds= and leave_out=")
+        raise data_error("sources", "no pair is left to train on", "check the files, kinds=, sources= and leave_out=")
     need("datasets")
     from datasets import Dataset
 
@@ -137,8 +145,10 @@ def _as_sources(sources: Rows | PairSource | Sequence[PairSource]) -> list[PairS
     return [PairSource(sources)]
 
 
-def _pairs_of(source: PairSource, problems: Problems, chosen: set[tuple[str, str]]) -> Iterable[tuple[str, str, str]]:
-    """The pairs of a source with their places; names that its rows have are taken out of `chosen`."""
+def _pairs_of(
+    source: PairSource, problems: Problems, chosen: set[tuple[str, str]]
+) -> Iterable[tuple[str, str, str, str]]:
+    """The place and the value of `source` of each pair of a source; names that rows have are taken out of `chosen`."""
     for place, row in _rows_of(source, problems):
         if chosen:
             chosen -= {(column, str(row.get(column))) for column in ("kind", "source")}
@@ -146,14 +156,15 @@ def _pairs_of(source: PairSource, problems: Problems, chosen: set[tuple[str, str
             if not row.get("kind"):
                 problems.leave_out("rows without a kind", place)
             continue
-        if source.leave_out and row.get("source") in source.leave_out:
+        name = row.get("source")
+        if name in source.leave_out or (source.sources is not None and name not in source.sources):
             continue
         texts = [row.get("anchor"), row.get("positive")]
         bad = [text for text in texts if not isinstance(text, str) or not text.strip()]
         if bad:
             problems.add(place, f"{shorten(bad[0])} is not a text", "give every row an anchor and a positive")
         else:
-            yield place, str(texts[0]).strip(), str(texts[1]).strip()
+            yield place, str(name), str(texts[0]).strip(), str(texts[1]).strip()
 
 
 def _rows_of(source: PairSource, problems: Problems) -> Iterable[tuple[str, Mapping[str, object]]]:

@@ -10,6 +10,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.evaluation import BaseEvaluator
 from transformers import TrainerCallback
 
+from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.choices import StoredDtype
 from intent_adapters.losses.distillation.combined import DistillationLoss
 from intent_adapters.training.base.pair_training import PairTraining, run_pair_training
@@ -110,6 +111,12 @@ def distill(
         pairs,
         output,
         training,
+        loss_settings={
+            **loss.get_config_dict(),
+            "relation_weight": [first, last],
+            "teacher": None if teacher is None else fingerprint(teacher),
+            "targets": None if targets is None else targets.digest,
+        },
         evaluator=evaluator,
         texts=texts,
         projection=loss.contrastive.projection,

@@ -57,4 +57,13 @@ def train_encoder(
         else CachedInfoNCELoss(model, temperature, symmetric, mini_batch_size, gather_across_devices)
     )
     training = PairTraining() if training is None else training
-    return run_pair_training(model, loss, pairs, output, training, evaluator=evaluator, resume=resume)
+    return run_pair_training(
+        model,
+        loss,
+        pairs,
+        output,
+        training,
+        loss_settings=loss.get_config_dict(),
+        evaluator=evaluator,
+        resume=resume,
+    )

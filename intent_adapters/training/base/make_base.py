@@ -78,7 +78,7 @@ def make_base(
     check_number("share", share, 0, 1, above=True)
     output, data = Path(output).absolute(), Path(data)
     work = output.with_name(f"{output.name}-work")
-    pairs, singles = _read_data(recipe.data, data, share)
+    pairs, singles = read_data(recipe.data, data, share)
     texts = list(dict.fromkeys([*pairs["anchor"][:], *pairs["positive"][:], *singles]))
     models = {START: load_base(_place(recipe.start.base, data))}
     if recipe.start.trim:
@@ -124,8 +124,18 @@ def make_base(
     )
 
 
-def _read_data(table: DataTable, folder: Path, share: float) -> tuple[Dataset, list[str]]:
-    """The pairs, and the single texts, none twice."""
+def read_data(table: DataTable, folder: Path, share: float = 1.0) -> tuple[Dataset, list[str]]:
+    """The pairs of a recipe, and its single texts, none twice.
+
+    Args:
+        table: What to read.
+        folder: From where it names its files.
+        share: How much of it to take, drawn at random.
+
+    Raises:
+        ConfigError: A file is missing.
+        DataError: A file cannot be read.
+    """
     missing = [name for name in (*table.pairs, *table.texts) if not (folder / name).exists()]
     if missing:
         raise ConfigError(
@@ -133,10 +143,10 @@ def _read_data(table: DataTable, folder: Path, share: float) -> tuple[Dataset, l
             "or mend `[data]`"
         )
     pairs = _read_pairs(table, table.kinds, folder)
-    singles: list[str] = []
-    if table.single_kinds:
-        loose = _read_pairs(table, table.single_kinds, folder)
-        singles += [*loose["anchor"][:], *loose["positive"][:]]
+    loose = [_read_pairs(table, table.single_kinds, folder)] if table.single_kinds else []
+    if table.single_sources:
+        loose.append(_read_pairs(table, [], folder, table.single_sources))
+    singles = [text for found in loose for column in ("anchor", "positive") for text in found[column][:]]
     for name in table.texts:
         singles += read_texts(folder / name, leave_out_unusable=True)
     if table.plain_share:
@@ -155,9 +165,15 @@ def _drawn(rows: int, share: float) -> NDArray[np.int64]:
     return np.sort(np.random.default_rng(0).permutation(rows)[: round(share * rows)])
 
 
-def _read_pairs(table: DataTable, kinds: Sequence[str], folder: Path) -> Dataset:
-    files = [folder / name for name in table.pairs]
-    return read_pairs([PairSource(file, kinds=kinds or None, leave_out=table.leave_out) for file in files])
+def _read_pairs(table: DataTable, kinds: Sequence[str], folder: Path, sources: Sequence[str] | None = None) -> Dataset:
+    """The pairs of some kinds, or all of some sources."""
+    leave_out = table.leave_out if sources else [*table.leave_out, *table.single_sources]
+    return read_pairs(
+        [
+            PairSource(folder / name, table.shares or 1.0, kinds or None, sources=sources, leave_out=leave_out)
+            for name in table.pairs
+        ]
+    )
 
 
 def _average(

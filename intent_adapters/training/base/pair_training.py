@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,11 +25,18 @@ from torch import nn
 from transformers import TrainerCallback
 
 from intent_adapters.artifacts.base import save_base
+from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.choices import StoredDtype
 from intent_adapters.inputs import check_choice, check_number, check_range
 from intent_adapters.losses.distillation.projection import Projection
 from intent_adapters.training.base.pair_sampler import PairBatchSampler
-from intent_adapters.training.base.run import RunSettings, checkpoint_folder, last_checkpoint, log_of
+from intent_adapters.training.base.run import (
+    RunCare,
+    RunSettings,
+    checkpoint_folder,
+    last_checkpoint,
+    log_of,
+)
 from intent_adapters.training.randomness import own_process
 
 PROJECTION_FILE = "projection.safetensors"
@@ -75,6 +84,7 @@ def run_pair_training(
     output: str | Path,
     training: PairTraining,
     *,
+    loss_settings: Mapping[str, Any],
     evaluator: BaseEvaluator | None = None,
     texts: Dataset | None = None,
     projection: Projection | None = None,
@@ -91,6 +101,7 @@ def run_pair_training(
         pairs: The pairs, as `read_pairs` gives them.
         output: The folder for the model; checkpoints go to `OUTPUT-checkpoints` beside it.
         training: How to train.
+        loss_settings: What tells this loss from others, as JSON has it: a run is not resumed with another.
         evaluator: Run every `evaluate_every` steps.
         texts: Single texts. Each step then has a batch of these beside one of pairs, and the mean of both losses.
         projection: The matrix W of the loss, if it has one.
@@ -104,13 +115,17 @@ def run_pair_training(
         What was logged: losses by step, and scores.
 
     Raises:
-        ConfigError: There are checkpoints and `resume` is False, or a setting is out of range.
+        ConfigError: There are checkpoints and `resume` is False, or they are of a run with other settings, data or
+            loss; or a setting is out of range.
         BaseError: The folder holds other things, or the model cannot be saved so that it loads again.
         DataError: The pairs cannot be trained on.
     """
     check_choice("dtype", dtype, get_args(StoredDtype))
     check_number("start_share", start_share, 0, 1, below=True)
-    last = last_checkpoint(output, resume=resume)
+    made_of = {**training.made_of(), **loss_settings, "data": _digest(pairs, texts)}
+    # Weights are those of the checkpoint, so that what they started from matters to the average alone.
+    start_weights = {"start": fingerprint(model)}
+    last = last_checkpoint(output, made_of | start_weights if start_share else made_of, resume=resume)
     model.float()  # half-precision weights, as small models are stored, lose the small changes of late steps
     if not any(parameter.requires_grad for parameter in model.parameters()):
         model.requires_grad_(True)
@@ -143,7 +158,11 @@ def run_pair_training(
             train_dataset=pairs if texts is None else DatasetDict({"pairs": pairs, "texts": texts}),
             loss=loss,
             evaluator=evaluator,
-            callbacks=[*callbacks, *([] if training.stop_after is None else [StopAfter(training.stop_after)])],
+            callbacks=[
+                *callbacks,
+                RunCare(made_of | start_weights),
+                *([] if training.stop_after is None else [StopAfter(training.stop_after)]),
+            ],
         )
         if projection is not None:
             trainer.add_callback(ProjectionCare(projection, last))
@@ -171,6 +190,16 @@ def _lengths(model: SentenceTransformer, texts: Sequence[str]) -> NDArray[np.int
     """How many tokens of each text the model reads."""
     lengths = [len(ids) for ids in model.tokenizer(list(texts), verbose=False)["input_ids"]]
     return np.minimum(lengths, model.max_seq_length or max(lengths))
+
+
+def _digest(pairs: Dataset, texts: Dataset | None) -> str:
+    """By what data are known again."""
+    digest = hashlib.sha256()
+    for dataset in (pairs, texts):
+        if dataset is not None:
+            for name in dataset.column_names:
+                digest.update(json.dumps([name, dataset[name][:]]).encode())
+    return digest.hexdigest()[:16]
 
 
 def _is_first_process() -> bool:

@@ -6,6 +6,7 @@ Only where there is no pretrained model to start from. The result is as weak as 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
@@ -30,7 +31,7 @@ from transformers import (
 from intent_adapters.artifacts.base import save_base
 from intent_adapters.errors import ConfigError, DataError
 from intent_adapters.inputs import check_number, check_range
-from intent_adapters.training.base.run import RunSettings, checkpoint_folder, last_checkpoint, log_of
+from intent_adapters.training.base.run import RunCare, RunSettings, checkpoint_folder, last_checkpoint, log_of
 from intent_adapters.training.randomness import own_process
 
 CHUNK = 10_000
@@ -96,15 +97,21 @@ def pretrain(
 
     Raises:
         ConfigError: A setting is out of range, the tokenizer has no mask token, or there are checkpoints and `resume`
-            is False.
+            is False, or they are of a run with other settings or texts.
         BaseError: The folder holds other things.
         DataError: The texts do not fill a block.
     """
     training = training or MaskedTraining()
     if tokenizer.mask_token_id is None:
         raise ConfigError("the tokenizer has no mask token to hide words behind: take another one")
-    last = last_checkpoint(output, resume=resume)
     blocks = pack_blocks(texts, tokenizer, training.block_length)
+    made_of = {
+        **training.made_of(),
+        "architecture": architecture,
+        "shape": dict(shape or {}),
+        "data": hashlib.sha256(blocks).hexdigest()[:16],
+    }
+    last = last_checkpoint(output, made_of, resume=resume)
     with own_process(training.seed):
         config = AutoConfig.for_model(
             architecture, vocab_size=len(tokenizer), **_special_ids(tokenizer), **(shape or {})
@@ -122,6 +129,7 @@ def pretrain(
             ),
             train_dataset=_Blocks(blocks),
             data_collator=DataCollatorForLanguageModeling(tokenizer, mlm_probability=training.mask_share),
+            callbacks=[RunCare(made_of)],
         )
         trainer.train(resume_from_checkpoint=last)
         if trainer.is_world_process_zero():  # opening it again draws the weights of a pooler

@@ -29,7 +29,10 @@ class DataTable:
         pairs: Files of pairs, as `read_pairs` reads them.
         kinds: The kinds of pairs that share their meaning; without any, all of them.
         single_kinds: Kinds of pairs that do not, such as turns that follow each other: their texts count as single.
-        leave_out: Sources to leave out of the pairs.
+        single_sources: Sources whose texts count as single, whatever their kind: utterances of one intent, say, that
+            are no paraphrases.
+        shares: Of some sources, which share of the pairs to take.
+        leave_out: Sources to leave out.
         texts: Files of single texts, as `read_texts` reads them.
         averaged_kinds: Kinds of pairs, such as translations, whose first texts get the mean of both texts' targets.
         plain_share: Of the single texts in Latin letters, which share comes once more in small letters and without
@@ -39,6 +42,8 @@ class DataTable:
     pairs: list[str]
     kinds: list[str] = dataclasses.field(default_factory=list)
     single_kinds: list[str] = dataclasses.field(default_factory=list)
+    single_sources: list[str] = dataclasses.field(default_factory=list)
+    shares: dict[str, float] = dataclasses.field(default_factory=dict)
     leave_out: list[str] = dataclasses.field(default_factory=list)
     texts: list[str] = dataclasses.field(default_factory=list)
     averaged_kinds: list[str] = dataclasses.field(default_factory=list)
@@ -46,6 +51,8 @@ class DataTable:
 
     def __post_init__(self) -> None:
         check_number("plain_share", self.plain_share, 0, 1)
+        for name, share in self.shares.items():
+            check_number(f"the share of {name}", share, 0, 1, above=True)
 
 
 @dataclasses.dataclass(frozen=True)

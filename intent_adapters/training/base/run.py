@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import Trainer
+from transformers import Trainer, TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
 
 from intent_adapters.artifacts.base import check_base_folder
+from intent_adapters.artifacts.folders import write_whole
 from intent_adapters.errors import ConfigError
 from intent_adapters.inputs import check_number, check_range
 from intent_adapters.training.bfloat16 import multiplies_bfloat16
+
+RUN = "run.json"
+# Settings that no weight depends on: another part of a run may have others.
+OF_A_PART = ("stop_after", "save_every", "log_every", "evaluate_every", "report_to", "workers")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,6 +60,10 @@ class RunSettings:
         check_number("learning_rate", self.learning_rate, 0, above=True)
         check_number("adam_beta2", self.adam_beta2, 0, 1, below=True)
 
+    def made_of(self) -> dict[str, Any]:
+        """The settings that weights depend on."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if name not in OF_A_PART}
+
     def arguments(self, *, on_cpu: bool) -> dict[str, Any]:
         """The settings under the names that `TrainingArguments` has for them."""
         device = torch.device("cuda" if not on_cpu and torch.cuda.is_available() else "cpu")
@@ -81,15 +92,16 @@ def checkpoint_folder(output: str | Path) -> Path:
     return output.with_name(f"{output.name}-checkpoints")
 
 
-def last_checkpoint(output: str | Path, *, resume: bool) -> str | None:
+def last_checkpoint(output: str | Path, made_of: Mapping[str, Any], *, resume: bool) -> str | None:
     """The checkpoint from which a training goes on; None where it starts.
 
     Args:
         output: The folder that it leaves.
+        made_of: What its weights depend on, by name, as JSON has it; it is kept beside the checkpoints.
         resume: Whether to go on from a checkpoint if there is one.
 
     Raises:
-        ConfigError: There is one, and `resume` is False.
+        ConfigError: There is one, and `resume` is False; or it is of a run that was made of other things.
         BaseError: `output` holds other things than a model.
     """
     check_base_folder(Path(output))
@@ -100,7 +112,37 @@ def last_checkpoint(output: str | Path, *, resume: bool) -> str | None:
             f"{str(checkpoints)!r} holds the checkpoints of an earlier run. Resume that run, delete them, or name "
             "another output folder."
         )
+    record = checkpoints / RUN
+    if last is not None and record.is_file():
+        begun = json.loads(record.read_text(encoding="utf-8"))
+        for name, value in json.loads(json.dumps(made_of)).items():
+            if begun.get(name) != value:
+                raise ConfigError(
+                    f"the run in {str(checkpoints)!r} was begun with {name} = {begun.get(name)!r}, and now it is "
+                    f"{value!r}: resume it as it was begun, or name another output folder"
+                )
     return last
+
+
+class RunCare(TrainerCallback):
+    """Keeps what a run is made of beside its checkpoints, and lets each part save and log as its own settings say.
+
+    A resumed trainer would save and log as its checkpoint says.
+
+    Args:
+        made_of: As for `last_checkpoint`; what another part may not ask for is kept, too.
+    """
+
+    def __init__(self, made_of: Mapping[str, Any]) -> None:
+        self.made_of = made_of
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Writes the one and sets the other."""
+        state.compute_steps(args, state.max_steps)
+        if state.is_world_process_zero and not state.global_step:
+            folder = Path(args.output_dir)
+            folder.mkdir(parents=True, exist_ok=True)
+            write_whole(folder / RUN, json.dumps(self.made_of, indent=1))
 
 
 def log_of(trainer: Trainer) -> list[dict[str, float]]:

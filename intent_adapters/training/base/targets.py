@@ -25,6 +25,7 @@ from intent_adapters.vectors import unit_vectors
 
 # Texts whose embeddings are stored together: what a run that is killed has to compute again, at most.
 CHUNK = 20_000
+KEY = np.dtype("V16")
 # From how many rows a rotation is found.
 ROTATION_ROWS = 200_000
 
@@ -75,6 +76,11 @@ class Targets:
         """D."""
         return int(self.vectors.shape[1])
 
+    @property
+    def digest(self) -> str:
+        """By what they are known again."""
+        return hashlib.sha256(np.ascontiguousarray(self.vectors)).hexdigest()[:16]
+
     def labelled(self, dataset: Dataset) -> Dataset:
         """A dataset of texts with the column `label`: for each of its text columns, in which row the target is.
 
@@ -114,6 +120,8 @@ def teacher_embeddings(
 ) -> NDArray[np.float16]:
     """What a teacher makes of texts, each normalised; computed once, in bfloat16 where that is fast, and stored.
 
+    Each text is stored by itself: with more texts, or others, only those are computed that are new.
+
     Args:
         teacher: Of which the model and the prompt matter.
         texts: The texts.
@@ -124,28 +132,41 @@ def teacher_embeddings(
         (texts, D).
     """
     device = teacher.model.device
-    digest = hashlib.sha256(repr((fingerprint(teacher.model), teacher.prompt)).encode())
-    for text in texts:
-        digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
-    place = folder / digest.hexdigest()[:24]
+    place = folder / hashlib.sha256(repr((fingerprint(teacher.model), teacher.prompt)).encode()).hexdigest()[:24]
     place.mkdir(parents=True, exist_ok=True)
-    chunks = []
-    for start in range(0, len(texts), CHUNK):
-        file = place / f"{start:09d}.npy"
-        if not file.is_file():
-            with torch.autocast(device.type, torch.bfloat16, enabled=multiplies_bfloat16(device)):
-                embeddings = teacher.model.encode(
-                    list(texts[start : start + CHUNK]),
-                    prompt=teacher.prompt or None,
-                    batch_size=batch_size,
-                    normalize_embeddings=True,
-                    show_progress_bar=False,
-                )
-            content = io.BytesIO()
-            np.save(content, embeddings.astype(np.float16))
-            write_whole(file, content.getvalue())
-        chunks.append(np.load(file))
-    return np.concatenate(chunks)
+    wanted = [_key(text) for text in texts]
+    parts: list[tuple[list[bytes], NDArray[np.float16]]] = []
+    for file in sorted(place.glob("*.npz")):
+        with np.load(file) as stored:
+            parts.append((stored["keys"].tolist(), stored["embeddings"]))
+    known = {key for keys, _ in parts for key in keys}
+    new = list({key: text for key, text in zip(wanted, texts, strict=True) if key not in known}.items())
+    for start in range(0, len(new), CHUNK):
+        keys, chunk = zip(*new[start : start + CHUNK], strict=True)
+        with torch.autocast(device.type, torch.bfloat16, enabled=multiplies_bfloat16(device)):
+            embeddings = teacher.model.encode(
+                list(chunk),
+                prompt=teacher.prompt or None,
+                batch_size=batch_size,
+                normalize_embeddings=True,
+                show_progress_bar=False,
+            ).astype(np.float16)
+        content = io.BytesIO()
+        np.savez(content, keys=np.array(keys, dtype=KEY), embeddings=embeddings)
+        write_whole(place / f"{keys[0].hex()}.npz", content.getvalue())
+        parts.append((list(keys), embeddings))
+    where = {key: (part, row) for part, (stored_keys, _) in enumerate(parts) for row, key in enumerate(stored_keys)}
+    places = np.array([where[key] for key in wanted])
+    found = np.zeros((len(texts), parts[0][1].shape[1]), dtype=np.float16)
+    for part, (_, embeddings) in enumerate(parts):
+        mine = places[:, 0] == part
+        found[mine] = embeddings[places[mine, 1]]
+    return found
+
+
+def _key(text: str) -> bytes:
+    """By what a text is known in the store."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def joined(teachers: Sequence[Teacher], embeddings: Sequence[NDArray[np.float16]]) -> NDArray[np.float32]:

@@ -171,6 +171,57 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_end(tmp_path, monkeypatch):
     assert resumed[1] == whole[1]
 
 
+def checkpoints(output):
+    return {int(path.name.partition("-")[2]) for path in output.glob("checkpoint-*")}
+
+
+def test_a_resumed_run_saves_and_logs_as_its_settings_say_now(tmp_path):
+    model = tiny_base(tmp_path)
+    train_encoder(model, PAIRS, tmp_path / "out", training=dataclasses.replace(SHORT, stop_after=2, save_every=100))
+    now = dataclasses.replace(SHORT, save_every=3, log_every=2)
+    history = train_encoder(model, PAIRS, tmp_path / "out", training=now, resume=True)
+    assert [entry["step"] for entry in history if "loss" in entry] == [1, 2, 4, 6, 8]
+    assert checkpoints(tmp_path / "out-checkpoints") == {6, 8}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"training": dataclasses.replace(SHORT, learning_rate=1e-3)},
+            r"learning_rate = 0\.003, and now it is 0\.001",
+        ),
+        ({"training": dataclasses.replace(SHORT, steps=9)}, "steps = 8, and now it is 9"),
+        ({"temperature": 0.5}, "temperature"),
+        ({"pairs": PAIRS.select(range(8))}, "data"),
+    ],
+)
+def test_a_run_is_not_resumed_as_another(tmp_path, change, said):
+    model = tiny_base(tmp_path)
+    settings = {"pairs": PAIRS, "training": SHORT}
+    train_encoder(model, output=tmp_path / "out", **{**settings, "training": dataclasses.replace(SHORT, stop_after=2)})
+    before = weights(model).clone()
+    with pytest.raises(ConfigError, match=said):
+        train_encoder(model, output=tmp_path / "out", resume=True, **{**settings, **change})
+    assert torch.equal(weights(model), before)
+    assert checkpoints(tmp_path / "out-checkpoints") == {2}
+
+
+def test_the_share_of_the_start_can_be_chosen_in_the_end_and_is_that_of_the_same_start(tmp_path):
+    def run(seed, **settings):
+        student = tiny_base(tmp_path, seed=seed)
+        distill(
+            tiny_base(tmp_path), student, PAIRS, tmp_path / "out", num_relation_heads=4, training=SHORT, **settings
+        )
+        return weights(student)
+
+    start, learned = weights(tiny_base(tmp_path, seed=1)), run(1)
+    torch.testing.assert_close(run(1, start_share=0.5, resume=True), (start + learned) / 2)
+    assert torch.equal(run(2, resume=True), learned)
+    with pytest.raises(ConfigError, match="begun with start"):
+        run(2, start_share=0.5, resume=True)
+
+
 def stopping_trainer(step):
     def make(*arguments, **settings):
         trainer = SentenceTransformerTrainer(*arguments, **settings)

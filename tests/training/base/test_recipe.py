@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,8 @@ import torch
 from intent_adapters.errors import ConfigError
 from intent_adapters.loading import load_base
 from intent_adapters.training import make_base, read_recipe
+from intent_adapters.training.base.make_base import read_data
+from intent_adapters.training.base.recipe import DataTable
 from tests.support.tiny import tiny_base
 
 RECIPES = Path(__file__).parents[3] / "examples" / "paper" / "recipes"
@@ -144,11 +148,42 @@ def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(data, whole, tmp_pa
 def test_a_share_of_the_data(data, tmp_path):
     recipe = read_recipe(data / "recipe.toml")
     make_base(recipe, tmp_path / "base", data=data, share=0.5, stop_after=1)
-    stored = (tmp_path / "base-work" / "embeddings").glob("*/*.npy")
+    stored = (tmp_path / "base-work" / "embeddings").glob("*/*.npz")
     of_pairs, single = 2 * len(WORDS), 3 * len(WORDS) + 3 * len(WORDS) // 2
-    assert 0 < max(len(np.load(file)) for file in stored) <= (of_pairs + single) / 2 + 2
+    assert 0 < max(len(np.load(file)["keys"]) for file in stored) <= (of_pairs + single) / 2 + 2
     with pytest.raises(ConfigError, match="share"):
         make_base(recipe, tmp_path / "other", data=data, share=0)
+
+
+def test_sources_that_are_no_paraphrases_count_as_single_texts_and_some_are_taken_in_part(tmp_path):
+    rows = [
+        {
+            "anchor": f"{source} {number} {kind}",
+            "positive": f"{number} {source} {kind}",
+            "kind": kind,
+            "source": source,
+        }
+        for source in ("one", "two", "three")
+        for kind in ("paraphrase", "next")
+        for number in range(20)
+    ]
+    (tmp_path / "pairs.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    table = DataTable(
+        pairs=["pairs.jsonl"],
+        kinds=["paraphrase"],
+        single_kinds=["next"],
+        single_sources=["two"],
+        shares={"one": 0.25, "two": 0.5},
+    )
+    pairs, singles = read_data(table, tmp_path)
+    assert Counter(text.split()[0] for text in pairs["anchor"]) == {"one": 5, "three": 20}
+    assert {text.split()[-1] for text in pairs["anchor"]} == {"paraphrase"}
+    found = Counter((re.search("one|two|three", text)[0], text.split()[-1]) for text in singles)
+    assert {key: count for key, count in found.items() if key[0] != "two"} == {
+        ("one", "next"): 10,
+        ("three", "next"): 40,
+    }
+    assert sum(count for key, count in found.items() if key[0] == "two") == 40
 
 
 def test_the_final_weights_are_partly_those_of_the_start(data, whole, tmp_path):
@@ -188,6 +223,7 @@ def test_the_recipes_of_the_released_bases_can_be_read(name):
         ('combine = "mean"', 'combine = "sum"', "targets.combine is 'sum', but it must be one of 'join', 'mean'"),
         ('turn = "stage-1"', 'turn = "two"', "`turn` is one of"),
         ("dropout = 0.05", "dropout = 1.0", "dropout"),
+        ("plain_share = 0.5", "shares = {web = 0}", "the share of web"),
         ("steps = 24", "steps = 0", "steps"),
         ("steps = 24", "stepps = 24", "stepps"),
         ("relation_weight = [1.0, 0.2]", "relation_weight = [1.0, 0.2, 0.1]", "relation_weight"),

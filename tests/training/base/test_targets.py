@@ -45,7 +45,7 @@ def test_what_was_computed_is_not_computed_again(teacher, tmp_path, monkeypatch)
     found = teacher_embeddings(teacher, TEXTS, tmp_path / "stored")
     expected = teacher.model.encode(TEXTS, normalize_embeddings=True)
     np.testing.assert_allclose(found, expected, atol=1e-3)
-    last = sorted((tmp_path / "stored").rglob("*.npy"))[-1]
+    last = next(path for path in (tmp_path / "stored").rglob("*.npz") if len(np.load(path)["keys"]) == 3)
     last.unlink()  # as a run leaves it that is killed
     encoded = []
     encode = teacher.model.encode
@@ -54,6 +54,11 @@ def test_what_was_computed_is_not_computed_again(teacher, tmp_path, monkeypatch)
     )
     np.testing.assert_array_equal(teacher_embeddings(teacher, TEXTS, tmp_path / "stored"), found)
     assert encoded == TEXTS[12:]
+    encoded.clear()
+    more = teacher_embeddings(teacher, [TEXTS[7], "new", TEXTS[0], "new"], tmp_path / "stored")
+    assert encoded == ["new"]
+    np.testing.assert_array_equal(more[[0, 2]], found[[7, 0]])
+    np.testing.assert_array_equal(more[1], more[3])
 
 
 def test_other_texts_and_another_prompt_have_embeddings_of_their_own(teacher, tmp_path):
