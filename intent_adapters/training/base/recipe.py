@@ -114,7 +114,7 @@ class TargetsTable:
         combine: "join" the embeddings side by side, or take their "mean", if they are of one width.
         width: How many directions to keep, those with most of the energy. Left out: all.
         turn: "start" or "stage-1": turn them, without a change of any cosine, to where that encoder has these texts.
-            With several targets, and without W, that is what puts them into one space.
+            With several targets, and without W, that is what puts them into one space; and W begins well with it.
     """
 
     teachers: list[TeacherTable]

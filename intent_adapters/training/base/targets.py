@@ -255,19 +255,23 @@ def turned_onto(embeddings: NDArray[np.float32], reference: NDArray[np.floating]
 
     Args:
         embeddings: (texts, D).
-        reference: (texts, D), in whose space a student begins.
+        reference: (texts, at most D), in whose space a student begins. Where it is narrower, the first directions come
+            near to it, and the matrix W, which begins as the identity, leads from the one to the other.
 
     Returns:
         (texts, D); the rotation is that of the orthogonal Procrustes problem.
 
     Raises:
-        ConfigError: They are not of one shape.
+        ConfigError: The reference is wider.
     """
-    if embeddings.shape != reference.shape:
+    width, onto = embeddings.shape[1], reference.shape[1]
+    if onto > width:
         raise ConfigError(
-            f"targets of shape {embeddings.shape} cannot be turned onto embeddings of shape {reference.shape}: "
-            "reduce them to that width first"
+            f"targets of {width} numbers cannot be turned onto embeddings of {onto}: take more or wider teachers, or "
+            "leave `turn` out"
         )
     rows = np.random.default_rng(0).permutation(len(embeddings))[:ROTATION_ROWS]
-    left, _, right = np.linalg.svd(embeddings[rows].T.astype(np.float64) @ reference[rows].astype(np.float64))
-    return embeddings @ (left @ right).astype(np.float32)
+    product = embeddings[rows].T.astype(np.float64) @ reference[rows].astype(np.float64)
+    rotation, _, right = np.linalg.svd(product, full_matrices=True)
+    rotation[:, :onto] = rotation[:, :onto] @ right
+    return embeddings @ rotation.astype(np.float32)

@@ -71,6 +71,27 @@ def test_a_frozen_encoder_as_it_is_loaded_is_trained_whole(tmp_path):
     assert not torch.equal(weights(model), before)
 
 
+def test_attention_is_computed_afterwards_as_it_was_before(tmp_path):
+    model = tiny_base(tmp_path)
+    encoder = model[0].auto_model
+    encoder.set_attn_implementation("sdpa")
+    used = []
+
+    class Watch(BaseEvaluator):
+        primary_metric = "score"
+
+        def __call__(self, model, output_path=None, epoch=-1, steps=-1):
+            used.append(encoder.config._attn_implementation)
+            if len(used) == 2:
+                raise Stop
+            return {"score": 0.5}
+
+    with pytest.raises(Stop):
+        train_encoder(model, PAIRS, tmp_path / "out", training=SHORT, evaluator=Watch())
+    assert used == ["eager", "eager"]
+    assert encoder.config._attn_implementation == "sdpa"
+
+
 def test_layers_that_the_caller_froze_stay(tmp_path):
     model = tiny_base(tmp_path)
     embeddings = model[0].auto_model.embeddings.requires_grad_(False).word_embeddings.weight

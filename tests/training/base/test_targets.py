@@ -117,8 +117,20 @@ def test_a_rotation_is_found_and_changes_no_cosine():
     turn = np.linalg.qr(np.random.default_rng(2).standard_normal((6, 6)))[0].astype(np.float32)
     found = turned_onto(reference @ turn, reference)
     np.testing.assert_allclose(found, reference, atol=1e-4)
-    with pytest.raises(ConfigError, match="reduce them"):
-        turned_onto(reference, rows(200, 5))
+    with pytest.raises(ConfigError, match="wider teachers"):
+        turned_onto(rows(200, 5), reference)
+
+
+def test_the_first_directions_of_wide_targets_come_near_a_narrow_reference():
+    reference = rows(200, 6)
+    wide = np.hstack([reference, 0.5 * rows(200, 4, seed=1)])
+    turn = np.linalg.qr(np.random.default_rng(2).standard_normal((10, 10)))[0].astype(np.float32)
+    found = turned_onto(wide @ turn, reference)
+    np.testing.assert_allclose(found @ found.T, wide @ wide.T, atol=1e-4)
+    near = (found[:, :6] * reference).sum()
+    assert near > 0.99 * (wide[:, :6] * reference).sum()
+    others = np.random.default_rng(3).standard_normal((20, 10, 6))
+    assert all((wide @ np.linalg.qr(other)[0] * reference).sum() < near for other in others)
 
 
 def test_the_loss_gets_the_target_of_each_text():
