@@ -42,11 +42,11 @@ demo: $(STAMP)  ## train the example agents and ask them
 # what newer ones below them deprecate, which is not for us to mend.
 test: $(STAMP)  ## the plain suite
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal \
-	  $(if $(filter oldest,$(LANE)),-W ignore::DeprecationWarning -W ignore::FutureWarning)
+	  $(if $(filter oldest,$(LANE)),-W ignore::DeprecationWarning -W ignore::FutureWarning) \
+	  $(if $(filter light,$(LANE)),$(LIGHT_TESTS))
 
 test-light:  ## answering, in an environment without PyTorch
-	$(MAKE) .venv-light/.installed LANE=light
-	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 .venv-light/$(notdir $(BIN))/python -m pytest $(LIGHT_TESTS)
+	$(MAKE) test LANE=light
 
 test-oldest:  ## the plain suite on the floors that pyproject.toml names
 	$(MAKE) test LANE=oldest
