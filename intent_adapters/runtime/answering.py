@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,6 @@ from intent_adapters.runtime.resident import Resident
 from intent_adapters.runtime.store import AdapterStore
 from intent_adapters.runtime.tagger import Tokens
 from intent_adapters.runtime.token_states import TokenStates
-
-if TYPE_CHECKING:
-    from intent_adapters.entities import EntityFinder
 
 
 class Runtime(Protocol):
@@ -135,18 +132,9 @@ def _entities(
             tokens = [_tokens(states, place, len(resident.prompt)) for place in own]
             defined = [found.get(place, ()) for place in own]
             asked = [texts[rows[place]] for place in own]
-            marked = resident.tagger.find(asked, tokens, defined)
-            if resident.finder:
-                marked = [tuple(_valued(entity, resident.finder) for entity in entities) for entities in marked]
-            found |= zip(own, marked, strict=True)
+            value_of = resident.finder.value_of if resident.finder else str
+            found |= zip(own, resident.tagger.find(asked, tokens, defined, value_of), strict=True)
     return found
-
-
-def _valued(entity: PredictedEntity, finder: EntityFinder) -> PredictedEntity:
-    """An entity with its value by synonyms, if it was learned and has none."""
-    if entity.source != "tagger" or entity.value != entity.text:
-        return entity
-    return replace(entity, value=finder.value_of(entity.text))
 
 
 def token_states(

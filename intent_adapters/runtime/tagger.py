@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -59,6 +59,7 @@ class AgentTagger:
         texts: Sequence[str],
         tokens: Sequence[Tokens],
         defined: Sequence[Sequence[PredictedEntity]],
+        value_of: Callable[[str], str],
     ) -> list[tuple[PredictedEntity, ...]]:
         """The entities of some utterances.
 
@@ -66,6 +67,7 @@ class AgentTagger:
             texts: The utterances.
             tokens: Of each.
             defined: What the agent's definitions find in each.
+            value_of: Gives the value of the words of an entity, where definitions did not find the same.
 
         Returns:
             For each, in its order, what definitions find of entities of which they are trusted; what was learned; and
@@ -86,7 +88,7 @@ class AgentTagger:
             for row, length in zip(rows, lengths, strict=True):
                 part = slice(end, end := end + length)
                 found[row] = self._entities(texts[row], words[row], tags[part], shares[part])
-        return [self._merged(own, hits) for own, hits in zip(found, defined, strict=True)]
+        return [self._merged(own, hits, value_of) for own, hits in zip(found, defined, strict=True)]
 
     def _scores(
         self, words: Sequence[Words], states: Sequence[Floats], defined: Sequence[Sequence[PredictedEntity]]
@@ -115,12 +117,15 @@ class AgentTagger:
         return found
 
     def _merged(
-        self, learned: Sequence[PredictedEntity], defined: Sequence[PredictedEntity]
+        self,
+        learned: Sequence[PredictedEntity],
+        defined: Sequence[PredictedEntity],
+        value_of: Callable[[str], str],
     ) -> tuple[PredictedEntity, ...]:
         """What definitions find of trusted entities; what was learned beside that; what else definitions find."""
         same = {(entity.start, entity.end, entity.entity): entity.value for entity in defined}
         valued = [
-            replace(entity, value=same.get((entity.start, entity.end, entity.entity), entity.value))
+            replace(entity, value=same.get((entity.start, entity.end, entity.entity)) or value_of(entity.text))
             for entity in learned
         ]
         trusted = [entity for entity in defined if entity.entity in self.config.trusted]
