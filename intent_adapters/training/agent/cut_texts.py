@@ -7,11 +7,11 @@ from collections import defaultdict
 
 from intent_adapters.errors import DataWarning, shorten
 from intent_adapters.runtime.token_counts import count_tokens
-from intent_adapters.training.agent.embedder import Embedder
+from intent_adapters.training.agent.embedder import FrozenEmbedder
 from intent_adapters.training.agent.task import Task
 
 
-def warn_of_cut_texts(frozen: Embedder, task: Task) -> None:
+def warn_of_cut_texts(frozen: FrozenEmbedder, task: Task) -> None:
     """Say how many training texts are cut, and how many of these no longer differ from a text of another intent."""
     texts = [task.prompt + text for text in task.texts]
     cut = [number for number, count in enumerate(count_tokens(frozen.model, texts)) if count.cut]

@@ -40,3 +40,19 @@ class Embedder:
             "sentence_embedding"
         ]
         return embeddings
+
+
+class FrozenEmbedder(Embedder):
+    """An embedder of weights that stay as they are: no text is embedded twice."""
+
+    def __init__(self, model: SentenceTransformer, tokenize: Tokenizer) -> None:
+        super().__init__(model, tokenize)
+        self._known: dict[str, Tensor] = {}
+
+    def embed(self, texts: Sequence[str], batch_size: int = 32, *, prompt: str = "") -> Tensor:
+        """As `Embedder.embed`."""
+        wanted = [prompt + text for text in texts]
+        new = [text for text in dict.fromkeys(wanted) if text not in self._known]
+        if new:
+            self._known.update(zip(new, super().embed(new, batch_size), strict=True))
+        return torch.stack([self._known[text] for text in wanted])

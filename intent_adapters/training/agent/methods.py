@@ -18,7 +18,7 @@ from intent_adapters.artifacts.adapter import Adapter
 from intent_adapters.artifacts.encoder import encoder_of, structural_copy
 from intent_adapters.bottleneck import BottleneckConfig, CosineHead, find_head, linear_logits
 from intent_adapters.choices import Method
-from intent_adapters.training.agent.embedder import Embedder
+from intent_adapters.training.agent.embedder import Embedder, FrozenEmbedder
 from intent_adapters.training.agent.fast_encoder import TrainingEmbedder
 from intent_adapters.training.agent.held_out import Reader
 from intent_adapters.training.agent.loop import Progress, Run, run_training
@@ -81,13 +81,13 @@ class Fitter:
         whole: Whether the encoder's own weights are trained, so that the agent stands on a base of its own.
     """
 
-    fit: Callable[[Embedder, Task, BottleneckConfig, Recipe, int, Progress | None], Fitted]
+    fit: Callable[[FrozenEmbedder, Task, BottleneckConfig, Recipe, int, Progress | None], Fitted]
     shape: Callable[[BottleneckConfig], BottleneckConfig]
     whole: bool = False
 
 
 def _fit_encoder(
-    frozen: Embedder,
+    frozen: FrozenEmbedder,
     task: Task,
     config: BottleneckConfig,
     recipe: Recipe,
@@ -138,7 +138,7 @@ def _fit_encoder(
 
 
 def _fit_probe(
-    frozen: Embedder, task: Task, config: BottleneckConfig, recipe: Recipe, seed: int, progress: Progress | None
+    frozen: FrozenEmbedder, task: Task, config: BottleneckConfig, recipe: Recipe, seed: int, progress: Progress | None
 ) -> Fitted:
     """Logistic regression, C = 10, on the frozen embeddings, as a linear head; the recipe plays no part."""
 

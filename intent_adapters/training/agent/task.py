@@ -18,7 +18,7 @@ from intent_adapters.data.texts import Texts
 from intent_adapters.data.validation import check_label, check_text, reduced
 from intent_adapters.errors import ConfigError, DataError, shorten
 from intent_adapters.training.agent.background import background_texts, outside
-from intent_adapters.training.agent.embedder import Embedder
+from intent_adapters.training.agent.embedder import FrozenEmbedder
 from intent_adapters.training.agent.prototypes import class_means, names_are_telling, new_names, uttered_names
 
 Rows: TypeAlias = Dataset | Sequence[Mapping[str, object]]
@@ -74,7 +74,7 @@ class Task:
 
 
 def prepare_task(
-    frozen: Embedder,
+    frozen: FrozenEmbedder,
     rows: Rows,
     *,
     config: AdapterConfig | None = None,
@@ -115,7 +115,7 @@ def prepare_task(
     return _with_descriptions(frozen, task, config.descriptions if descriptions is None else descriptions)
 
 
-def with_background(frozen: Embedder, task: Task) -> Task:
+def with_background(frozen: FrozenEmbedder, task: Task) -> Task:
     """The task with those background utterances that are not about what the agent is about."""
     texts = background_texts()
     embeddings = frozen.embed(texts, prompt=task.prompt)
@@ -174,7 +174,7 @@ def _catch_all(intents: list[str], wanted: Sequence[str] | None) -> tuple[int, .
     return tuple(number for number, intent in enumerate(intents) if intent in wanted)
 
 
-def _with_label_names(frozen: Embedder, task: Task, *, insist: bool) -> Task:
+def _with_label_names(frozen: FrozenEmbedder, task: Task, *, insist: bool) -> Task:
     """The task with each intent's name as one more text, if that is wanted or the names are telling."""
     named = list(new_names(task.intents, task.texts))
     if not named:
@@ -189,7 +189,9 @@ def _with_label_names(frozen: Embedder, task: Task, *, insist: bool) -> Task:
     return dataclasses.replace(_extended(task, names, numbers, embeddings), label_names=True)
 
 
-def _with_descriptions(frozen: Embedder, task: Task, descriptions: Mapping[str, str | Sequence[str]] | None) -> Task:
+def _with_descriptions(
+    frozen: FrozenEmbedder, task: Task, descriptions: Mapping[str, str | Sequence[str]] | None
+) -> Task:
     """The task with each description as one more text, but for those that are texts already."""
     if not descriptions:
         return task

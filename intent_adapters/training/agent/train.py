@@ -26,7 +26,7 @@ from intent_adapters.runtime.tokens import tokenizer_for
 from intent_adapters.surroundings import own_settings
 from intent_adapters.training.agent.calibration import CalibrationResult, calibrate_agent, check_rate
 from intent_adapters.training.agent.cut_texts import warn_of_cut_texts
-from intent_adapters.training.agent.embedder import Embedder
+from intent_adapters.training.agent.embedder import FrozenEmbedder
 from intent_adapters.training.agent.held_out import HeldOut, Reader, Unseen, is_better, read_unseen
 from intent_adapters.training.agent.loop import Progress
 from intent_adapters.training.agent.methods import FITTERS, Fitted, has_regression
@@ -200,7 +200,7 @@ def train_agent(
     check_seed(seed)
     with own_settings(gradients=True):
         bare = structural_copy(model.base).eval()
-        frozen = Embedder(bare, tokenizer_for(bare))
+        frozen = FrozenEmbedder(bare, tokenizer_for(bare))
         task = prepare_task(
             frozen,
             rows,
@@ -283,7 +283,7 @@ class _Training:
     """What all ways to train the agent have in common."""
 
     agent: str
-    frozen: Embedder
+    frozen: FrozenEmbedder
     task: Task
     config: BottleneckConfig
     recipe: Recipe
