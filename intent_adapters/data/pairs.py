@@ -53,6 +53,11 @@ class PairSource:
             if isinstance(getattr(self, name), str):
                 raise ConfigError(f"{name} must be a list of names, but it is the text {getattr(self, name)!r}")
 
+    @property
+    def named_sources(self) -> set[str]:
+        """The values of `source` that it names."""
+        return {*(self.sources or ()), *self.leave_out, *(self.weight if isinstance(self.weight, Mapping) else ())}
+
 
 def read_pairs(sources: Rows | PairSource | Sequence[PairSource], *, seed: int = 0) -> Dataset:
     """Reads pairs from one source or several, and checks them.
@@ -80,16 +85,16 @@ def read_pairs(sources: Rows | PairSource | Sequence[PairSource], *, seed: int =
     problems = Problems()
     given = _as_sources(sources)
     chosen = {("kind", name) for source in given for name in source.kinds or ()}
-    chosen |= {("source", name) for source in given for name in (*(source.sources or ()), *source.leave_out)}
-    chosen |= {("source", name) for source in given if isinstance(source.weight, Mapping) for name in source.weight}
+    chosen |= {("source", name) for source in given for name in source.named_sources}
     for number, source in enumerate(given):
         found = list(_pairs_of(source, problems, chosen))
-        by_source: dict[str | None, list[int]] = {}
+        by_source: dict[str, list[int]] = {}
         for row, (_, name, _, _) in enumerate(found):
-            by_source.setdefault(name if isinstance(source.weight, Mapping) else None, []).append(row)
-        drawn, rng = [], np.random.default_rng([seed, number])
+            by_source.setdefault(name if isinstance(source.weight, Mapping) else "", []).append(row)
+        drawn: list[int] = []
+        rng = np.random.default_rng([seed, number])
         for name, rows in by_source.items():
-            share = source.weight.get(str(name), 1.0) if isinstance(source.weight, Mapping) else source.weight
+            share = source.weight.get(name, 1.0) if isinstance(source.weight, Mapping) else source.weight
             drawn += rng.permutation(rows)[: round(share * len(rows))].tolist() if share < 1 else rows
         for place, _, anchor, positive in (found[row] for row in sorted(drawn)):
             if anchor == positive:
@@ -194,7 +199,7 @@ def _rows_of(source: PairSource, problems: Problems) -> Iterable[tuple[str, Mapp
 def _check_columns(origin: str, columns: Sequence[str], source: PairSource) -> None:
     needed = ["anchor", "positive"]
     needed += ["kind"] if source.kinds is not None else []
-    needed += ["source"] if source.leave_out else []
+    needed += ["source"] if source.named_sources else []
     missing = [name for name in needed if name not in columns]
     if missing:
         found = ", ".join(map(shorten, columns[:20])) or "none"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections import Counter
 
 import pytest
 from datasets import Dataset
@@ -41,6 +42,8 @@ def test_files_lists_and_datasets_give_the_same(tmp_path, suffix):
 def test_kinds_and_sources_can_be_chosen():
     assert texts(read_pairs(PairSource(ROWS, kinds=["next"]))) == [("hi", "how are you")]
     assert texts(read_pairs(PairSource(ROWS, leave_out=["b"]))) == [("예약 취소", "취소해 주세요")]
+    assert texts(read_pairs(PairSource(ROWS, sources=["a"]))) == [("예약 취소", "취소해 주세요")]
+    assert texts(read_pairs(PairSource(ROWS, kinds=["paraphrase"], sources=["b"]))) == [("hello", "hi")]
 
 
 def test_repeated_turned_and_empty_pairs_are_left_out():
@@ -56,13 +59,23 @@ def test_rows_without_a_kind_are_said():
         assert len(read_pairs(PairSource(rows, kinds=["next"]))) == 1
 
 
-@pytest.mark.parametrize("choice", [{"kinds": ["next", "nxt"]}, {"leave_out": ["a", "nxt"]}])
+@pytest.mark.parametrize(
+    "choice",
+    [{"kinds": ["next", "nxt"]}, {"leave_out": ["a", "nxt"]}, {"sources": ["a", "nxt"]}, {"weight": {"nxt": 0.5}}],
+)
 def test_a_slip_in_a_choice_is_no_choice(choice):
     with pytest.raises(DataError, match=r"no row has the (kind|source) 'nxt'"):
         read_pairs(PairSource(ROWS, **choice))
     # What one source has not may be in another: commands choose the same of all.
     other = [{"anchor": "p", "positive": "q", "kind": "nxt", "source": "nxt"}]
     read_pairs([PairSource(rows, **choice) for rows in (ROWS, other)])
+
+
+def test_a_weight_for_some_sources_leaves_the_others_whole():
+    rows = [{"anchor": f"{name} {n}", "positive": "x", "source": name} for n in range(10) for name in ("a", "b", "c")]
+    drawn = texts(read_pairs(PairSource(rows, weight={"a": 0.2, "b": 0.5})))
+    assert Counter(anchor[0] for anchor, _ in drawn) == {"a": 2, "b": 5, "c": 10}
+    assert drawn == [pair for pair in texts(read_pairs(rows)) if pair in drawn]
 
 
 def test_weights_draw_a_share_that_depends_on_the_seed():
@@ -102,7 +115,7 @@ def test_what_cannot_be_read(sources, message):
 
 
 def test_settings_that_make_no_sense():
-    for weight in (0.0, 1.5, -1.0):
+    for weight in (0.0, 1.5, -1.0, {"a": 0.0}):
         with pytest.raises(ConfigError, match="weight of a pair source"):
             PairSource(ROWS, weight=weight)
     with pytest.raises(ConfigError, match="kinds must be a list"):

@@ -109,7 +109,7 @@ def pretrain(
         **training.made_of(),
         "architecture": architecture,
         "shape": dict(shape or {}),
-        "data": hashlib.sha256(blocks).hexdigest()[:16],
+        "data": hashlib.sha256(blocks.tobytes()).hexdigest()[:16],
     }
     last = last_checkpoint(output, made_of, resume=resume)
     with own_process(training.seed):

@@ -79,7 +79,7 @@ class Targets:
     @property
     def digest(self) -> str:
         """By what they are known again."""
-        return hashlib.sha256(np.ascontiguousarray(self.vectors)).hexdigest()[:16]
+        return hashlib.sha256(self.vectors.tobytes()).hexdigest()[:16]
 
     def labelled(self, dataset: Dataset) -> Dataset:
         """A dataset of texts with the column `label`: for each of its text columns, in which row the target is.
