@@ -67,7 +67,7 @@ def read_pairs(sources: Rows | PairSource | Sequence[PairSource], *, seed: int =
 
     Args:
         sources: Where the pairs are; see `PairSource`. A bare file, name or dataset is taken whole.
-        seed: Of the draw from sources with a weight below 1.
+        seed: Of the draws where a weight is below 1.
 
     Returns:
         A dataset with the string columns `anchor` and `positive`, source by source.
@@ -95,7 +95,7 @@ def read_pairs(sources: Rows | PairSource | Sequence[PairSource], *, seed: int =
         rng = np.random.default_rng([seed, number])
         for name, rows in by_source.items():
             share = source.weight.get(name, 1.0) if isinstance(source.weight, Mapping) else source.weight
-            drawn += rng.permutation(rows)[: round(share * len(rows))].tolist() if share < 1 else rows
+            drawn += rng.permutation(rows)[: max(round(share * len(rows)), 1)].tolist() if share < 1 else rows
         for place, _, anchor, positive in (found[row] for row in sorted(drawn)):
             if anchor == positive:
                 problems.leave_out("pairs of a text with itself", place)
@@ -161,7 +161,7 @@ def _pairs_of(
             if not row.get("kind"):
                 problems.leave_out("rows without a kind", place)
             continue
-        name = row.get("source")
+        name = str(row.get("source"))
         if name in source.leave_out or (source.sources is not None and name not in source.sources):
             continue
         texts = [row.get("anchor"), row.get("positive")]
@@ -169,7 +169,7 @@ def _pairs_of(
         if bad:
             problems.add(place, f"{shorten(bad[0])} is not a text", "give every row an anchor and a positive")
         else:
-            yield place, str(name), str(texts[0]).strip(), str(texts[1]).strip()
+            yield place, name, str(texts[0]).strip(), str(texts[1]).strip()
 
 
 def _rows_of(source: PairSource, problems: Problems) -> Iterable[tuple[str, Mapping[str, object]]]:

@@ -67,7 +67,7 @@ class AgentTagger:
             texts: The utterances.
             tokens: Of each.
             defined: What the agent's definitions find in each.
-            value_of: Gives the value of the words of an entity, where definitions did not find the same.
+            value_of: Gives the value of the words of an entity, unless a definition found the same span.
 
         Returns:
             For each, in its order, what definitions find of entities of which they are trusted; what was learned; and

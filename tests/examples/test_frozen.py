@@ -7,7 +7,7 @@ from datasets import Dataset
 from examples.frozen import accuracies, by_class_means, by_regression
 from tests.support.tiny import tiny_base
 
-# Two directions an intent, of which a mean lies between; and a text that is near to one of them.
+# Two directions for each intent, with the mean between them.
 TRAIN = np.array([[1, 0, 0], [0.8, 0.6, 0], [0, 0, 1], [0, 0.6, 0.8]], dtype=np.float32)
 LABELS = np.array(["cancel", "cancel", "pay", "pay"])
 TEST = np.array([[0.9, 0.43589, 0], [0, 0.1, 0.99499], [0.99499, 0, 0.1]], dtype=np.float32)
@@ -20,7 +20,7 @@ def test_near_texts_have_the_same_intent(decide):
 
 def test_a_mean_counts_by_its_direction():
     # The mean of "far" is short, since its texts point apart; that makes it no less near.
-    train = np.array([[1, 0], [-0.6, 0.8], [0.6, -0.8]], dtype=np.float32)
+    train = np.array([[1, 0], [-0.6, 0.8], [0.6, 0.8]], dtype=np.float32)
     labels = np.array(["far", "far", "near"])
     assert by_class_means(train, labels, np.array([[0.45, 0.893]], dtype=np.float32)).tolist() == ["far"]
 

@@ -81,8 +81,8 @@ def distill(
         What was logged: losses by step, and scores.
 
     Raises:
-        ConfigError: A setting is out of range, teacher and student do not fit together, or there are checkpoints and
-            `resume` is False.
+        ConfigError: A setting is out of range, teacher and student do not fit together, or there are checkpoints, and
+            `resume` is False or they are of a run with other settings, data, teacher or targets.
         BaseError: The folder holds other things, or the student cannot be saved so that it loads again.
         DataError: The pairs cannot be trained on, or a text has no target.
     """

@@ -47,7 +47,8 @@ def train_encoder(
         What was logged: losses by step, and scores.
 
     Raises:
-        ConfigError: A setting is out of range, or there are checkpoints and `resume` is False.
+        ConfigError: A setting is out of range, or there are checkpoints, and `resume` is False or they are of a run
+            with other settings or data.
         BaseError: The folder holds other things, or the model cannot be saved so that it loads again.
         DataError: The pairs cannot be trained on.
     """
@@ -63,7 +64,8 @@ def train_encoder(
         pairs,
         output,
         training,
-        loss_settings=loss.get_config_dict(),
+        # In what slices a batch is embedded makes no difference to the loss.
+        loss_settings={name: value for name, value in loss.get_config_dict().items() if name != "mini_batch_size"},
         evaluator=evaluator,
         resume=resume,
     )

@@ -70,8 +70,8 @@ def make_base(
         What the distillation logged: losses by step, and scores.
 
     Raises:
-        ConfigError: A setting is out of range, or does not fit the models; or there are checkpoints and `resume` is
-            False.
+        ConfigError: A setting is out of range, or does not fit the models; or there are checkpoints, and `resume` is
+            False or they are of a run with other settings, data or targets.
         BaseError: A model cannot be loaded or saved, or `output` holds other things.
         DataError: A file cannot be read or trained on.
     """
@@ -95,7 +95,7 @@ def make_base(
     if recipe.targets:
         vectors = _targets(recipe.targets, texts, models, data, work)
         if recipe.data.averaged_kinds:
-            averaged_pairs = _read_pairs(recipe.data, recipe.data.averaged_kinds, data)
+            averaged_pairs = _read_pairs(recipe.data, recipe.data.averaged_kinds, data, whole=True)
             _average(vectors, texts, averaged_pairs["anchor"][:], averaged_pairs["positive"][:])
         targets = Targets(texts, vectors)
     table = recipe.distillation
@@ -165,12 +165,20 @@ def _drawn(rows: int, share: float) -> NDArray[np.int64]:
     return np.sort(np.random.default_rng(0).permutation(rows)[: round(share * rows)])
 
 
-def _read_pairs(table: DataTable, kinds: Sequence[str], folder: Path, sources: Sequence[str] | None = None) -> Dataset:
-    """The pairs of some kinds, or all of some sources."""
+def _read_pairs(
+    table: DataTable,
+    kinds: Sequence[str],
+    folder: Path,
+    sources: Sequence[str] | None = None,
+    *,
+    whole: bool = False,
+) -> Dataset:
+    """The pairs of some kinds, or all of some sources; whole, or the shares of them that the recipe takes."""
+    shares = 1.0 if whole or not table.shares else table.shares
     leave_out = table.leave_out if sources else [*table.leave_out, *table.single_sources]
     return read_pairs(
         [
-            PairSource(folder / name, table.shares or 1.0, kinds or None, sources=sources, leave_out=leave_out)
+            PairSource(folder / name, shares, kinds or None, sources=sources, leave_out=leave_out)
             for name in table.pairs
         ]
     )

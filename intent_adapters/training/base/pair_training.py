@@ -41,6 +41,8 @@ from intent_adapters.training.base.run import (
 )
 from intent_adapters.training.randomness import own_process
 
+# Characters of the longest text up to which attention is computed as for short ones.
+SHORT = 300
 PROJECTION_FILE = "projection.safetensors"
 
 
@@ -168,7 +170,8 @@ def run_pair_training(
         )
         if projection is not None:
             trainer.add_callback(ProjectionCare(projection, last))
-        with _attention_of_short_texts(model) if on_cpu else nullcontext():
+        short = max(_longest(pairs), 0 if texts is None else _longest(texts)) <= SHORT
+        with _attention_of_short_texts(model) if on_cpu and short else nullcontext():
             trainer.train(resume_from_checkpoint=last)
     model.eval()
     if start:
@@ -193,7 +196,8 @@ def run_pair_training(
 def _attention_of_short_texts(model: SentenceTransformer) -> Iterator[None]:
     """Attention in plain products for a while, where the model leaves the choice.
 
-    Of texts of some twenty tokens PyTorch's fused attention takes a third of a step on a processor.
+    Of texts of some twenty tokens PyTorch's fused attention takes a third of a step on a processor. Of long ones it is
+    what saves memory.
     """
     encoder = encoder_of(model)
     chosen = getattr(encoder.config, "_attn_implementation", None)
@@ -206,6 +210,12 @@ def _attention_of_short_texts(model: SentenceTransformer) -> Iterator[None]:
             encoder.set_attn_implementation(chosen)
 
 
+def _longest(dataset: Dataset) -> int:
+    """Characters of the longest text."""
+    columns = [dataset[name][:] for name in dataset.column_names]
+    return max((len(text) for column in columns for text in column if isinstance(text, str)), default=0)
+
+
 def _lengths(model: SentenceTransformer, texts: Sequence[str]) -> NDArray[np.int64]:
     """How many tokens of each text the model reads."""
     lengths = [len(ids) for ids in model.tokenizer(list(texts), verbose=False)["input_ids"]]
@@ -213,12 +223,14 @@ def _lengths(model: SentenceTransformer, texts: Sequence[str]) -> NDArray[np.int
 
 
 def _digest(pairs: Dataset, texts: Dataset | None) -> str:
-    """By what data are known again."""
+    """A hash that identifies the data."""
     digest = hashlib.sha256()
     for dataset in (pairs, texts):
         if dataset is not None:
             for name in dataset.column_names:
-                digest.update(json.dumps([name, dataset[name][:]]).encode())
+                digest.update(name.encode())
+                for start in range(0, len(dataset), 10_000):
+                    digest.update(json.dumps(dataset[start : start + 10_000][name]).encode())
     return digest.hexdigest()[:16]
 
 

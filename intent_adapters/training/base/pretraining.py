@@ -31,7 +31,14 @@ from transformers import (
 from intent_adapters.artifacts.base import save_base
 from intent_adapters.errors import ConfigError, DataError
 from intent_adapters.inputs import check_number, check_range
-from intent_adapters.training.base.run import RunCare, RunSettings, checkpoint_folder, last_checkpoint, log_of
+from intent_adapters.training.base.run import (
+    RunCare,
+    RunSettings,
+    check_output,
+    checkpoint_folder,
+    last_checkpoint,
+    log_of,
+)
 from intent_adapters.training.randomness import own_process
 
 CHUNK = 10_000
@@ -104,12 +111,13 @@ def pretrain(
     training = training or MaskedTraining()
     if tokenizer.mask_token_id is None:
         raise ConfigError("the tokenizer has no mask token to hide words behind: take another one")
+    check_output(output, resume=resume)
     blocks = pack_blocks(texts, tokenizer, training.block_length)
     made_of = {
         **training.made_of(),
         "architecture": architecture,
         "shape": dict(shape or {}),
-        "data": hashlib.sha256(blocks.tobytes()).hexdigest()[:16],
+        "data": hashlib.sha256(blocks.data).hexdigest()[:16],
     }
     last = last_checkpoint(output, made_of, resume=resume)
     with own_process(training.seed):

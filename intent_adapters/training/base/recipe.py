@@ -31,7 +31,7 @@ class DataTable:
         single_kinds: Kinds of pairs that do not, such as turns that follow each other: their texts count as single.
         single_sources: Sources whose texts count as single, whatever their kind: utterances of one intent, say, that
             are no paraphrases.
-        shares: Of some sources, which share of the pairs to take.
+        shares: Of some sources, which share of the pairs to take, also where their texts count as single.
         leave_out: Sources to leave out.
         texts: Files of single texts, as `read_texts` reads them.
         averaged_kinds: Kinds of pairs, such as translations, whose first texts get the mean of both texts' targets.

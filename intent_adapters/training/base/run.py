@@ -21,6 +21,13 @@ from intent_adapters.training.bfloat16 import multiplies_bfloat16
 RUN = "run.json"
 # Settings that no weight depends on: another part of a run may have others.
 OF_A_PART = ("stop_after", "save_every", "log_every", "evaluate_every", "report_to", "workers")
+# What of a run is kept as a hash, and how an error says that it differs.
+HASHED = {
+    "data": "other texts (another share of them, too)",
+    "targets": "other targets",
+    "teacher": "another teacher",
+    "start": "other weights to average with",
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -97,13 +104,34 @@ def last_checkpoint(output: str | Path, made_of: Mapping[str, Any], *, resume: b
 
     Args:
         output: The folder that it leaves.
-        made_of: What its weights depend on, by name, as JSON has it; it is kept beside the checkpoints.
+        made_of: The settings and hashes that must be as they were when the run was begun, by name, as JSON has them.
         resume: Whether to go on from a checkpoint if there is one.
 
     Raises:
         ConfigError: There is one, and `resume` is False; or it is of a run that was made of other things.
         BaseError: `output` holds other things than a model.
     """
+    last = _checkpoint_in(output, resume=resume)
+    checkpoints = checkpoint_folder(output)
+    record = checkpoints / RUN
+    if last is not None and record.is_file():
+        begun = json.loads(record.read_text(encoding="utf-8"))
+        for name, value in json.loads(json.dumps(made_of)).items():
+            if name in begun and begun[name] != value:
+                differs = HASHED.get(name, f"{name} = {begun[name]!r}, and now it is {value!r}")
+                raise ConfigError(
+                    f"the run in {str(checkpoints)!r} was begun with {differs}: resume it as it was begun, delete its "
+                    "checkpoints, or name another output folder"
+                )
+    return last
+
+
+def check_output(output: str | Path, *, resume: bool) -> None:
+    """Raises what `last_checkpoint` raises before it looks at what a run is made of."""
+    _checkpoint_in(output, resume=resume)
+
+
+def _checkpoint_in(output: str | Path, *, resume: bool) -> str | None:
     check_base_folder(Path(output))
     checkpoints = checkpoint_folder(output)
     last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
@@ -112,15 +140,6 @@ def last_checkpoint(output: str | Path, made_of: Mapping[str, Any], *, resume: b
             f"{str(checkpoints)!r} holds the checkpoints of an earlier run. Resume that run, delete them, or name "
             "another output folder."
         )
-    record = checkpoints / RUN
-    if last is not None and record.is_file():
-        begun = json.loads(record.read_text(encoding="utf-8"))
-        for name, value in json.loads(json.dumps(made_of)).items():
-            if begun.get(name) != value:
-                raise ConfigError(
-                    f"the run in {str(checkpoints)!r} was begun with {name} = {begun.get(name)!r}, and now it is "
-                    f"{value!r}: resume it as it was begun, or name another output folder"
-                )
     return last
 
 
@@ -130,14 +149,14 @@ class RunCare(TrainerCallback):
     A resumed trainer would save and log as its checkpoint says.
 
     Args:
-        made_of: As for `last_checkpoint`; what another part may not ask for is kept, too.
+        made_of: As for `last_checkpoint`, which need not be asked for all of it.
     """
 
     def __init__(self, made_of: Mapping[str, Any]) -> None:
         self.made_of = made_of
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Writes the one and sets the other."""
+        """Sets the intervals, and writes the file when a run begins."""
         state.compute_steps(args, state.max_steps)
         if state.is_world_process_zero and not state.global_step:
             folder = Path(args.output_dir)

@@ -78,8 +78,8 @@ class Targets:
 
     @property
     def digest(self) -> str:
-        """By what they are known again."""
-        return hashlib.sha256(self.vectors.tobytes()).hexdigest()[:16]
+        """A hash that identifies them."""
+        return hashlib.sha256(np.ascontiguousarray(self.vectors).data).hexdigest()[:16]
 
     def labelled(self, dataset: Dataset) -> Dataset:
         """A dataset of texts with the column `label`: for each of its text columns, in which row the target is.
@@ -120,7 +120,7 @@ def teacher_embeddings(
 ) -> NDArray[np.float16]:
     """What a teacher makes of texts, each normalised; computed once, in bfloat16 where that is fast, and stored.
 
-    Each text is stored by itself: with more texts, or others, only those are computed that are new.
+    Each text is looked up by itself: with more texts, or others, only those are computed that are new.
 
     Args:
         teacher: Of which the model and the prompt matter.
@@ -134,38 +134,45 @@ def teacher_embeddings(
     device = teacher.model.device
     place = folder / hashlib.sha256(repr((fingerprint(teacher.model), teacher.prompt)).encode()).hexdigest()[:24]
     place.mkdir(parents=True, exist_ok=True)
-    wanted = [_key(text) for text in texts]
-    parts: list[tuple[list[bytes], NDArray[np.float16]]] = []
+    keys = [_key(text) for text in texts]
+    row = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    missing = dict(zip(keys, texts, strict=True))
+    found = np.zeros((0, 0), dtype=np.float16)
+
+    def take(part: Sequence[bytes], embeddings: NDArray[np.float16]) -> None:
+        nonlocal found
+        if not found.size:
+            found = np.zeros((len(row), embeddings.shape[1]), dtype=np.float16)
+        own = [number for number, key in enumerate(part) if key in missing]
+        found[[row[part[number]] for number in own]] = embeddings[own]
+        for number in own:
+            missing.pop(part[number], None)
+
     for file in sorted(place.glob("*.npz")):
         with np.load(file) as stored:
-            parts.append((stored["keys"].tolist(), stored["embeddings"]))
-    known = {key for keys, _ in parts for key in keys}
-    new = list({key: text for key, text in zip(wanted, texts, strict=True) if key not in known}.items())
+            part = stored["keys"].tolist()
+            if not missing.keys().isdisjoint(part):
+                take(part, stored["embeddings"])
+    new = list(missing.items())
     for start in range(0, len(new), CHUNK):
-        keys, chunk = zip(*new[start : start + CHUNK], strict=True)
+        part, chunk = map(list, zip(*new[start : start + CHUNK], strict=True))
         with torch.autocast(device.type, torch.bfloat16, enabled=multiplies_bfloat16(device)):
             embeddings = teacher.model.encode(
-                list(chunk),
+                chunk,
                 prompt=teacher.prompt or None,
                 batch_size=batch_size,
                 normalize_embeddings=True,
                 show_progress_bar=False,
             ).astype(np.float16)
         content = io.BytesIO()
-        np.savez(content, keys=np.array(keys, dtype=KEY), embeddings=embeddings)
-        write_whole(place / f"{keys[0].hex()}.npz", content.getvalue())
-        parts.append((list(keys), embeddings))
-    where = {key: (part, row) for part, (stored_keys, _) in enumerate(parts) for row, key in enumerate(stored_keys)}
-    places = np.array([where[key] for key in wanted])
-    found = np.zeros((len(texts), parts[0][1].shape[1]), dtype=np.float16)
-    for part, (_, embeddings) in enumerate(parts):
-        mine = places[:, 0] == part
-        found[mine] = embeddings[places[mine, 1]]
-    return found
+        np.savez(content, keys=np.array(part, dtype=KEY), embeddings=embeddings)
+        write_whole(place / f"{part[0].hex()}.npz", content.getvalue())
+        take(part, embeddings)
+    return found if len(row) == len(keys) else found[[row[key] for key in keys]]
 
 
 def _key(text: str) -> bytes:
-    """By what a text is known in the store."""
+    """A hash that identifies a text in the store."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
@@ -267,8 +274,8 @@ def turned_onto(embeddings: NDArray[np.float32], reference: NDArray[np.floating]
     width, onto = embeddings.shape[1], reference.shape[1]
     if onto > width:
         raise ConfigError(
-            f"targets of {width} numbers cannot be turned onto embeddings of {onto}: take more or wider teachers, or "
-            "leave `turn` out"
+            f"targets of {width} numbers cannot be turned onto embeddings of {onto}: take a larger `width`, more or "
+            "wider teachers, or leave `turn` out"
         )
     rows = np.random.default_rng(0).permutation(len(embeddings))[:ROTATION_ROWS]
     product = embeddings[rows].T.astype(np.float64) @ reference[rows].astype(np.float64)

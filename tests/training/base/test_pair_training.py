@@ -192,6 +192,13 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_end(tmp_path, monkeypatch):
     assert resumed[1] == whole[1]
 
 
+def test_a_run_that_ran_out_of_memory_is_resumed_in_smaller_slices(tmp_path):
+    model = tiny_base(tmp_path)
+    train_encoder(model, PAIRS, tmp_path / "out", training=dataclasses.replace(SHORT, stop_after=2))
+    history = train_encoder(model, PAIRS, tmp_path / "out", training=SHORT, mini_batch_size=2, resume=True)
+    assert len(losses(history)) == 8
+
+
 def checkpoints(output):
     return {int(path.name.partition("-")[2]) for path in output.glob("checkpoint-*")}
 
@@ -214,7 +221,7 @@ def test_a_resumed_run_saves_and_logs_as_its_settings_say_now(tmp_path):
         ),
         ({"training": dataclasses.replace(SHORT, steps=9)}, "steps = 8, and now it is 9"),
         ({"temperature": 0.5}, "temperature"),
-        ({"pairs": PAIRS.select(range(8))}, "data"),
+        ({"pairs": PAIRS.select(range(8))}, "other texts"),
     ],
 )
 def test_a_run_is_not_resumed_as_another(tmp_path, change, said):
@@ -239,7 +246,7 @@ def test_the_share_of_the_start_can_be_chosen_in_the_end_and_is_that_of_the_same
     start, learned = weights(tiny_base(tmp_path, seed=1)), run(1)
     torch.testing.assert_close(run(1, start_share=0.5, resume=True), (start + learned) / 2)
     assert torch.equal(run(2, resume=True), learned)
-    with pytest.raises(ConfigError, match="begun with start"):
+    with pytest.raises(ConfigError, match="other weights to average with"):
         run(2, start_share=0.5, resume=True)
 
 

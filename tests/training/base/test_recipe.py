@@ -18,6 +18,7 @@ import torch
 from intent_adapters.errors import ConfigError
 from intent_adapters.loading import load_base
 from intent_adapters.training import make_base, read_recipe
+from intent_adapters.training.base import make_base as module
 from intent_adapters.training.base.make_base import read_data
 from intent_adapters.training.base.recipe import DataTable
 from tests.support.tiny import tiny_base
@@ -155,6 +156,45 @@ def test_a_share_of_the_data(data, tmp_path):
         make_base(recipe, tmp_path / "other", data=data, share=0)
 
 
+def test_pairs_that_are_taken_in_part_all_have_their_mean_target(data, tmp_path, monkeypatch):
+    for name in ("chat.txt", "one", "other"):
+        shutil.copytree(data / name, tmp_path / name) if (data / name).is_dir() else shutil.copy(data / name, tmp_path)
+    rows = [json.loads(line) for line in (data / "pairs.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows = [
+        {**row, "source": "all", "kind": "translation" if row["kind"] == "paraphrase" and number % 2 else row["kind"]}
+        for number, row in enumerate(rows)
+    ]
+    translations = {row["anchor"] for row in rows if row["kind"] == "translation"}
+    (tmp_path / "pairs.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    given = {}
+
+    def distil(teacher, student, pairs, output, *, targets, **settings):
+        of = targets.labelled(pairs)["label"][:]
+        given["pairs"] = list(zip(pairs["anchor"], pairs["positive"], strict=True))
+        given["vectors"] = targets.vectors[np.array(of)].astype(np.float32)
+        return []
+
+    monkeypatch.setattr(module, "distill", distil)
+    shares = RECIPE.replace("[data]", "[data]\nshares = {all = 0.5}")
+    shares = shares.replace('\nkinds = ["paraphrase"]', '\nkinds = ["paraphrase", "translation"]')
+    shares = shares.replace('averaged_kinds = ["paraphrase"]', 'averaged_kinds = ["translation"]')
+
+    def targets_of(text):
+        (tmp_path / "recipe.toml").write_text(text, encoding="utf-8")
+        make_base(read_recipe(tmp_path / "recipe.toml"), tmp_path / "base", data=tmp_path, resume=True)
+        return given["pairs"], given["vectors"]
+
+    pairs, plain = targets_of(shares.replace('averaged_kinds = ["translation"]', ""))
+    again, averaged = targets_of(shares)
+    assert pairs == again
+    averaged_rows = np.array([anchor in translations for anchor, _ in pairs])
+    assert 0 < averaged_rows.sum() < len(pairs) == 6
+    expected = np.where(averaged_rows[:, None], plain.sum(axis=1), plain[:, 0])
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    np.testing.assert_allclose(averaged[:, 0], expected, atol=2e-3)
+    np.testing.assert_allclose(averaged[:, 1], plain[:, 1], atol=2e-3)
+
+
 def test_sources_that_are_no_paraphrases_count_as_single_texts_and_some_are_taken_in_part(tmp_path):
     rows = [
         {
@@ -205,7 +245,7 @@ def test_files_that_are_not_there(data, tmp_path):
         make_base(read_recipe(data / "recipe.toml"), tmp_path / "base", data=tmp_path)
 
 
-@pytest.mark.parametrize("name", [path.stem for path in RECIPES.glob("*.toml")])
+@pytest.mark.parametrize("name", sorted(path.stem for path in RECIPES.glob("*.toml")))
 def test_the_shipped_recipes_can_be_read(name):
     assert read_recipe(RECIPES / f"{name}.toml").targets
 
