@@ -32,22 +32,24 @@ class PairSource:
         rows: A file (csv, tsv, jsonl, json, parquet; all but parquet also with .gz), the name of a Hub data set, a
             `datasets.Dataset` or a list of dicts. The columns of the pair are `anchor` and `positive`; a column `kind`
             and a column `source` may stand beside them.
-        weight: Which share of the pairs to draw, in (0, 1]; or a share for each of some values of `source`.
+        weight: Which share of the pairs to draw, in (0, 1].
         kinds: Take only these values of `kind`; None takes all.
-        sources: Take only these values of `source`; None takes all.
         leave_out: Leave out these values of `source`, for their licence or their noise.
         split: Of a Hub data set with several.
+        sources: Take only these values of `source`; None takes all.
+        shares: For some values of `source`, what takes the place of `weight`.
     """
 
     rows: Rows
-    weight: float | Mapping[str, float] = 1.0
+    weight: float = 1.0
     kinds: Collection[str] | None = None
-    sources: Collection[str] | None = None
     leave_out: Collection[str] = ()
     split: str | None = None
+    sources: Collection[str] | None = None
+    shares: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for share in self.weight.values() if isinstance(self.weight, Mapping) else [self.weight]:
+        for share in (self.weight, *self.shares.values()):
             check_number("the weight of a pair source", share, 0, 1, above=True)
         for name in ("kinds", "sources", "leave_out"):
             if isinstance(getattr(self, name), str):
@@ -56,7 +58,7 @@ class PairSource:
     @property
     def named_sources(self) -> set[str]:
         """The values of `source` that it names."""
-        return {*(self.sources or ()), *self.leave_out, *(self.weight if isinstance(self.weight, Mapping) else ())}
+        return {*(self.sources or ()), *self.shares, *self.leave_out}
 
 
 def read_pairs(sources: Rows | PairSource | Sequence[PairSource], *, seed: int = 0) -> Dataset:
@@ -90,11 +92,11 @@ def read_pairs(sources: Rows | PairSource | Sequence[PairSource], *, seed: int =
         found = list(_pairs_of(source, problems, chosen))
         by_source: dict[str, list[int]] = {}
         for row, (_, name, _, _) in enumerate(found):
-            by_source.setdefault(name if isinstance(source.weight, Mapping) else "", []).append(row)
+            by_source.setdefault(name if name in source.shares else "", []).append(row)
         drawn: list[int] = []
         rng = np.random.default_rng([seed, number])
         for name, rows in by_source.items():
-            share = source.weight.get(name, 1.0) if isinstance(source.weight, Mapping) else source.weight
+            share = source.shares.get(name, source.weight)
             drawn += rng.permutation(rows)[: max(round(share * len(rows)), 1)].tolist() if share < 1 else rows
         for place, _, anchor, positive in (found[row] for row in sorted(drawn)):
             if anchor == positive:

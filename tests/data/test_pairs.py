@@ -61,7 +61,7 @@ def test_rows_without_a_kind_are_said():
 
 @pytest.mark.parametrize(
     "choice",
-    [{"kinds": ["next", "nxt"]}, {"leave_out": ["a", "nxt"]}, {"sources": ["a", "nxt"]}, {"weight": {"nxt": 0.5}}],
+    [{"kinds": ["next", "nxt"]}, {"leave_out": ["a", "nxt"]}, {"sources": ["a", "nxt"]}, {"shares": {"nxt": 0.5}}],
 )
 def test_a_slip_in_a_choice_is_no_choice(choice):
     with pytest.raises(DataError, match=r"no row has the (kind|source) 'nxt'"):
@@ -71,9 +71,9 @@ def test_a_slip_in_a_choice_is_no_choice(choice):
     read_pairs([PairSource(rows, **choice) for rows in (ROWS, other)])
 
 
-def test_a_weight_for_some_sources_leaves_the_others_whole():
+def test_shares_of_some_sources_leave_the_others_whole():
     rows = [{"anchor": f"{name} {n}", "positive": "x", "source": name} for n in range(10) for name in ("a", "b", "c")]
-    drawn = texts(read_pairs(PairSource(rows, weight={"a": 0.2, "b": 0.5})))
+    drawn = texts(read_pairs(PairSource(rows, shares={"a": 0.2, "b": 0.5})))
     assert Counter(anchor[0] for anchor, _ in drawn) == {"a": 2, "b": 5, "c": 10}
     assert drawn == [pair for pair in texts(read_pairs(rows)) if pair in drawn]
 
@@ -115,9 +115,10 @@ def test_what_cannot_be_read(sources, message):
 
 
 def test_settings_that_make_no_sense():
-    for weight in (0.0, 1.5, -1.0, {"a": 0.0}):
-        with pytest.raises(ConfigError, match="weight of a pair source"):
-            PairSource(ROWS, weight=weight)
+    for weight in (0.0, 1.5, -1.0):
+        for settings in ({"weight": weight}, {"shares": {"a": weight}}):
+            with pytest.raises(ConfigError, match="weight of a pair source"):
+                PairSource(ROWS, **settings)
     with pytest.raises(ConfigError, match="kinds must be a list"):
         PairSource(ROWS, kinds="next")
     with pytest.raises(ConfigError, match="partly PairSource"):

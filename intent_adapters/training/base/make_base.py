@@ -174,11 +174,11 @@ def _read_pairs(
     whole: bool = False,
 ) -> Dataset:
     """The pairs of some kinds, or all of some sources; whole, or the shares of them that the recipe takes."""
-    shares = 1.0 if whole or not table.shares else table.shares
+    shares = {} if whole else table.shares
     leave_out = table.leave_out if sources else [*table.leave_out, *table.single_sources]
     return read_pairs(
         [
-            PairSource(folder / name, shares, kinds or None, sources=sources, leave_out=leave_out)
+            PairSource(folder / name, kinds=kinds or None, sources=sources, shares=shares, leave_out=leave_out)
             for name in table.pairs
         ]
     )

@@ -23,7 +23,7 @@ from sentence_transformers import (
 )
 from sentence_transformers.base.evaluation import BaseEvaluator
 from torch import nn
-from transformers import TrainerCallback
+from transformers import PreTrainedModel, TrainerCallback
 
 from intent_adapters.artifacts.base import save_base
 from intent_adapters.artifacts.encoder import encoder_of
@@ -35,6 +35,7 @@ from intent_adapters.training.base.pair_sampler import PairBatchSampler
 from intent_adapters.training.base.run import (
     RunCare,
     RunSettings,
+    check_as_begun,
     checkpoint_folder,
     last_checkpoint,
     log_of,
@@ -126,10 +127,11 @@ def run_pair_training(
     """
     check_choice("dtype", dtype, get_args(StoredDtype))
     check_number("start_share", start_share, 0, 1, below=True)
+    last = last_checkpoint(output, resume=resume)
     made_of = {**training.made_of(), **loss_settings, "data": _digest(pairs, texts)}
     # Weights are those of the checkpoint, so that what they started from matters to the average alone.
     start_weights = {"start": fingerprint(model)}
-    last = last_checkpoint(output, made_of | start_weights if start_share else made_of, resume=resume)
+    check_as_begun(last, made_of | start_weights if start_share else made_of)
     model.float()  # half-precision weights, as small models are stored, lose the small changes of late steps
     if not any(parameter.requires_grad for parameter in model.parameters()):
         model.requires_grad_(True)
@@ -170,8 +172,10 @@ def run_pair_training(
         )
         if projection is not None:
             trainer.add_callback(ProjectionCare(projection, last))
-        short = max(_longest(pairs), 0 if texts is None else _longest(texts)) <= SHORT
-        with _attention_of_short_texts(model) if on_cpu and short else nullcontext():
+        encoder: Any = encoder_of(model)
+        chosen = getattr(encoder.config, "_attn_implementation", None)
+        short = all(_longest(dataset) <= SHORT for dataset in (pairs, texts) if dataset is not None)
+        with _plain_attention(encoder) if on_cpu and short and chosen == "sdpa" else nullcontext():
             trainer.train(resume_from_checkpoint=last)
     model.eval()
     if start:
@@ -193,27 +197,24 @@ def run_pair_training(
 
 
 @contextmanager
-def _attention_of_short_texts(model: SentenceTransformer) -> Iterator[None]:
-    """Attention in plain products for a while, where the model leaves the choice.
+def _plain_attention(encoder: PreTrainedModel) -> Iterator[None]:
+    """Attention in plain products for a while.
 
     Of texts of some twenty tokens PyTorch's fused attention takes a third of a step on a processor. Of long ones it is
     what saves memory.
     """
-    encoder = encoder_of(model)
-    chosen = getattr(encoder.config, "_attn_implementation", None)
-    if chosen == "sdpa":
-        encoder.set_attn_implementation("eager")
+    chosen = encoder.config._attn_implementation
+    encoder.set_attn_implementation("eager")
     try:
         yield
     finally:
-        if chosen == "sdpa":
-            encoder.set_attn_implementation(chosen)
+        encoder.set_attn_implementation(chosen)
 
 
 def _longest(dataset: Dataset) -> int:
     """Characters of the longest text."""
-    columns = [dataset[name][:] for name in dataset.column_names]
-    return max((len(text) for column in columns for text in column if isinstance(text, str)), default=0)
+    columns = [dataset[name][:] for name in dataset.column_names if name != "label"]
+    return max(len(text) for column in columns for text in column)
 
 
 def _lengths(model: SentenceTransformer, texts: Sequence[str]) -> NDArray[np.int64]:
@@ -227,10 +228,9 @@ def _digest(pairs: Dataset, texts: Dataset | None) -> str:
     digest = hashlib.sha256()
     for dataset in (pairs, texts):
         if dataset is not None:
-            for name in dataset.column_names:
-                digest.update(name.encode())
-                for start in range(0, len(dataset), 10_000):
-                    digest.update(json.dumps(dataset[start : start + 10_000][name]).encode())
+            digest.update(json.dumps(dataset.column_names).encode())
+            for rows in dataset.iter(10_000):
+                digest.update(json.dumps(rows).encode())
     return digest.hexdigest()[:16]
 
 

@@ -34,7 +34,7 @@ from intent_adapters.inputs import check_number, check_range
 from intent_adapters.training.base.run import (
     RunCare,
     RunSettings,
-    check_output,
+    check_as_begun,
     checkpoint_folder,
     last_checkpoint,
     log_of,
@@ -111,7 +111,7 @@ def pretrain(
     training = training or MaskedTraining()
     if tokenizer.mask_token_id is None:
         raise ConfigError("the tokenizer has no mask token to hide words behind: take another one")
-    check_output(output, resume=resume)
+    last = last_checkpoint(output, resume=resume)
     blocks = pack_blocks(texts, tokenizer, training.block_length)
     made_of = {
         **training.made_of(),
@@ -119,7 +119,7 @@ def pretrain(
         "shape": dict(shape or {}),
         "data": hashlib.sha256(blocks.data).hexdigest()[:16],
     }
-    last = last_checkpoint(output, made_of, resume=resume)
+    check_as_begun(last, made_of)
     with own_process(training.seed):
         config = AutoConfig.for_model(
             architecture, vocab_size=len(tokenizer), **_special_ids(tokenizer), **(shape or {})

@@ -99,39 +99,17 @@ def checkpoint_folder(output: str | Path) -> Path:
     return output.with_name(f"{output.name}-checkpoints")
 
 
-def last_checkpoint(output: str | Path, made_of: Mapping[str, Any], *, resume: bool) -> str | None:
+def last_checkpoint(output: str | Path, *, resume: bool) -> str | None:
     """The checkpoint from which a training goes on; None where it starts.
 
     Args:
         output: The folder that it leaves.
-        made_of: The settings and hashes that must be as they were when the run was begun, by name, as JSON has them.
         resume: Whether to go on from a checkpoint if there is one.
 
     Raises:
-        ConfigError: There is one, and `resume` is False; or it is of a run that was made of other things.
+        ConfigError: There is one, and `resume` is False.
         BaseError: `output` holds other things than a model.
     """
-    last = _checkpoint_in(output, resume=resume)
-    checkpoints = checkpoint_folder(output)
-    record = checkpoints / RUN
-    if last is not None and record.is_file():
-        begun = json.loads(record.read_text(encoding="utf-8"))
-        for name, value in json.loads(json.dumps(made_of)).items():
-            if name in begun and begun[name] != value:
-                differs = HASHED.get(name, f"{name} = {begun[name]!r}, and now it is {value!r}")
-                raise ConfigError(
-                    f"the run in {str(checkpoints)!r} was begun with {differs}: resume it as it was begun, delete its "
-                    "checkpoints, or name another output folder"
-                )
-    return last
-
-
-def check_output(output: str | Path, *, resume: bool) -> None:
-    """Raises what `last_checkpoint` raises before it looks at what a run is made of."""
-    _checkpoint_in(output, resume=resume)
-
-
-def _checkpoint_in(output: str | Path, *, resume: bool) -> str | None:
     check_base_folder(Path(output))
     checkpoints = checkpoint_folder(output)
     last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
@@ -143,13 +121,35 @@ def _checkpoint_in(output: str | Path, *, resume: bool) -> str | None:
     return last
 
 
+def check_as_begun(checkpoint: str | None, made_of: Mapping[str, Any]) -> None:
+    """Refuses to resume a run as another.
+
+    Args:
+        checkpoint: From which it would go on; without one there is nothing to check.
+        made_of: The settings and hashes that must be as they were when the run was begun, by name, as JSON has them.
+
+    Raises:
+        ConfigError: One is not.
+    """
+    if checkpoint is None or not (record := Path(checkpoint).with_name(RUN)).is_file():
+        return
+    begun = json.loads(record.read_text(encoding="utf-8"))
+    for name, value in json.loads(json.dumps(made_of)).items():
+        if name in begun and begun[name] != value:
+            differs = HASHED.get(name, f"{name} = {begun[name]!r}, and now it is {value!r}")
+            raise ConfigError(
+                f"the run in {str(record.parent)!r} was begun with {differs}: resume it as it was begun, delete its "
+                "checkpoints, or name another output folder"
+            )
+
+
 class RunCare(TrainerCallback):
     """Keeps what a run is made of beside its checkpoints, and lets each part save and log as its own settings say.
 
     A resumed trainer would save and log as its checkpoint says.
 
     Args:
-        made_of: As for `last_checkpoint`, which need not be asked for all of it.
+        made_of: As for `check_as_begun`, which need not be asked for all of it.
     """
 
     def __init__(self, made_of: Mapping[str, Any]) -> None:

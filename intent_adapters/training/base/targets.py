@@ -134,28 +134,16 @@ def teacher_embeddings(
     device = teacher.model.device
     place = folder / hashlib.sha256(repr((fingerprint(teacher.model), teacher.prompt)).encode()).hexdigest()[:24]
     place.mkdir(parents=True, exist_ok=True)
-    keys = [_key(text) for text in texts]
-    row = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-    missing = dict(zip(keys, texts, strict=True))
-    found = np.zeros((0, 0), dtype=np.float16)
-
-    def take(part: Sequence[bytes], embeddings: NDArray[np.float16]) -> None:
-        nonlocal found
-        if not found.size:
-            found = np.zeros((len(row), embeddings.shape[1]), dtype=np.float16)
-        own = [number for number, key in enumerate(part) if key in missing]
-        found[[row[part[number]] for number in own]] = embeddings[own]
-        for number in own:
-            missing.pop(part[number], None)
-
+    wanted = [_key(text) for text in texts]
+    found: dict[bytes, NDArray[np.float16]] = {}
     for file in sorted(place.glob("*.npz")):
         with np.load(file) as stored:
-            part = stored["keys"].tolist()
-            if not missing.keys().isdisjoint(part):
-                take(part, stored["embeddings"])
-    new = list(missing.items())
+            keys = stored["keys"].tolist()
+            if not set(keys).isdisjoint(wanted):
+                found.update(zip(keys, stored["embeddings"], strict=True))
+    new = list({key: text for key, text in zip(wanted, texts, strict=True) if key not in found}.items())
     for start in range(0, len(new), CHUNK):
-        part, chunk = map(list, zip(*new[start : start + CHUNK], strict=True))
+        keys, chunk = map(list, zip(*new[start : start + CHUNK], strict=True))
         with torch.autocast(device.type, torch.bfloat16, enabled=multiplies_bfloat16(device)):
             embeddings = teacher.model.encode(
                 chunk,
@@ -165,10 +153,10 @@ def teacher_embeddings(
                 show_progress_bar=False,
             ).astype(np.float16)
         content = io.BytesIO()
-        np.savez(content, keys=np.array(part, dtype=KEY), embeddings=embeddings)
-        write_whole(place / f"{part[0].hex()}.npz", content.getvalue())
-        take(part, embeddings)
-    return found if len(row) == len(keys) else found[[row[key] for key in keys]]
+        np.savez(content, keys=np.array(keys, dtype=KEY), embeddings=embeddings)
+        write_whole(place / f"{keys[0].hex()}.npz", content.getvalue())
+        found.update(zip(keys, embeddings, strict=True))
+    return np.stack([found[key] for key in wanted])
 
 
 def _key(text: str) -> bytes:
