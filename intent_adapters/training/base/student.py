@@ -59,8 +59,10 @@ def student_from_layers(teacher: SentenceTransformer, layers: int | Sequence[int
     path, _, name = architecture.layers.rpartition(".")
     parent = encoder_of(student).get_submodule(path)
     kept = parent.get_submodule(name)
-    setattr(parent, name, nn.ModuleList(copy.deepcopy(kept.get_submodule(str(index))) for index in layers))
     student_config: Any = encoder_of(student).config
+    # A layer that is taken twice has weights of its own each time. The config stays one, that all settings of it hold.
+    chosen = [copy.deepcopy(kept.get_submodule(str(index)), {id(student_config): student_config}) for index in layers]
+    setattr(parent, name, nn.ModuleList(chosen))
     student_config.num_hidden_layers = len(layers)
     return student.requires_grad_(True)
 

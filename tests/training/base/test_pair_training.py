@@ -71,25 +71,26 @@ def test_a_frozen_encoder_as_it_is_loaded_is_trained_whole(tmp_path):
     assert not torch.equal(weights(model), before)
 
 
-def test_attention_is_computed_afterwards_as_it_was_before(tmp_path):
-    model = tiny_base(tmp_path)
+def test_attention_of_short_texts_is_plain_in_every_layer_and_afterwards_as_it_was_before(tmp_path):
+    model = student_from_layers(tiny_base(tmp_path), 2)
     encoder = model[0].auto_model
     encoder.set_attn_implementation("sdpa")
     used = []
+    attentions = [layer.attention.self for layer in encoder.encoder.layer]
 
     class Watch(BaseEvaluator):
         primary_metric = "score"
 
         def __call__(self, model, output_path=None, epoch=-1, steps=-1):
-            used.append(encoder.config._attn_implementation)
+            used.append({attention.config._attn_implementation for attention in attentions})
             if len(used) == 2:
                 raise Stop
             return {"score": 0.5}
 
     with pytest.raises(Stop):
         train_encoder(model, PAIRS, tmp_path / "out", training=SHORT, evaluator=Watch())
-    assert used == ["eager", "eager"]
-    assert encoder.config._attn_implementation == "sdpa"
+    assert used == [{"eager"}, {"eager"}]
+    assert {attention.config._attn_implementation for attention in attentions} == {"sdpa"}
 
 
 def test_layers_that_the_caller_froze_stay(tmp_path):

@@ -39,6 +39,13 @@ def test_layers_are_independent_copies(tmp_path):
     assert not any(parameter.requires_grad for parameter in teacher.parameters())
 
 
+@pytest.mark.parametrize("architecture", ["bert", "xlm-roberta", "mpnet", "distilbert"])
+def test_a_setting_of_the_config_reaches_every_layer(tmp_path, architecture):
+    encoder = student_from_layers(tiny_base(tmp_path, architecture), [0, 0, 1])[0].auto_model
+    configs = {id(module.config) for module in encoder.modules() if hasattr(module, "config")}
+    assert configs == {id(encoder.config)}
+
+
 def test_a_shape_with_random_weights(tmp_path):
     teacher = tiny_base(tmp_path)
     shape = {"num_hidden_layers": 1, "hidden_size": 16, "intermediate_size": 24, "num_attention_heads": 2}
