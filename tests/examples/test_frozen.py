@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from datasets import Dataset
 
-from examples.frozen import accuracies, by_class_means, by_regression
+from examples.frozen import accuracies, by_class_means, by_regression, cell
 from tests.support.tiny import tiny_base
 
 # Two directions for each intent, with the mean between them.
@@ -28,4 +28,9 @@ def test_a_mean_counts_by_its_direction():
 def test_texts_that_were_trained_on_are_found(tmp_path):
     tiny_base(tmp_path).save_pretrained(str(tmp_path / "base"))
     rows = Dataset.from_dict({"text": ["예약 abc", "cancel x1", "hello 얼마"], "label": ["a", "b", "c"]})
-    assert accuracies(str(tmp_path / "base"), rows, rows) == (100.0, 100.0)
+    assert accuracies(str(tmp_path / "base"), [(rows, rows)] * 2).tolist() == [[100.0, 100.0]] * 2
+
+
+def test_a_spread_needs_several_draws():
+    assert cell(np.array([80.0])) == "80.00"
+    assert cell(np.array([80.0, 82.0])) == "81.00 ± 1.41 (80.00 / 82.00)"
