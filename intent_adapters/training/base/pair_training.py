@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,14 +22,14 @@ from sentence_transformers import (
 )
 from sentence_transformers.base.evaluation import BaseEvaluator
 from torch import nn
-from transformers import PreTrainedModel, TrainerCallback
+from transformers import TrainerCallback
 
 from intent_adapters.artifacts.base import save_base
-from intent_adapters.artifacts.encoder import encoder_of
 from intent_adapters.artifacts.fingerprint import fingerprint
 from intent_adapters.choices import StoredDtype
 from intent_adapters.inputs import check_choice, check_number, check_range
 from intent_adapters.losses.distillation.projection import Projection
+from intent_adapters.training.base.attention import attention_for
 from intent_adapters.training.base.pair_sampler import PairBatchSampler
 from intent_adapters.training.base.run import (
     RunCare,
@@ -42,8 +41,6 @@ from intent_adapters.training.base.run import (
 )
 from intent_adapters.training.randomness import own_process
 
-# Characters of the longest text up to which attention is computed as for short ones.
-SHORT = 300
 PROJECTION_FILE = "projection.safetensors"
 
 
@@ -172,10 +169,7 @@ def run_pair_training(
         )
         if projection is not None:
             trainer.add_callback(ProjectionCare(projection, last))
-        encoder: Any = encoder_of(model)
-        chosen = getattr(encoder.config, "_attn_implementation", None)
-        short = all(_longest(dataset) <= SHORT for dataset in (pairs, texts) if dataset is not None)
-        with _plain_attention(encoder) if on_cpu and short and chosen == "sdpa" else nullcontext():
+        with attention_for(model, max(_longest(dataset) for dataset in (pairs, texts) if dataset is not None)):
             trainer.train(resume_from_checkpoint=last)
     model.eval()
     if start:
@@ -194,21 +188,6 @@ def run_pair_training(
     if trainer.is_world_process_zero():
         save_base(model, output, dtype=dtype)
     return log_of(trainer)
-
-
-@contextmanager
-def _plain_attention(encoder: PreTrainedModel) -> Iterator[None]:
-    """Attention in plain products for a while.
-
-    Of texts of some twenty tokens PyTorch's fused attention takes a third of a step on a processor. Of long ones it is
-    what saves memory.
-    """
-    chosen = encoder.config._attn_implementation
-    encoder.set_attn_implementation("eager")
-    try:
-        yield
-    finally:
-        encoder.set_attn_implementation(chosen)
 
 
 def _longest(dataset: Dataset) -> int:

@@ -20,6 +20,7 @@ from intent_adapters.artifacts.folders import write_whole
 from intent_adapters.errors import ConfigError, DataError, shorten
 from intent_adapters.inputs import check_number, check_range
 from intent_adapters.losses.distillation.teacher import Features
+from intent_adapters.training.base.attention import attention_for
 from intent_adapters.training.bfloat16 import multiplies_bfloat16
 from intent_adapters.vectors import unit_vectors
 
@@ -144,7 +145,11 @@ def teacher_embeddings(
     new = list({key: text for key, text in zip(wanted, texts, strict=True) if key not in found}.items())
     for start in range(0, len(new), CHUNK):
         keys, chunk = map(list, zip(*new[start : start + CHUNK], strict=True))
-        with torch.autocast(device.type, torch.bfloat16, enabled=multiplies_bfloat16(device)):
+        longest = len(teacher.prompt) + max(map(len, chunk))
+        with (
+            attention_for(teacher.model, longest),
+            torch.autocast(device.type, torch.bfloat16, enabled=multiplies_bfloat16(device)),
+        ):
             embeddings = teacher.model.encode(
                 chunk,
                 prompt=teacher.prompt or None,
